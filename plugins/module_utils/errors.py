@@ -1,0 +1,12 @@
+"""The one kind of error a user is meant to see."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """We will not or cannot go on: what is wrong and where, then what to do about it."""
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(f"{cause} - {remedy}")
+        self.cause = cause
+        self.remedy = remedy
