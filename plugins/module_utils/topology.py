@@ -118,6 +118,10 @@ class Environment:
         return f"echobase_{self.name}_preview"
 
     @property
+    def operator_cookie(self) -> str:
+        return f"echobase_{self.name}_operator"
+
+    @property
     def ports(self) -> dict[str, int]:
         return {
             "mariadb": self.mariadb_port,
@@ -186,7 +190,7 @@ def environment(name: str, home: str = "", network_prefix: str = "") -> Environm
 def as_facts(env: Environment) -> dict[str, Any]:
     """The same as plain data, derived names included, for playbooks and templates."""
     facts = asdict(env)
-    for name in ("mariadb_container", "mariadb_volume", "edge_container", "client_cookie", "preview_cookie", "ports"):
+    for name in ("mariadb_container", "mariadb_volume", "edge_container", "client_cookie", "preview_cookie", "operator_cookie", "ports"):
         facts[name] = getattr(env, name)
     for name, colour in env.colours.items():
         facts["colours"][name]["tls_name"] = colour.tls_name

@@ -1,0 +1,48 @@
+# Every target is a short name for a playbook or a test run; `make help` lists them.
+ENV ?= devlocal
+ARGS ?=
+PLAYBOOK = .venv/bin/ansible-playbook -i inventories/$(ENV)
+LOCK = .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
+
+.DEFAULT_GOAL := help
+.PHONY: help dev down status logs clean test lint lock venv test-venv
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  ENV=ci chooses another environment, ARGS="-e key=value" is handed to ansible-playbook'
+
+dev: venv  ## everything up: database, edge, and the application live
+	@$(PLAYBOOK) playbooks/setup.yml $(ARGS)
+
+down: venv  ## stop and remove everything but the data
+	@$(PLAYBOOK) playbooks/teardown.yml $(ARGS)
+
+status: venv  ## one screen: who serves, versions, health, database, releases
+	@$(PLAYBOOK) playbooks/status.yml $(ARGS)
+
+logs: venv  ## follow the logs of every container of the environment
+	@.venv/bin/python tools/logs $(ENV)
+
+clean: venv  ## remove all but the data; the data too with CONFIRM=<exact volume name>
+	@$(PLAYBOOK) playbooks/clean.yml $(if $(CONFIRM),-e durable_db_confirm=$(CONFIRM)) $(ARGS)
+	@rm -rf .cache .ansible tests/output
+	@echo 'removed. .venv stays; delete the folder to be rid of it too'
+
+test: test-venv  ## lint, unit, integration, molecule, browser, load and chaos tests, in environment test
+	@.venv/bin/python tests/run.py $(SUITES)
+
+lint: test-venv  ## the linters alone
+	@.venv/bin/python tests/run.py lint
+
+lock: test-venv  ## resolve the Python requirements anew, with hashes
+	$(LOCK) --universal --python-version 3.11 requirements.in -o requirements.txt
+	$(LOCK) --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu apps/requirements.in -o apps/requirements.txt
+	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu images/emulator/requirements.in -o images/emulator/requirements.txt
+	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu images/frontend/requirements.in -o images/frontend/requirements.txt
+
+venv:
+	@tools/venv run
+
+test-venv:
+	@tools/venv test

@@ -1,0 +1,62 @@
+import { useCallback, useEffect, useState } from "react";
+
+import { useApiIdentity } from "./api/release";
+import { IdentityFooter } from "./identity/IdentityFooter";
+import { NewVersionHint } from "./identity/NewVersionHint";
+import { usePageIdentity } from "./identity/usePageIdentity";
+import { OrdersPage } from "./orders/OrdersPage";
+import { forgetPending } from "./orders/pending";
+import { greetApi } from "./session/accounts";
+import { type Session, storeSession, storedSession } from "./session/session";
+import { SignIn } from "./session/SignIn";
+
+export function App() {
+  const [session, setSession] = useState<Session | null>(() => storedSession());
+  const [notice, setNotice] = useState("");
+  const page = usePageIdentity();
+  const api = useApiIdentity();
+
+  const enter = useCallback((next: Session | null, why = "") => {
+    storeSession(next);
+    setSession(next);
+    setNotice(why);
+  }, []);
+
+  const expire = useCallback(() => {
+    enter(null, "Your session has expired. Please log in again.");
+  }, [enter]);
+
+  useEffect(() => {
+    void greetApi();
+  }, []);
+
+  return (
+    <>
+      <header className="top">
+        <p className="brand">
+          <img src="/favicon.svg" alt="" width="28" height="28" /> Echobase <span>Orders</span>
+        </p>
+        {session && (
+          <div className="account">
+            <span className="email">{session.email}</span>
+            <button
+              type="button"
+              data-testid="logout"
+              onClick={() => {
+                forgetPending();
+                enter(null);
+              }}
+            >
+              Log out
+            </button>
+          </div>
+        )}
+      </header>
+      <NewVersionHint page={page} api={api} />
+      <main>
+        {session ? <OrdersPage key={session.token} session={session} onExpired={expire} /> : <SignIn notice={notice} onSession={enter} />}
+      </main>
+      <IdentityFooter page={page} api={api} />
+    </>
+  );
+}

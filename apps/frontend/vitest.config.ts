@@ -1,0 +1,8 @@
+import { defineConfig, mergeConfig } from "vitest/config";
+
+import vite from "./vite.config";
+
+export default mergeConfig(
+  vite,
+  defineConfig({ test: { environment: "jsdom", restoreMocks: true, unstubGlobals: true, setupFiles: "src/test/setup.ts" } }),
+);

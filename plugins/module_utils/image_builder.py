@@ -1,0 +1,258 @@
+"""Images are there, or gone: plan what is missing, then build it, parents first and two at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base_image import BaseImage
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.host_mirrors import build_arguments
+from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import LABEL, Image, ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+AT_ONCE = 2
+# No single step, and no silence within one, may take longer.
+PATIENCE_SECONDS = 3600
+_LOG_LINES = 15
+_LINE_LENGTH = 300
+_SECONDS_BETWEEN_LOG_LINES = 5.0
+_TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """Each image to build, with those of its parents that have to be built before it."""
+
+    order: dict[str, set[str]]
+
+    @property
+    def names(self) -> list[str]:
+        return list(TopologicalSorter(self.order).static_order())
+
+
+def plan_builds(wanted: Iterable[str], catalogue: ImageCatalogue, present: set[str]) -> BuildPlan:
+    """A parent is built only if something that is built needs it: finished images keep what they were made from."""
+    order: dict[str, set[str]] = {}
+    left = list(wanted)
+    while left:
+        name = left.pop()
+        if name in order or catalogue.tag(name) in present:
+            continue
+        parents = set(catalogue.image(name).parents.values())
+        order[name] = {parent for parent in parents if catalogue.tag(parent) not in present}
+        left.extend(order[name])
+    return BuildPlan(order)
+
+
+@dataclass
+class _BuildLog:
+    """The latest lines of one build, told to those who watch at a readable pace."""
+
+    name: str
+    progress: Progress
+    started: float = field(default_factory=time.monotonic)
+    step: str = ""
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
+    _told: float = 0.0
+
+    def add(self, text: str) -> None:
+        for raw in _TERMINAL_CODES.sub("", text).replace("\r", "\n").split("\n"):
+            line = raw.strip()
+            if not line:
+                continue
+            self.lines.append(line[:_LINE_LENGTH])
+            if line.startswith("Step "):
+                self.step = line
+                self.tell(line)
+            elif time.monotonic() - self._told >= _SECONDS_BETWEEN_LOG_LINES:
+                self.tell(line)
+
+    def tell(self, line: str) -> None:
+        self._told = time.monotonic()
+        self.progress.say(f"building {self.name} ({self._told - self.started:.0f} s): {line[:_LINE_LENGTH]}")
+
+
+class ImageBuilder:
+    """`connect` gives a new client each time: builds run side by side."""
+
+    def __init__(
+        self,
+        catalogue: ImageCatalogue,
+        base: BaseImage,
+        connect: Callable[[int], DockerClient],
+        progress: Progress,
+        lock: Path,
+    ) -> None:
+        self._catalogue = catalogue
+        self._base = base
+        self._connect = connect
+        self._progress = progress
+        self._lock = lock
+
+    def present(self, names: list[str], check: bool) -> Outcome:
+        started = time.monotonic()
+        tags = self._catalogue.tags(names)
+        plan = plan_builds(names, self._catalogue, self._present_tags())
+        if plan.order and not check:
+            with self._one_run_at_a_time():
+                plan = plan_builds(names, self._catalogue, self._present_tags())
+                self._build_all(plan)
+        return Outcome(
+            changed=bool(plan.order),
+            before=_listing(tag for name, tag in tags.items() if name not in plan.order),
+            after=_listing(tags.values()),
+            facts={
+                "tags": tags,
+                "built": plan.names,
+                "release": self._catalogue.release(names),
+                "seconds": round(time.monotonic() - started, 1),
+            },
+        )
+
+    def absent(self, names: list[str], check: bool) -> Outcome:
+        """Every version of the images goes, and with it the unnamed layers that only they were made from."""
+        repositories = {self._catalogue.image(name).repository for name in names}
+        doomed = sorted(tag for tag in self._present_tags() if tag.rpartition(":")[0] in repositories)
+        if doomed and not check:
+            with self._one_run_at_a_time():
+                self._remove(doomed)
+        return Outcome(changed=bool(doomed), before=_listing(doomed), after="", facts={"removed": doomed})
+
+    def _present_tags(self) -> set[str]:
+        images = self._connect(60).api.images(filters={"label": LABEL})
+        return {tag for image in images for tag in image["RepoTags"] or ()}
+
+    @contextmanager
+    def _one_run_at_a_time(self) -> Iterator[None]:
+        self._lock.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        with self._lock.open("w") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._progress.say("waiting for another run that is building images")
+                fcntl.flock(held, fcntl.LOCK_EX)
+            yield
+
+    def _build_all(self, plan: BuildPlan) -> None:
+        """The first failure stops further builds; those under way are finished, so their work is kept."""
+        sorter = TopologicalSorter(plan.order)
+        sorter.prepare()
+        running: dict[Future[None], str] = {}
+        failure: BaseException | None = None
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            while running or (sorter.is_active() and failure is None):
+                if failure is None:
+                    running.update({pool.submit(self._build, name): name for name in sorter.get_ready()})
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    name = running.pop(future)
+                    failure = failure or future.exception()
+                    sorter.done(name)
+        if failure is not None:
+            raise failure
+
+    def _build(self, name: str) -> None:
+        image = self._catalogue.image(name)
+        log = _BuildLog(name, self._progress)
+        log.tell("started")
+        if image.bootstrap:
+            self._bootstrap(image, log)
+        else:
+            self._build_from_context(image, log)
+        log.tell(f"done, {self._catalogue.tag(name)}")
+
+    def _bootstrap(self, image: Image, log: _BuildLog) -> None:
+        with tempfile.TemporaryDirectory(prefix="echobase-base-") as folder:
+            archive = self._base.make(self._catalogue.context(image.name), Path(folder), log.add)
+            log.tell("handing it to the engine")
+            repository, _, tag = self._catalogue.tag(image.name).rpartition(":")
+            changes = [f"LABEL {LABEL}={image.name}", 'CMD ["/bin/sh"]']
+            answer = self._connect(PATIENCE_SECONDS).api.import_image_from_file(str(archive), repository, tag, changes)
+            for line in answer.splitlines():
+                self._take(json.loads(line), image, log)
+
+    def _build_from_context(self, image: Image, log: _BuildLog) -> None:
+        context = self._catalogue.context(image.name)
+        if "Dockerfile" not in context:
+            raise Refusal(f"the build context of image {image.name} has no Dockerfile", f"restore it in images/{image.name}")
+        certificates = HOST_CERTIFICATES.read_bytes() if HOST_CERTIFICATES.is_file() else b""
+        parents = {argument: self._catalogue.tag(parent) for argument, parent in image.parents.items()}
+        with tempfile.TemporaryFile() as archive:
+            context.write_tar(archive, extra={"host-ca.crt": certificates})
+            archive.seek(0)
+            events = self._connect(PATIENCE_SECONDS).api.build(
+                fileobj=archive,
+                custom_context=True,
+                tag=self._catalogue.tag(image.name),
+                buildargs={**build_arguments(), **parents},
+                labels={LABEL: image.name},
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            for event in events:
+                self._take(event, image, log)
+
+    def _take(self, event: dict[str, Any], image: Image, log: _BuildLog) -> None:
+        if "error" not in event:
+            log.add(str(event.get("stream", "")))
+            return
+        step = f" at {log.step}" if log.step else ""
+        raise Refusal(
+            f"image {image.name} could not be built{step}: {event['error'].strip()}; its last lines:\n  " + "\n  ".join(log.lines) + "\n",
+            f"mend {' or '.join(image.context)} or what the step asks for, and run again",
+        )
+
+    def _remove(self, tags: list[str]) -> None:
+        from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - see docker_engine.connect
+
+        client = self._connect(60).api
+        roots = {client.inspect_image(tag)["Id"] for tag in tags}
+        leftovers = _unnamed_descendants(client.images(all=True), roots)
+        # Children first: an image that another one is made from is only untagged.
+        for reference in [*leftovers, *tags]:
+            try:
+                client.remove_image(reference)
+            except ImageNotFound:
+                continue
+            except APIError as error:
+                if reference in tags:
+                    raise Refusal(f"image {reference} is still used: {error.explanation}", "remove the containers that use it first") from error
+
+
+def _unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[str]:
+    """Images without a name that were made from `roots`, each after those made from it."""
+    children: dict[str, list[dict[str, Any]]] = {}
+    for image in images:
+        children.setdefault(image["ParentId"], []).append(image)
+    found: list[str] = []
+
+    def visit(parent: str) -> None:
+        for child in children.get(parent, []):
+            visit(child["Id"])
+            if not [tag for tag in child["RepoTags"] or () if tag != "<none>:<none>"]:
+                found.append(child["Id"])
+
+    for root in sorted(roots):
+        visit(root)
+    return list(dict.fromkeys(found))
+
+
+def _listing(tags: Iterable[str]) -> str:
+    return "".join(f"{tag}\n" for tag in sorted(tags))

@@ -1,0 +1,70 @@
+"""The ledger of releases: one line an event, each carrying the hash of the one before."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+
+EVENTS = ("deployed", "verified", "promoted", "rolled_back", "removed")
+_FIRST = "0" * 64
+
+
+def _digest(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Ledger:
+    path: Path
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Every entry, oldest first; refuses a ledger that somebody changed."""
+        if not self.path.exists():
+            return []
+        entries: list[dict[str, Any]] = []
+        previous = _FIRST
+        for number, line in enumerate(self.path.read_text().splitlines(), start=1):
+            entry = self._parse(line, number)
+            claimed = entry.get("hash")
+            if entry.get("previous") != previous or claimed != _digest({k: v for k, v in entry.items() if k != "hash"}):
+                raise Refusal(
+                    f"{self.path} line {number} does not fit the line before it: the ledger was changed or cut",
+                    "compare it with your backup; move it aside to start a new one",
+                )
+            previous = str(claimed)
+            entries.append(entry)
+        return entries
+
+    def append(self, entry: dict[str, Any]) -> dict[str, Any]:
+        with self._locked():
+            entries = self.entries()
+            sealed = {**entry, "previous": entries[-1]["hash"] if entries else _FIRST}
+            sealed["hash"] = _digest(sealed)
+            lines = [json.dumps(one, sort_keys=True) for one in [*entries, sealed]]
+            write_durably(self.path, "\n".join(lines) + "\n", mode=0o644)
+        return sealed
+
+    def _parse(self, line: str, number: int) -> dict[str, Any]:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict):
+            raise Refusal(f"{self.path} line {number} is not a ledger entry", "compare it with your backup; move it aside to start a new one")
+        return entry
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_name(".ledger.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

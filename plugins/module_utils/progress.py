@@ -1,0 +1,18 @@
+"""A slow operation says what it is doing; the callback `progress` shows it while the task still runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class Progress:
+    """Lines appended to a file that someone may follow. Nobody following is the normal case outside a playbook."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = Path(path) if path else None
+
+    def say(self, line: str) -> None:
+        if self._path is None or not self._path.is_file():
+            return
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(line.replace("\n", " ") + "\n")

@@ -1,0 +1,53 @@
+"""What may be promoted and where a rollback leads, read from the ledger and from where traffic is now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TRAFFIC_EVENTS = ("promoted", "rolled_back")
+
+
+@dataclass(frozen=True)
+class ReleaseHistory:
+    """`live` holds the colours with traffic, as the routing table says: it is the truth, the ledger only explains it."""
+
+    entries: Sequence[Mapping[str, Any]]
+    live: Sequence[str]
+
+    @property
+    def candidate(self) -> str:
+        """The colour that was deployed last and is still there; empty when there is none."""
+        removed: set[str] = set()
+        for entry in reversed(self.entries):
+            if entry["event"] == "removed":
+                removed.add(str(entry["colour"]))
+            elif entry["event"] == "deployed":
+                colour = str(entry["colour"])
+                return "" if colour in removed else colour
+        return ""
+
+    @property
+    def rollback_target(self) -> str:
+        """The colour whose release had the traffic before and is still there; empty when there is none.
+
+        After a rollback it is the live colour itself: a second rollback must not flip back.
+        """
+        if len(self.live) == 2:
+            return next(colour for colour in self.live if colour != self.candidate)
+        if not self.live:
+            return ""
+        live = self.live[0]
+        last = next((entry for entry in reversed(self.entries) if entry["event"] in TRAFFIC_EVENTS), None)
+        if last is not None and last["event"] == "rolled_back" and last["colour"] == live:
+            return live
+        for entry in reversed(self.entries):
+            if entry["colour"] == live:
+                continue
+            # The newest event of the other colour: anything but traffic means that its old release is gone.
+            return str(entry["colour"]) if entry["event"] in TRAFFIC_EVENTS else ""
+        return ""
+
+    def last(self, count: int) -> list[Mapping[str, Any]]:
+        return list(self.entries[-count:])[::-1]

@@ -1,0 +1,81 @@
+"""Why does a colour not get ready? Which container, what it says of itself, its last words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LAST_LINES = 15
+
+
+@dataclass(frozen=True)
+class ContainerReport:
+    name: str
+    state: str
+    health: str
+    exit_code: int
+    restarts: int
+    health_output: str
+    last_lines: Sequence[str]
+
+    @property
+    def is_well(self) -> bool:
+        return self.state == "running" and self.health in ("healthy", "none")
+
+    @property
+    def reason(self) -> str:
+        if self.state == "running":
+            condition = "is still starting" if self.health == "starting" else f"is {self.health}"
+            return f"{condition}: {self.health_output}" if self.health_output else condition
+        restarted = f", restarted {self.restarts} times" if self.restarts else ""
+        return f"is {self.state} with exit code {self.exit_code}{restarted}"
+
+
+def reports_of(project: str) -> list[ContainerReport]:
+    import docker  # noqa: PLC0415 - only the host of the engine needs it
+
+    client = docker.from_env()
+    labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"]
+    return [_report(container) for container in client.containers.list(all=True, filters={"label": labels})]
+
+
+def _report(container: Any) -> ContainerReport:
+    state = container.attrs["State"]
+    health = state.get("Health") or {}
+    failed = [check["Output"].strip() for check in health.get("Log") or [] if check["ExitCode"] and check["Output"].strip()]
+    return ContainerReport(
+        name=container.name,
+        state=state["Status"],
+        health=health.get("Status", "none"),
+        exit_code=int(state.get("ExitCode", 0)),
+        restarts=int(container.attrs.get("RestartCount", 0)),
+        health_output=failed[-1].splitlines()[-1] if failed else "",
+        last_lines=container.logs(tail=LAST_LINES).decode(errors="replace").splitlines(),
+    )
+
+
+def diagnosis(colour: str, step: str, message: str, expected: Sequence[str], reports: Sequence[ContainerReport]) -> list[str]:
+    """First the verdict in one line, then each container in trouble with its last words."""
+    troubled = [report for report in reports if not report.is_well]
+    missing = sorted(set(expected) - {report.name for report in reports})
+    if troubled:
+        # A container that fell is the cause, one that merely waits is a consequence.
+        culprit = min(troubled, key=lambda report: (report.state == "created", report.health == "starting"))
+        verdict = f"{culprit.name} {culprit.reason}"
+    else:
+        verdict = f"step '{step}' failed: {_last_line(message)}"
+    lines = [f"{colour} did not get ready: {verdict} - traffic and the other colour are untouched; mend it and deploy again"]
+    for report in troubled:
+        lines.append(f"{report.name} {report.reason}; its last lines:")
+        lines.extend(f"    {line}" for line in report.last_lines)
+    if missing:
+        lines.append(f"not created: {', '.join(missing)}")
+    if not troubled:
+        lines.extend(f"    {line}" for line in message.strip().splitlines()[-LAST_LINES:])
+    return lines
+
+
+def _last_line(message: str) -> str:
+    lines = message.strip().splitlines()
+    return lines[-1] if lines else "no message"

@@ -1,0 +1,139 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module images: build what is missing, known by content."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: images
+short_description: Container images, each known by a hash over what goes into it
+description:
+  - Builds the named images and the parents they need, unless an image with the same content is there already.
+  - The tag of an image is C(echobase/<name>:<hash>) over its Dockerfile, its files, its parents' tags and the way it is built.
+    So nothing is rebuilt when nothing changed, and a changed file changes every image above it.
+  - A parent is built only when something that is missing needs it.
+options:
+  names:
+    description: Names in the catalogue. Empty means all of them.
+    type: list
+    elements: str
+    default: []
+  catalogue:
+    description: The catalogue. The folder above its own is what the build contexts in it are relative to.
+    type: path
+    default: images/catalogue.yml
+  source:
+    description: Where images come from. V(build) makes them from the distribution's packages on this host.
+    type: str
+    choices: [build]
+    default: build
+  state:
+    description:
+      - V(present) builds what is missing.
+      - V(absent) removes every version of the images, and the unnamed layers made on the way to them.
+    type: str
+    choices: [present, absent]
+    default: present
+  home:
+    description: Folder of the lock that keeps two runs from building the same image twice.
+    type: path
+    default: /var/lib/echobase
+  progress:
+    description: File that a slow build appends to, for the callback C(echobase.platform.progress).
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be built or removed.
+  diff_mode:
+    support: full
+    description: Lists the tags before and after.
+  idempotent:
+    support: full
+    description: An image with the same content is never built twice.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: Build what a colour runs
+  echobase.platform.images:
+    names: [backend, emulator, frontend]
+    progress: "{{ lookup('ansible.builtin.env', 'ECHOBASE_PROGRESS') }}"
+  register: images_result
+"""
+
+RETURN = r"""
+tags:
+  description: The tag of each named image.
+  returned: when O(state=present)
+  type: dict
+  sample: {nginx: "echobase/nginx:0123456789ab"}
+built:
+  description: The images that were built, parents first; in check mode those that would be.
+  returned: when O(state=present)
+  type: list
+  elements: str
+release:
+  description: The identity of the release which these images are; empty unless all of a release's images are named.
+  returned: when O(state=present)
+  type: str
+  sample: 0.1.0-1f0c93ab
+seconds:
+  description: How long it took.
+  returned: when O(state=present)
+  type: float
+removed:
+  description: The tags that were removed.
+  returned: when O(state=absent)
+  type: list
+  elements: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.base_image import BaseImage
+from ansible_collections.echobase.platform.plugins.module_utils.docker_engine import connect
+from ansible_collections.echobase.platform.plugins.module_utils.image_builder import ImageBuilder
+from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    params = module.params
+    base = BaseImage.of_host()
+    catalogue = ImageCatalogue.load(Path(params["catalogue"]), base.recipe)
+    builder = ImageBuilder(
+        catalogue=catalogue,
+        base=base,
+        connect=connect,
+        progress=Progress(params["progress"]),
+        lock=Path(params["home"]) / ".images.lock",
+    )
+    converge = builder.present if params["state"] == "present" else builder.absent
+    return converge(params["names"] or catalogue.names, module.check_mode)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "default": []},
+            "catalogue": {"type": "path", "default": "images/catalogue.yml"},
+            "source": {"type": "str", "choices": ["build"], "default": "build"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "home": {"type": "path", "default": "/var/lib/echobase"},
+            "progress": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: operate(module))
+
+
+if __name__ == "__main__":
+    main()

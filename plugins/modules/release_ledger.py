@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module release_ledger: record that something happened to a release."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_ledger
+short_description: Record an event of a release
+description:
+  - Appends one line to the environment's ledger. Each line carries the hash of the one before, so a changed or cut ledger is noticed.
+options:
+  event:
+    description: What happened.
+    type: str
+    choices: [deployed, verified, promoted, rolled_back, removed]
+    required: true
+  colour:
+    description: The colour it happened to.
+    type: str
+    choices: [blue, green]
+    required: true
+  release:
+    description: The release in that colour.
+    type: str
+    default: ""
+  details:
+    description: Anything else worth keeping, such as image tags, weights or the reason for a break-glass override.
+    type: dict
+    default: {}
+extends_documentation_fragment:
+  - echobase.platform.environment
+attributes:
+  check_mode:
+    support: full
+    description: Nothing is written in check mode.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: Record a promotion
+  echobase.platform.release_ledger:
+    environment: devlocal
+    event: promoted
+    colour: green
+    release: 0.1.0-1a2b3c4d
+"""
+
+RETURN = r"""
+entry:
+  description: The line as it was written.
+  returned: unless in check mode
+  type: dict
+"""
+
+import datetime
+import getpass
+import os
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.ledger import EVENTS, Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    params = module.params
+    entry = {
+        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "by": os.environ.get("SUDO_USER") or getpass.getuser(),
+        "event": params["event"],
+        "colour": params["colour"],
+        "release": params["release"],
+        "details": params["details"],
+    }
+    if module.check_mode:
+        return Outcome(changed=True, after=entry)
+    written = Ledger(Path(environment_of(params).path("ledger.jsonl"))).append(entry)
+    return Outcome(changed=True, after=entry, facts={"entry": written})
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **ENVIRONMENT_ARGUMENTS,
+            "event": {"type": "str", "choices": list(EVENTS), "required": True},
+            "colour": {"type": "str", "choices": ["blue", "green"], "required": True},
+            "release": {"type": "str", "default": ""},
+            "details": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: operate(module))
+
+
+if __name__ == "__main__":
+    main()

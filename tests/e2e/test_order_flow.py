@@ -1,0 +1,121 @@
+"""A customer in a real browser: registers, logs in, orders, sees the order processed; then a release happens under her."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from environment_under_test import CHECKOUT, TEST, run_playbook
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+SCREENSHOTS = CHECKOUT / "tests" / "output" / "screenshots"
+CHROMIUM = "/usr/bin/chromium"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PROCESSED = 30_000
+
+
+@pytest.fixture(scope="module")
+def browser(deployed_environment: object) -> Iterator[Browser]:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    # The environment's own certificate authority is not in the browser's store.
+    context = browser.new_context(base_url=f"https://localhost:{TEST.edge_port}", ignore_https_errors=True)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def customer(page: Page, request: pytest.FixtureRequest) -> Page:
+    """Registered and logged in."""
+    page.goto("/")
+    page.get_by_test_id("email").fill(f"{request.node.name.replace('_', '-')}-{id(page)}@shop.example.com")
+    page.get_by_test_id("password").fill("correct horse battery staple")
+    page.get_by_test_id("register").click()
+    expect(page.get_by_test_id("place-order")).to_be_visible()
+    return page
+
+
+def place_order(page: Page, item: str, quantity: int = 1) -> None:
+    page.get_by_test_id("item").fill(item)
+    page.get_by_test_id("quantity").fill(str(quantity))
+    page.get_by_test_id("place-order").click()
+    expect(page.get_by_test_id("order-row").filter(has_text=item)).to_be_visible()
+
+
+def test_an_order_becomes_processed_before_the_customers_eyes(customer: Page) -> None:
+    place_order(customer, "three lamps", 3)
+    row = customer.get_by_test_id("order-row").filter(has_text="three lamps")
+    expect(row.get_by_test_id("order-status")).to_have_text("processed", ignore_case=True, timeout=PROCESSED)
+    customer.screenshot(path=SCREENSHOTS / "order-processed.png", full_page=True)
+
+
+def test_version_colour_and_release_are_on_the_page(customer: Page) -> None:
+    expect(customer.get_by_test_id("colour")).to_have_text("blue", ignore_case=True)
+    expect(customer.get_by_test_id("release")).not_to_be_empty()
+    expect(customer.get_by_test_id("version")).to_contain_text((CHECKOUT / "apps" / "VERSION").read_text().strip())
+
+
+def test_a_wrong_password_is_told_in_words(page: Page) -> None:
+    page.goto("/")
+    page.get_by_test_id("email").fill("nobody@shop.example.com")
+    page.get_by_test_id("password").fill("not the right one")
+    page.get_by_test_id("login").click()
+    expect(page.get_by_test_id("error")).to_be_visible()
+    page.screenshot(path=SCREENSHOTS / "wrong-password.png", full_page=True)
+
+
+def test_a_customer_works_on_through_a_promotion_and_a_rollback(customer: Page) -> None:
+    place_order(customer, "before the release")
+    run_playbook("deploy_green")
+    run_playbook("promote")
+    try:
+        # No reload, no new login: the token of one colour is valid in the other, and so is the page.
+        place_order(customer, "on the new release")
+        expect(customer.get_by_test_id("colour")).to_have_text("green", ignore_case=True)
+    finally:
+        run_playbook("rollback")
+    place_order(customer, "after the rollback")
+    for item in ("before the release", "on the new release", "after the rollback"):
+        row = customer.get_by_test_id("order-row").filter(has_text=item)
+        expect(row.get_by_test_id("order-status")).to_have_text("processed", ignore_case=True, timeout=PROCESSED)
+
+
+def test_the_preview_asks_for_a_login_and_then_shows_the_chosen_colour(browser: Browser) -> None:
+    run_playbook("deploy_green")
+    password = (Path(TEST.home) / "secrets" / "operator_password").read_text().strip()
+    address = f"https://localhost:{TEST.operators_port}"
+
+    stranger = browser.new_context(base_url=address, ignore_https_errors=True)
+    answer = stranger.new_page().goto("/")
+    assert answer is not None
+    assert answer.status == 401
+    stranger.close()
+
+    operator = browser.new_context(
+        base_url=address, ignore_https_errors=True, http_credentials={"username": "operator", "password": password}
+    )
+    page = operator.new_page()
+    page.goto("/preview/green")
+    expect(page.get_by_test_id("colour")).to_have_text("green", ignore_case=True)
+    page.get_by_test_id("email").fill(f"operator-{id(page)}@shop.example.com")
+    page.get_by_test_id("password").fill("correct horse battery staple")
+    page.get_by_test_id("register").click()
+    place_order(page, "ordered through the preview")
+    page.screenshot(path=SCREENSHOTS / "preview-green.png", full_page=True)
+    operator.close()

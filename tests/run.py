@@ -1,0 +1,180 @@
+"""`make test`: prepares the machine, runs every suite in environment test and closes with a table.
+
+    tests/run.py                  everything
+    tests/run.py unit integration only these suites
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+OUTPUT = CHECKOUT / "tests" / "output"
+BIN = CHECKOUT / ".venv" / "bin"
+ENVIRONMENT = os.environ | {
+    "PATH": f"{BIN}:{os.environ['PATH']}",
+    "PYTHONPATH": f"{CHECKOUT / '.collections'}:{CHECKOUT / 'tests'}",
+    "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    suite: str
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def commands(suite: str, *lines: tuple[str, ...]) -> tuple[int, int, int]:
+    """Each command is one test: it passes when it exits with 0."""
+    passed = failed = 0
+    for line in lines:
+        folder = CHECKOUT / "apps" / "frontend" if line[0] == "npm" else CHECKOUT
+        say(f"  · {' '.join(line)}")
+        if subprocess.run(line, cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode == 0:
+            passed += 1
+        else:
+            failed += 1
+            say(f"  ✗ {suite}: {' '.join(line)}")
+    return passed, failed, 0
+
+
+def pytest(suite: str, *arguments: str) -> tuple[int, int, int]:
+    report = OUTPUT / f"{suite}.xml"
+    report.unlink(missing_ok=True)
+    line = [str(BIN / "python"), "-m", "pytest", "-q", f"--junit-xml={report}", *arguments]
+    code = subprocess.run(line, cwd=CHECKOUT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode
+    if not report.exists():
+        return 0, 1, 0
+    counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    for node in ElementTree.parse(report).getroot().iter("testsuite"):
+        for name in counts:
+            counts[name] += int(node.get(name, 0))
+    failed = counts["failures"] + counts["errors"]
+    if code != 0 and failed == 0:
+        failed = 1
+    return counts["tests"] - counts["failures"] - counts["errors"] - counts["skipped"], failed, counts["skipped"]
+
+
+def lint() -> tuple[int, int, int]:
+    return commands(
+        "lint",
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("mypy", "plugins/module_utils", "plugins/filter"),
+        ("mypy", "apps/orders", "apps/api_gateway", "apps/order_processor", "apps/migrations"),
+        ("yamllint", "--strict", "."),
+        ("ansible-lint", "--offline", "--strict", "-q"),
+        ("npm", "ci", "--no-fund", "--no-audit", "--silent"),
+        ("npm", "run", "--silent", "typecheck"),
+        ("npm", "run", "--silent", "lint"),
+        ("npm", "test", "--silent"),
+    )
+
+
+def molecule() -> tuple[int, int, int]:
+    return commands("molecule", ("molecule", "test", "--scenario-name", "default"))
+
+
+SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {
+    "lint": lint,
+    "unit": lambda: pytest("unit", "tests/unit"),
+    "integration": lambda: pytest("integration", "tests/integration"),
+    "molecule": molecule,
+    "e2e": lambda: pytest("e2e", "tests/e2e"),
+    "chaos": lambda: pytest("chaos", "tests/chaos"),
+    "load": lambda: pytest("load", "tests/load"),
+}
+
+
+def neighbours() -> dict[str, object]:
+    """What a developer's own environments look like: their containers, their volumes, and every file of their state."""
+    import docker  # noqa: PLC0415 - only after the engine was prepared
+    from ansible_collections.echobase.platform.plugins.module_utils.topology import environment  # noqa: PLC0415
+
+    client = docker.from_env()
+    seen: dict[str, object] = {}
+    for env in (environment("devlocal"), environment("ci")):
+        projects = [env.durable_project, *(colour.project for colour in env.colours.values())]
+        for container in client.containers.list(all=True):
+            if container.labels.get("com.docker.compose.project") in projects:
+                seen[container.name] = [container.id, container.attrs["State"]["StartedAt"], container.status]
+        seen |= {volume.name: volume.attrs["CreatedAt"] for volume in client.volumes.list() if volume.name == env.mariadb_volume}
+        for file in sorted(Path(env.home).rglob("*")):
+            if file.is_file() and not file.is_symlink():
+                seen[str(file)] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return seen
+
+
+def survival(before: dict[str, object]) -> tuple[int, int, int]:
+    if not before:
+        say("  · no devlocal or ci environment stands on this machine: nothing to compare")
+        return 0, 0, 1
+    after = neighbours()
+    touched = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    for name in touched:
+        say(f"  ✗ the tests touched {name}: {before.get(name)} became {after.get(name)}")
+    return (0, 1, 0) if touched else (1, 0, 0)
+
+
+def prepare() -> None:
+    command = [str(BIN / "ansible-playbook"), "-i", "tests/inventory", "tests/prepare.yml"]
+    if subprocess.run(command, cwd=CHECKOUT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+        sys.exit("tests/prepare.yml failed: the machine is not ready for the tests, see above")
+
+
+def close(results: list[Result]) -> int:
+    say("\n  suite         tests  passed  failed  skipped  seconds")
+    for one in results:
+        total = one.passed + one.failed + one.skipped
+        say(f"  {one.suite:<12} {total:6d} {one.passed:7d} {one.failed:7d} {one.skipped:8d} {one.seconds:8.0f}")
+    passed, failed, skipped = (sum(getattr(one, name) for one in results) for name in ("passed", "failed", "skipped"))
+    (OUTPUT / "summary.json").write_text(json.dumps([vars(one) for one in results], indent=1))
+    say(f"\n{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not passed else 0
+
+
+def main(wanted: list[str]) -> int:
+    unknown = set(wanted) - set(SUITES)
+    if unknown:
+        sys.exit(f"tests/run.py: unknown suite {', '.join(sorted(unknown))} - choose from {', '.join(SUITES)}")
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    chosen = wanted or list(SUITES)
+    results: list[Result] = []
+
+    def run(name: str, suite: Callable[[], tuple[int, int, int]]) -> None:
+        say(f"\n== {name}")
+        start = time.monotonic()
+        results.append(Result(name, *suite(), seconds=time.monotonic() - start))
+
+    if chosen == ["lint"]:
+        run("lint", lint)
+        return close(results)
+    start = time.monotonic()
+    prepare()
+    results.append(Result("prepare", 1, 0, 0, time.monotonic() - start))
+    before = neighbours()
+    for name in chosen:
+        run(name, SUITES[name])
+    run("survival", lambda: survival(before))
+    return close(results)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(CHECKOUT / ".collections"))
+    sys.exit(main(sys.argv[1:]))

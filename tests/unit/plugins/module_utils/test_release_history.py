@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
+
+
+def history(story: str, *live: str) -> ReleaseHistory:
+    """A story such as "deployed blue, promoted blue"."""
+    entries = []
+    for event in filter(None, story.split(", ")):
+        what, colour = event.split()
+        entries.append({"event": what, "colour": colour})
+    return ReleaseHistory(entries, list(live))
+
+
+FIRST = "deployed blue, promoted blue"
+SECOND = f"{FIRST}, deployed green"
+
+
+@pytest.mark.parametrize(
+    ("story", "candidate"),
+    [
+        ("", ""),
+        (FIRST, "blue"),
+        (SECOND, "green"),
+        (f"{SECOND}, removed green", ""),
+        (f"{SECOND}, promoted green, removed blue", "green"),
+        (f"{SECOND}, removed green, deployed green", "green"),
+    ],
+)
+def test_candidate_is_what_was_deployed_last_and_is_still_there(story: str, candidate: str) -> None:
+    assert history(story, "blue").candidate == candidate
+
+
+@pytest.mark.parametrize(
+    ("story", "live", "target"),
+    [
+        ("", [], ""),
+        (FIRST, ["blue"], ""),
+        # A candidate that never had traffic is not a way back.
+        (SECOND, ["blue"], ""),
+        (f"{SECOND}, promoted green", ["green"], "blue"),
+        # The second rollback stays where the first one went.
+        (f"{SECOND}, promoted green, rolled_back blue", ["blue"], "blue"),
+        # The old release is gone: removed, or overwritten by the next candidate.
+        (f"{SECOND}, promoted green, removed blue", ["green"], ""),
+        (f"{SECOND}, promoted green, deployed blue", ["green"], ""),
+        # Killed between the switch and its record: traffic is the truth.
+        (SECOND, ["green"], "blue"),
+        # A canary goes back to the stable colour.
+        (SECOND, ["blue", "green"], "blue"),
+    ],
+)
+def test_rollback_leads_to_the_release_that_had_the_traffic_before(story: str, live: list[str], target: str) -> None:
+    assert history(story, *live).rollback_target == target
