@@ -19,7 +19,9 @@ options:
     type: path
     default: /var/lib/echobase
   network_prefix:
-    description: First two octets of the subnets of all environments. Change it where they overlap with a network that the host already reaches.
+    description:
+      - First two octets of the subnets of all environments.
+      - Change it where they overlap with a network that the host already reaches.
     type: str
     default: "10.231"
 """

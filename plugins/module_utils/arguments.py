@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import (
     DEFAULT_HOME,
     DEFAULT_NETWORK_PREFIX,
@@ -20,5 +22,10 @@ ENVIRONMENT_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+_PREFIX = re.compile(r"(?:1?\d?\d|2[0-4]\d|25[0-5])\.(?:1?\d?\d|2[0-4]\d|25[0-5])")
+
+
 def environment_of(params: Mapping[str, Any]) -> Environment:
+    if not _PREFIX.fullmatch(params["network_prefix"]):
+        raise Refusal(f"echobase_network_prefix '{params['network_prefix']}' is no start of an address", "give two octets, such as 10.231")
     return environment(params["environment"], params["home"], params["network_prefix"])

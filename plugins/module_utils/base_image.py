@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
+import tarfile
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class BaseImage:
         suites = [source.suite for source in self.sources]
         return "\0".join([*suites, *self.packages, *_DPKG_OPTIONS, *_APT_OPTIONS])
 
-    def arguments(self, overlay: Path, target: Path) -> Sequence[str]:
+    def arguments(self, target: Path) -> Sequence[str]:
         return [
             "mmdebstrap",
             "--variant=minbase",
@@ -56,7 +56,6 @@ class BaseImage:
             *_DPKG_OPTIONS,
             *_APT_OPTIONS,
             *([f"--include={','.join(self.packages)}"] if self.packages else []),
-            f"--customize-hook=tar-in {overlay} /",
             "--customize-hook=rm -rf $1/var/cache/ldconfig $1/var/log/*.log $1/var/log/apt/*",
             self.suite,
             str(target),
@@ -66,17 +65,19 @@ class BaseImage:
     def make(self, overlay: BuildContext, folder: Path, say: Callable[[str], None]) -> Path:
         """Make the root file system, with `overlay` laid over it, as a tar file in `folder`."""
         target = folder / "base.tar"
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".tar") as laid_over:
-            overlay.write_tar(laid_over)
-            laid_over.flush()
-            self._run(self.arguments(Path(laid_over.name), target), say)
+        self._run(self.arguments(target), say)
+        # Not by a hook of mmdebstrap's: it removes the policy for services again when it is done.
+        with tarfile.open(target, "a") as archive:
+            overlay.add_to(archive)
         return target
 
     def _run(self, arguments: Sequence[str], say: Callable[[str], None]) -> None:
         try:
             process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
         except FileNotFoundError as error:
-            raise Refusal("the base image cannot be made: mmdebstrap is not installed", "run the role docker_engine, or install it") from error
+            raise Refusal(
+                "the base image cannot be made: mmdebstrap is not installed", "run the role docker_engine, or install it"
+            ) from error
         log: deque[str] = deque(maxlen=_LOG_LINES)
         with process:
             for line in process.stderr or ():

@@ -60,15 +60,18 @@ class BuildContext:
             digest.update(f"{name}\0{file.mode:o}\0{len(file.content)}\0".encode())
             digest.update(file.content)
 
-    def write_tar(self, stream: IO[bytes], extra: Mapping[str, bytes] | None = None) -> None:
+    def write_tar(self, stream: IO[bytes], extra: Mapping[str, bytes]) -> None:
         """`extra` files are there for the build and no part of the context's identity."""
-        added = {name: ContextFile(content, executable=False) for name, content in (extra or {}).items()}
         with tarfile.open(fileobj=stream, mode="w") as archive:
-            for name, file in {**self._files, **added}.items():
-                entry = tarfile.TarInfo(name)
-                entry.size = len(file.content)
-                entry.mode = file.mode
-                archive.addfile(entry, io.BytesIO(file.content))
+            self.add_to(archive)
+            BuildContext({name: ContextFile(content, executable=False) for name, content in extra.items()}).add_to(archive)
+
+    def add_to(self, archive: tarfile.TarFile) -> None:
+        for name, file in self._files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(file.content)
+            entry.mode = file.mode
+            archive.addfile(entry, io.BytesIO(file.content))
 
 
 def _files_of(source: Path, destination: PurePosixPath) -> Iterator[tuple[Path, PurePosixPath]]:

@@ -22,3 +22,13 @@ def connect(timeout: int = 60) -> DockerClient:
         return docker.from_env(timeout=timeout)
     except docker.errors.DockerException as error:
         raise Refusal(f"the Docker engine does not answer: {error}", REMEDY) from error
+
+
+def volume_exists(name: str) -> bool:
+    from docker.errors import NotFound  # noqa: PLC0415 - as above
+
+    try:
+        connect().volumes.get(name)
+    except NotFound:
+        return False
+    return True

@@ -18,7 +18,8 @@ def build_arguments(environment: Mapping[str, str] = os.environ, root: Path = Pa
     """Build arguments for what the host configures; nothing for what it leaves at its default."""
     home = root / environment.get("HOME", "/root").lstrip("/")
     mirrors = {
-        "PIP_INDEX_URL": environment.get("PIP_INDEX_URL") or _pip_index([home / ".config/pip/pip.conf", home / ".pip/pip.conf", root / "etc/pip.conf"]),
+        "PIP_INDEX_URL": environment.get("PIP_INDEX_URL")
+        or _pip_index([home / ".config/pip/pip.conf", home / ".pip/pip.conf", root / "etc/pip.conf"]),
         "NPM_CONFIG_REGISTRY": environment.get("NPM_CONFIG_REGISTRY")
         or environment.get("npm_config_registry")
         or _npm_registry([home / ".npmrc", root / "etc/npmrc"]),

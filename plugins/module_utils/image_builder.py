@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base_image import BaseImage
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.host_mirrors import build_arguments
 from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import LABEL, Image, ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
@@ -32,7 +32,10 @@ AT_ONCE = 2
 PATIENCE_SECONDS = 3600
 _LOG_LINES = 15
 _LINE_LENGTH = 300
+_TOLD_LENGTH = 100
 _SECONDS_BETWEEN_LOG_LINES = 5.0
+_ENGINE_NOTES = ("--->", "Removing intermediate container")
+_EXIT_CODE = re.compile(r"returned a non-zero code: (\d+)")
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -75,18 +78,21 @@ class _BuildLog:
     def add(self, text: str) -> None:
         for raw in _TERMINAL_CODES.sub("", text).replace("\r", "\n").split("\n"):
             line = raw.strip()
-            if not line:
+            if not line or line.startswith(_ENGINE_NOTES):
                 continue
             self.lines.append(line[:_LINE_LENGTH])
             if line.startswith("Step "):
-                self.step = line
-                self.tell(line)
+                self.step = line[:_LINE_LENGTH]
+                self.lines.clear()
+                # Other steps take no time.
+                if " : RUN " in line:
+                    self.tell(line)
             elif time.monotonic() - self._told >= _SECONDS_BETWEEN_LOG_LINES:
                 self.tell(line)
 
     def tell(self, line: str) -> None:
         self._told = time.monotonic()
-        self.progress.say(f"building {self.name} ({self._told - self.started:.0f} s): {line[:_LINE_LENGTH]}")
+        self.progress.say(f"building {self.name} ({self._told - self.started:.0f} s): {line[:_TOLD_LENGTH]}")
 
 
 class ImageBuilder:
@@ -139,16 +145,8 @@ class ImageBuilder:
         images = self._connect(60).api.images(filters={"label": LABEL})
         return {tag for image in images for tag in image["RepoTags"] or ()}
 
-    @contextmanager
-    def _one_run_at_a_time(self) -> Iterator[None]:
-        self._lock.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        with self._lock.open("w") as held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._progress.say("waiting for another run that is building images")
-                fcntl.flock(held, fcntl.LOCK_EX)
-            yield
+    def _one_run_at_a_time(self) -> AbstractContextManager[None]:
+        return exclusive(self._lock, waiting=lambda: self._progress.say("waiting for another run that is building images"))
 
     def _build_all(self, plan: BuildPlan) -> None:
         """The first failure stops further builds; those under way are finished, so their work is kept."""
@@ -170,12 +168,10 @@ class ImageBuilder:
     def _build(self, name: str) -> None:
         image = self._catalogue.image(name)
         log = _BuildLog(name, self._progress)
-        log.tell("started")
         if image.bootstrap:
             self._bootstrap(image, log)
         else:
             self._build_from_context(image, log)
-        log.tell(f"done, {self._catalogue.tag(name)}")
 
     def _bootstrap(self, image: Image, log: _BuildLog) -> None:
         with tempfile.TemporaryDirectory(prefix="echobase-base-") as folder:
@@ -213,18 +209,23 @@ class ImageBuilder:
         if "error" not in event:
             log.add(str(event.get("stream", "")))
             return
+        error = str(event["error"]).strip()
+        exit_code = _EXIT_CODE.search(error)
+        reason = f"exit code {exit_code[1]}" if exit_code else error
         step = f" at {log.step}" if log.step else ""
+        lines = "".join(f"\n  {line}" for line in log.lines)
         raise Refusal(
-            f"image {image.name} could not be built{step}: {event['error'].strip()}; its last lines:\n  " + "\n  ".join(log.lines) + "\n",
-            f"mend {' or '.join(image.context)} or what the step asks for, and run again",
+            f"image {image.name} could not be built{step}: {reason}{lines}\n",
+            f"if it is not the network, correct {' or '.join(image.context)}; then run again",
         )
 
     def _remove(self, tags: list[str]) -> None:
         from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - see docker_engine.connect
 
         client = self._connect(60).api
-        roots = {client.inspect_image(tag)["Id"] for tag in tags}
-        leftovers = _unnamed_descendants(client.images(all=True), roots)
+        images = client.images(all=True)
+        roots = {image["Id"] for image in images if set(image["RepoTags"] or ()).intersection(tags)}
+        leftovers = _unnamed_descendants(images, roots)
         # Children first: an image that another one is made from is only untagged.
         for reference in [*leftovers, *tags]:
             try:
@@ -233,7 +234,9 @@ class ImageBuilder:
                 continue
             except APIError as error:
                 if reference in tags:
-                    raise Refusal(f"image {reference} is still used: {error.explanation}", "remove the containers that use it first") from error
+                    raise Refusal(
+                        f"image {reference} is still used: {error.explanation}", "remove the containers that use it first"
+                    ) from error
 
 
 def _unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[str]:

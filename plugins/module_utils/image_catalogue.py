@@ -55,7 +55,9 @@ class ImageCatalogue:
         try:
             content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise Refusal(f"the image catalogue {path} does not exist", "give the option catalogue the path of images/catalogue.yml") from error
+            raise Refusal(
+                f"the image catalogue {path} does not exist", "give the option catalogue the path of images/catalogue.yml"
+            ) from error
         try:
             images = {name: Image(name=name, **entry) for name, entry in content["images"].items()}
             release = content.get("release")

@@ -1,11 +1,11 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 
 import { useApiIdentity } from "./api/release";
 import { IdentityFooter } from "./identity/IdentityFooter";
 import { NewVersionHint } from "./identity/NewVersionHint";
 import { usePageIdentity } from "./identity/usePageIdentity";
 import { OrdersPage } from "./orders/OrdersPage";
-import { forgetPending } from "./orders/pending";
+import { forgetAnyPending } from "./orders/pending";
 import { greetApi } from "./session/accounts";
 import { type Session, storeSession, storedSession } from "./session/session";
 import { SignIn } from "./session/SignIn";
@@ -13,6 +13,7 @@ import { SignIn } from "./session/SignIn";
 export function App() {
   const [session, setSession] = useState<Session | null>(() => storedSession());
   const [notice, setNotice] = useState("");
+  const main = useRef<HTMLElement>(null);
   const page = usePageIdentity();
   const api = useApiIdentity();
 
@@ -20,6 +21,8 @@ export function App() {
     storeSession(next);
     setSession(next);
     setNotice(why);
+    // The control which had the focus goes away: whoever uses a keyboard or hears the page starts at the new content.
+    main.current?.focus();
   }, []);
 
   const expire = useCallback(() => {
@@ -43,7 +46,7 @@ export function App() {
               type="button"
               data-testid="logout"
               onClick={() => {
-                forgetPending();
+                forgetAnyPending();
                 enter(null);
               }}
             >
@@ -53,7 +56,7 @@ export function App() {
         )}
       </header>
       <NewVersionHint page={page} api={api} />
-      <main>
+      <main ref={main} tabIndex={-1}>
         {session ? <OrdersPage key={session.token} session={session} onExpired={expire} /> : <SignIn notice={notice} onSession={enter} />}
       </main>
       <IdentityFooter page={page} api={api} />

@@ -16,7 +16,7 @@ export function IdentityFooter({ page, api }: IdentityFooterProps) {
     <footer className="identity">
       <dl>
         <div>
-          <dt>Version</dt>
+          <dt>{differs ? "Page version" : "Version"}</dt>
           <dd data-testid="version">{page?.version ?? UNKNOWN}</dd>
         </div>
         <div>

@@ -28,6 +28,7 @@ export function OrderForm({ email, token, onPlaced, onExpired }: OrderFormProps)
 
   async function submit(event: SyntheticEvent): Promise<void> {
     event.preventDefault();
+    if (busy) return;
     const pending = rememberPending(email, { item: text.item.trim(), quantity: Number(text.quantity), note: text.note.trim() });
     setBusy(true);
     setProblem(null);
@@ -36,12 +37,12 @@ export function OrderForm({ email, token, onPlaced, onExpired }: OrderFormProps)
       const order = await placeOrder(token, pending, (retry) => {
         setProgress(explainRetry(retry));
       });
-      forgetPending();
+      forgetPending(pending);
       setText(EMPTY);
       onPlaced(order);
     } catch (thrown) {
       const found = asProblem(thrown);
-      if (settles(found)) forgetPending();
+      if (settles(found)) forgetPending(pending);
       if (found.status === 401) onExpired();
       setProblem(found);
     } finally {
@@ -64,6 +65,7 @@ export function OrderForm({ email, token, onPlaced, onExpired }: OrderFormProps)
             <input
               {...ties}
               required
+              readOnly={busy}
               autoComplete="off"
               value={text.item}
               onChange={(event) => {
@@ -81,6 +83,7 @@ export function OrderForm({ email, token, onPlaced, onExpired }: OrderFormProps)
               min={1}
               step={1}
               required
+              readOnly={busy}
               value={text.quantity}
               onChange={(event) => {
                 setText({ ...text, quantity: event.target.value });
@@ -93,6 +96,7 @@ export function OrderForm({ email, token, onPlaced, onExpired }: OrderFormProps)
             <textarea
               {...ties}
               rows={3}
+              readOnly={busy}
               value={text.note}
               onChange={(event) => {
                 setText({ ...text, note: event.target.value });
@@ -102,7 +106,7 @@ export function OrderForm({ email, token, onPlaced, onExpired }: OrderFormProps)
         </Field>
         <Messages error={problem ? explain(problem, EXPLANATIONS) : ""} progress={progress} />
         <div className="actions">
-          <button type="submit" className="primary" data-testid="place-order" disabled={busy}>
+          <button type="submit" className="primary" data-testid="place-order" aria-disabled={busy}>
             {busy ? "Placing …" : "Place order"}
           </button>
         </div>

@@ -1,6 +1,6 @@
 import type { Order } from "./order";
 
-const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export function OrderList({ orders }: { orders: Order[] | null }) {
   return (

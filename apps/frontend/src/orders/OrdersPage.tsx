@@ -20,7 +20,7 @@ export function OrdersPage({ session, onExpired }: OrdersPageProps) {
       <div className="columns">
         <OrderForm email={session.email} token={session.token} onPlaced={add} onExpired={onExpired} />
         <div>
-          <div role="status">{problem && <p className="message message-progress">{explain(problem, LIST_EXPLANATIONS)}</p>}</div>
+          <div className="list-state" role="status">{problem && <p className="message message-progress">{explain(problem, LIST_EXPLANATIONS)}</p>}</div>
           <OrderList orders={orders} />
         </div>
       </div>

@@ -24,7 +24,11 @@ export function rememberPending(email: string, draft: Draft): PendingOrder {
   return pending;
 }
 
-export function forgetPending(): void {
+export function forgetPending(pending: PendingOrder): void {
+  if (pendingOrder(pending.email)?.key === pending.key) forgetAnyPending();
+}
+
+export function forgetAnyPending(): void {
   sessionStorage.removeItem(KEY);
 }
 

@@ -27,6 +27,7 @@ export function SignIn({ notice, onSession }: SignInProps) {
 
   async function submit(event: SyntheticEvent<HTMLFormElement, SubmitEvent>): Promise<void> {
     event.preventDefault();
+    if (busy) return;
     const form = new FormData(event.currentTarget);
     const action: Action = event.nativeEvent.submitter?.dataset.action === "register" ? register : logIn;
     setBusy(true);
@@ -68,10 +69,10 @@ export function SignIn({ notice, onSession }: SignInProps) {
         </Field>
         <Messages error={problem ? explain(problem, EXPLANATIONS) : ""} progress={progress} />
         <div className="actions">
-          <button type="submit" className="primary" data-action="login" data-testid="login" disabled={busy}>
+          <button type="submit" className="primary" data-action="login" data-testid="login" aria-disabled={busy}>
             Log in
           </button>
-          <button type="submit" data-action="register" data-testid="register" disabled={busy}>
+          <button type="submit" data-action="register" data-testid="register" aria-disabled={busy}>
             Create account
           </button>
         </div>

@@ -1,0 +1,116 @@
+"""What an environment owns in the cloud: its key, its secrets and the queue of this colour."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.kms.models import kms_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.sqs.models import Queue, sqs_backends
+
+SECRETS = Path("/run/secrets")
+VISIBILITY_SECONDS = "30"
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Seed:
+    environment: str
+    colour: str
+    region: str
+    kms_key: bytes
+    jwt_key: str
+    database: dict[str, str | int]
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str], secrets: Path = SECRETS) -> Seed:
+        kms_key = base64.b64decode(_read(secrets, "kms_key"), validate=True)
+        if len(kms_key) != KEY_BYTES:
+            raise ValueError(f"{secrets / 'kms_key'} holds {len(kms_key)} bytes instead of {KEY_BYTES}")
+        return cls(
+            environment=variables["ECHOBASE_ENV"],
+            colour=variables["ECHOBASE_COLOUR"],
+            region=variables.get("AWS_DEFAULT_REGION", "eu-central-1"),
+            kms_key=kms_key,
+            jwt_key=_read(secrets, "jwt_key"),
+            database={
+                "username": variables["DB_USER"],
+                "password": _read(secrets, "db_password"),
+                "host": variables["DB_HOST"],
+                "port": int(variables["DB_PORT"]),
+                "dbname": variables["DB_NAME"],
+            },
+        )
+
+    @property
+    def kms_key_id(self) -> str:
+        """The same in every emulator of the environment: it is part of each ciphertext."""
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.environment}.echobase.internal"))
+
+    @property
+    def jwt_keys(self) -> dict[str, object]:
+        """The current key by its id; while keys rotate, the one before it is listed too."""
+        key_id = hashlib.sha256(base64.b64decode(self.jwt_key)).hexdigest()[:16]
+        return {"current": key_id, "keys": {key_id: self.jwt_key}}
+
+
+def plant(seed: Seed) -> None:
+    _plant_key(seed)
+    _plant_secret(seed, "database", seed.database)
+    _plant_secret(seed, "jwt", seed.jwt_keys)
+    _plant_queue(seed)
+
+
+def _plant_key(seed: Seed) -> None:
+    """moto makes random keys only, so a key of its own making becomes ours."""
+    backend = kms_backends[DEFAULT_ACCOUNT_ID][seed.region]
+    key = backend.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", f"echobase {seed.environment}", tags=None)
+    del backend.keys[key.id]
+    key.arn = key.arn.replace(key.id, seed.kms_key_id)
+    key.id = seed.kms_key_id
+    key.key_material = seed.kms_key
+    backend.keys[key.id] = key
+    backend.create_alias(f"alias/echobase-{seed.environment}", key.id)
+
+
+def _plant_secret(seed: Seed, name: str, value: Mapping[str, object]) -> None:
+    secretsmanager_backends[DEFAULT_ACCOUNT_ID][seed.region].create_secret(
+        name=f"echobase/{seed.environment}/{name}",
+        secret_string=json.dumps(value),
+        secret_binary=None,
+        description="",
+        tags=None,
+        kms_key_id=None,
+        client_request_token=None,
+        replica_regions=[],
+        force_overwrite=False,
+    )
+
+
+def _plant_queue(seed: Seed) -> None:
+    queue = sqs_backends[DEFAULT_ACCOUNT_ID][seed.region].create_queue(
+        f"echobase-{seed.environment}-{seed.colour}-orders", {"VisibilityTimeout": VISIBILITY_SECONDS}
+    )
+    _serialise_deletion(queue)
+
+
+def _serialise_deletion(queue: Queue) -> None:
+    """moto deletes by rebuilding the list of messages without its lock: a message that arrives meanwhile would vanish."""
+    delete = queue.delete_message
+
+    def delete_under_lock(receipt_handle: str) -> None:
+        with queue._messages_lock:
+            delete(receipt_handle)
+
+    queue.delete_message = delete_under_lock
+
+
+def _read(secrets: Path, name: str) -> str:
+    return (secrets / name).read_text().strip()

@@ -1,0 +1,277 @@
+"""An environment's own certificate authority and the certificates of whoever listens in it."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES, Environment
+
+ROOT, MARIADB, NGINX, APPLICATION = 0, 999, 101, 10001
+AUTHORITY_DAYS = 3650
+LEAF_DAYS = 397
+RENEW_BEFORE_DAYS = 30
+# The authority outlives whatever it signs.
+RENEW_AUTHORITY_BEFORE_DAYS = LEAF_DAYS + RENEW_BEFORE_DAYS
+# Clocks of other machines may be a little behind.
+_BACKDATED = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @cached_property
+    def certificate_pem(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @cached_property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A certificate that someone needs: in which folder, for which names, readable by whom."""
+
+    folder: str
+    names: tuple[str, ...]
+    uid: int
+    key_mode: int = 0o400
+
+    @property
+    def alternatives(self) -> list[x509.GeneralName]:
+        return [x509.IPAddress(address) if (address := _address(name)) else x509.DNSName(name) for name in self.names]
+
+
+@dataclass(frozen=True)
+class Change:
+    name: str
+    reason: str
+    reissue: bool
+
+
+def wanted_leaves(env: Environment) -> list[Leaf]:
+    local = ("localhost", "127.0.0.1")
+    leaves = [
+        Leaf("edge", (*local, "::1"), NGINX),
+        Leaf("db", (env.mariadb_container, "mariadb", *local, env.mariadb_address), MARIADB),
+    ]
+    for colour in env.colours.values():
+        services = [name for service in SERVICES for name in (colour.container(service), colour.host(service))]
+        names = (colour.tls_name, *services, *local, colour.frontend_address, colour.gateway_address)
+        leaves.append(Leaf(colour.name, names, APPLICATION, key_mode=0o440))
+    return leaves
+
+
+class Certificates:
+    def __init__(self, folder: Path, subject: str, leaves: Iterable[Leaf], now: datetime | None = None) -> None:
+        self._folder = folder
+        self._subject = subject
+        self._leaves = list(leaves)
+        self._now = now or datetime.now(UTC)
+
+    @classmethod
+    def of_environment(cls, env: Environment) -> Certificates:
+        return cls(Path(env.path("tls")), f"echobase {env.name}", wanted_leaves(env))
+
+    def present(self, check: bool) -> Outcome:
+        changes = self._plan()
+        if changes and not check:
+            with exclusive(self._folder.parent / ".tls.lock"):
+                changes = self._plan()
+                self._apply({change.name: change for change in changes})
+        return Outcome(
+            changed=bool(changes),
+            before="".join(f"{change.name}: {change.reason}\n" for change in changes),
+            after="".join(f"{change.name}: as wanted\n" for change in changes),
+            facts={"renewed": {change.name: change.reason for change in changes}, "ca_file": str(self._folder / "ca.crt")},
+        )
+
+    def _plan(self) -> list[Change]:
+        authority, reason = self._authority()
+        trusted = None if reason else authority
+        changes = [Change("ca", reason, reissue=True)] if reason else self._permissions("ca", "ca.crt", "ca.key", ROOT, 0o600)
+        for leaf in self._leaves:
+            reason = self._leaf_reason(leaf, trusted)
+            certificate, key = f"{leaf.folder}/tls.crt", f"{leaf.folder}/tls.key"
+            if reason:
+                changes.append(Change(leaf.folder, reason, reissue=True))
+            else:
+                changes += self._permissions(leaf.folder, certificate, key, leaf.uid, leaf.key_mode)
+        return changes
+
+    def _authority(self) -> tuple[KeyPair | None, str]:
+        try:
+            pair = _read(self._folder / "ca.crt", self._folder / "ca.key")
+        except FileNotFoundError:
+            return None, "missing"
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return None, "unreadable"
+        return pair, _mismatch(pair) or self._expiry(pair, RENEW_AUTHORITY_BEFORE_DAYS)
+
+    def _leaf_reason(self, leaf: Leaf, authority: KeyPair | None) -> str:
+        """Why it must be issued anew; empty when it is good."""
+        folder = self._folder / leaf.folder
+        try:
+            pair = _read(folder / "tls.crt", folder / "tls.key")
+        except (FileNotFoundError, NotADirectoryError):
+            return "missing"
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return "unreadable"
+        if authority is None or not _signed_by(pair, authority) or authority.certificate_pem not in (folder / "tls.crt").read_bytes():
+            return "signed by another authority"
+        return _mismatch(pair) or self._other_names(pair, leaf) or self._expiry(pair, RENEW_BEFORE_DAYS)
+
+    def _other_names(self, pair: KeyPair, leaf: Leaf) -> str:
+        try:
+            found = set(pair.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        except x509.ExtensionNotFound:
+            found = set()
+        difference = found.symmetric_difference(leaf.alternatives)
+        return "names differ: " + ", ".join(sorted(str(name.value) for name in difference)) if difference else ""
+
+    def _expiry(self, pair: KeyPair, renew_before: int) -> str:
+        left = pair.certificate.not_valid_after_utc - self._now
+        if left > timedelta(days=renew_before):
+            return ""
+        return f"expires in {left.days} days" if left > timedelta(0) else f"expired {-left.days} days ago"
+
+    def _permissions(self, name: str, certificate: str, key: str, uid: int, key_mode: int) -> list[Change]:
+        wanted = {certificate: 0o644 if uid == ROOT else 0o444, key: key_mode}
+        wrong = []
+        for file, mode in wanted.items():
+            found = (self._folder / file).stat()
+            if (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, uid, uid):
+                wrong.append(f"{Path(file).name} is {stat.S_IMODE(found.st_mode):04o} {found.st_uid}:{found.st_gid}")
+        return [Change(name, ", ".join(wrong), reissue=False)] if wrong else []
+
+    def _apply(self, changes: dict[str, Change]) -> None:
+        _make_folder(self._folder)
+        authority = self._authority()[0]
+        if "ca" in changes:
+            if changes["ca"].reissue or authority is None:
+                authority = self._new_authority()
+            _write(authority, self._folder / "ca.crt", self._folder / "ca.key", uid=ROOT, key_mode=0o600)
+        for leaf in self._leaves:
+            if leaf.folder not in changes or authority is None:
+                continue
+            folder = self._folder / leaf.folder
+            _make_folder(folder)
+            certificate, key = folder / "tls.crt", folder / "tls.key"
+            pair = self._issue(leaf, authority) if changes[leaf.folder].reissue else _read(certificate, key)
+            _write(pair, certificate, key, uid=leaf.uid, key_mode=leaf.key_mode, chain=authority.certificate_pem)
+
+    def _new_authority(self) -> KeyPair:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{self._subject} certificate authority")])
+        builder = (
+            self._builder(name, name, key, AUTHORITY_DAYS)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(signs_certificates=True), critical=True)
+        )
+        return KeyPair(builder.sign(key, hashes.SHA256()), key)
+
+    def _issue(self, leaf: Leaf, authority: KeyPair) -> KeyPair:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, leaf.names[0])])
+        issuer = authority.certificate
+        builder = (
+            self._builder(name, issuer.subject, key, LEAF_DAYS)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(leaf.alternatives), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
+        )
+        return KeyPair(builder.sign(authority.key, hashes.SHA256()), key)
+
+    def _builder(self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(self._now - _BACKDATED)
+            .not_valid_after(self._now + timedelta(days=days))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        )
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(name)
+    except ValueError:
+        return None
+
+
+def _key_usage(signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _read(certificate: Path, key: Path) -> KeyPair:
+    """The first certificate of the file and its key."""
+    private = load_pem_private_key(key.read_bytes(), password=None)
+    if not isinstance(private, ec.EllipticCurvePrivateKey):
+        raise TypeError("not an elliptic curve key")
+    return KeyPair(x509.load_pem_x509_certificate(certificate.read_bytes()), private)
+
+
+def _write(pair: KeyPair, certificate: Path, key: Path, *, uid: int, key_mode: int, chain: bytes = b"") -> None:
+    write_durably(key, pair.key_pem, mode=key_mode, owner=(uid, uid))
+    write_durably(certificate, pair.certificate_pem + chain, mode=0o444 if chain else 0o644, owner=(uid, uid))
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    # Whatever the umask was.
+    folder.chmod(0o755)
+
+
+def _mismatch(pair: KeyPair) -> str:
+    of_key, of_certificate = (
+        public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for public in (pair.key.public_key(), pair.certificate.public_key())
+    )
+    return "" if of_key == of_certificate else "key does not belong to the certificate"
+
+
+def _signed_by(pair: KeyPair, authority: KeyPair) -> bool:
+    try:
+        pair.certificate.verify_directly_issued_by(authority.certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

@@ -1,0 +1,225 @@
+"""The durable database of an environment: decide what its wanted state takes, then do it."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.database_backend import DatabaseBackend, Observed, Server
+from ansible_collections.echobase.platform.plugins.module_utils.database_login import Login
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
+from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+
+
+class Step(enum.Enum):
+    CREATE_DATA = "create volume"
+    CONFIGURE = "write configuration"
+    CREATE = "create server"
+    RECREATE = "recreate server"
+    START = "start server"
+    RELOAD_CERTIFICATE = "reload certificate"
+    AWAIT_READY = "await login"
+    BACK_UP = "back up"
+    STOP = "stop server"
+    REMOVE = "remove server"
+    REMOVE_DATA = "remove volume"
+    REMOVE_KEYS = "remove keys"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    state: str
+    key_fingerprint: str = ""
+    confirm: str = ""
+    final_backup: bool = True
+    recreate: str = "when_safe"
+
+
+@dataclass(frozen=True)
+class Plan:
+    steps: tuple[Step, ...]
+    server: Server
+    data: bool
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Waiting for a server that is just coming up changes nothing."""
+        return any(step is not Step.AWAIT_READY for step in self.steps)
+
+
+def plan(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
+    if wanted.state == "present":
+        return _plan_present(wanted, observed, data_name)
+    if wanted.state == "stopped":
+        running = observed.server is Server.RUNNING
+        return Plan((Step.STOP,) if running else (), Server.STOPPED if running else observed.server, _has_data(observed))
+    return _plan_absent(wanted, observed, data_name)
+
+
+def _plan_present(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
+    _refuse_other_keys(wanted, observed, data_name)
+    outdated = observed.drifted or observed.broken
+    steps: list[Step] = []
+    warnings = []
+    if observed.server is Server.MISSING:
+        # The volume comes after all that can fail for want of space or permission.
+        steps += [Step.CONFIGURE, *([] if _has_data(observed) else [Step.CREATE_DATA]), Step.CREATE]
+    elif observed.server is Server.STOPPED:
+        steps += [Step.CONFIGURE, Step.RECREATE] if outdated else [Step.START]
+    elif observed.drifted and wanted.recreate == "always":
+        steps += [Step.CONFIGURE, Step.RECREATE]
+    else:
+        if observed.drifted:
+            warnings.append(
+                "the running database was made from another configuration and was left as it is;"
+                " durable_db_recreate=always restarts it with the new one, and so does its next start"
+            )
+        if observed.certificate_outdated:
+            steps.append(Step.RELOAD_CERTIFICATE)
+    if steps or observed.login is None:
+        steps.append(Step.AWAIT_READY)
+    _refuse_port(steps, observed)
+    return Plan(tuple(steps), Server.RUNNING, True, tuple(warnings))
+
+
+def _plan_absent(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
+    if wanted.confirm not in ("", data_name):
+        raise Refusal(
+            f"durable_db_confirm is '{wanted.confirm}', the volume is {data_name}: nothing was changed",
+            f"durable_db_confirm={data_name} deletes the data for good; without it they stay",
+        )
+    delete = bool(wanted.confirm)
+    server = observed.server
+    steps: list[Step] = []
+    if delete and _has_data(observed) and wanted.final_backup:
+        if server is Server.MISSING or (server is Server.STOPPED and observed.broken):
+            steps += [Step.CONFIGURE, Step.CREATE]
+        elif server is Server.STOPPED:
+            steps.append(Step.START)
+        _refuse_port(steps, observed)
+        server = Server.RUNNING
+        steps += [Step.AWAIT_READY, Step.BACK_UP]
+    if server is Server.RUNNING:
+        steps.append(Step.STOP)
+    if server is not Server.MISSING:
+        steps.append(Step.REMOVE)
+    if delete:
+        steps += [Step.REMOVE_DATA] * _has_data(observed) + [Step.REMOVE_KEYS] * observed.keys
+    return Plan(tuple(steps), Server.MISSING, _has_data(observed) and not delete)
+
+
+def _has_data(observed: Observed) -> bool:
+    return observed.data_fingerprint is not None
+
+
+def _changed_lines(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    old, new = (json.dumps(configuration, indent=1, sort_keys=True).splitlines() for configuration in (before, after))
+    return [f"{line[:2]}{line[2:].strip()}" for line in difflib.ndiff(old, new) if line[0] in "+-"]
+
+
+def _refuse_other_keys(wanted: Wanted, observed: Observed, data_name: str) -> None:
+    if _has_data(observed) and wanted.key_fingerprint and observed.data_fingerprint != wanted.key_fingerprint:
+        raise Refusal(
+            f"volume {data_name} was made with other keys"
+            f" (fingerprint {observed.data_fingerprint}) than this environment has now ({wanted.key_fingerprint})",
+            f"restore the environment's secrets.json from its backup, or delete the data with durable_db_confirm={data_name}",
+        )
+
+
+def _refuse_port(steps: list[Step], observed: Observed) -> None:
+    if observed.port_holder and {Step.CREATE, Step.RECREATE, Step.START} & set(steps):
+        raise Refusal(f"the database's port is taken by {observed.port_holder}", "stop that, then run this again")
+
+
+@dataclass
+class DurableDb:
+    backend: DatabaseBackend
+    backup: FinalBackup
+    environment: str
+    wait_timeout: float
+    _login: Login | None = field(default=None, init=False)
+    _backup_folder: str | None = field(default=None, init=False)
+
+    def ensure(self, wanted: Wanted, check_mode: bool) -> Outcome:
+        if check_mode:
+            observed = self.backend.observe(with_login=wanted.state == "present")
+            return self._outcome(observed, plan(wanted, observed, self.backend.data_name))
+        with host_lock(f"{self.environment}-durable-db"):
+            observed = self.backend.observe(with_login=wanted.state == "present")
+            decided = plan(wanted, observed, self.backend.data_name)
+            self._refuse_unprepared(wanted, observed, decided)
+            for step in decided.steps:
+                self._apply(step, wanted)
+            return self._outcome(observed, decided)
+
+    def _refuse_unprepared(self, wanted: Wanted, observed: Observed, decided: Plan) -> None:
+        """Not in check mode, where the roles that prepare these have made nothing either."""
+        missing = list(observed.missing) if {Step.CREATE, Step.RECREATE, Step.START, Step.BACK_UP} & set(decided.steps) else []
+        if Step.CREATE_DATA in decided.steps and not wanted.key_fingerprint:
+            missing.append("the fingerprint of the environment's keys")
+        if missing:
+            remedy = "run roles images, networks, secrets and tls first"
+            if Step.BACK_UP in decided.steps:
+                remedy = "the final backup needs a running server: bring it back, or say durable_db_final_backup=false"
+            raise Refusal(f"the database cannot run without: {', '.join(missing)}", remedy)
+
+    def _apply(self, step: Step, wanted: Wanted) -> None:
+        backend = self.backend
+        match step:
+            case Step.CREATE_DATA:
+                backend.create_data(wanted.key_fingerprint)
+            case Step.CONFIGURE:
+                backend.write_configuration()
+            case Step.CREATE | Step.RECREATE:
+                backend.create_server()
+            case Step.START:
+                backend.start_server()
+            case Step.RELOAD_CERTIFICATE:
+                backend.reload_certificate()
+            case Step.AWAIT_READY:
+                self._login = backend.await_ready(self.wait_timeout)
+            case Step.BACK_UP:
+                self._backup_folder = str(self.backup.take(backend.dump))
+            case Step.STOP:
+                backend.stop_server()
+            case Step.REMOVE:
+                backend.remove_server()
+            case Step.REMOVE_DATA:
+                backend.remove_data()
+            case Step.REMOVE_KEYS:
+                backend.remove_keys()
+
+    def _outcome(self, observed: Observed, decided: Plan) -> Outcome:
+        backend = self.backend
+        login = None if decided.server is not Server.RUNNING else self._login or observed.login
+        configured = Step.CONFIGURE in decided.steps
+        keys = observed.keys and Step.REMOVE_KEYS not in decided.steps
+        return Outcome(
+            changed=decided.changes,
+            before=self._picture(observed.server, _has_data(observed), observed.keys, observed.configuration),
+            after=self._picture(decided.server, decided.data, keys, backend.configuration if configured else observed.configuration),
+            facts={
+                "container": backend.server_name,
+                "volume": backend.data_name,
+                **backend.endpoint,
+                "state_before": observed.server.value,
+                "state_after": decided.server.value,
+                "steps": [step.value for step in decided.steps],
+                "drift": _changed_lines(observed.configuration, backend.configuration) if observed.drifted else [],
+                "ready": login is not None,
+                "version": login.version if login else "",
+                "tls_cipher": login.tls_cipher if login else "",
+                "backup": self._backup_folder,
+                "keys_removed": Step.REMOVE_KEYS in decided.steps,
+                "warnings": list(decided.warnings),
+            },
+        )
+
+    def _picture(self, server: Server, data: bool, keys: bool, configuration: dict[str, Any]) -> dict[str, Any]:
+        return {"server": server.value, "volume": self.backend.data_name if data else None, "keys": keys, "configuration": configuration}

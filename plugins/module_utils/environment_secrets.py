@@ -1,0 +1,157 @@
+"""The secrets of one environment: generated once, kept in one file, handed to each consumer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.echobase.platform.plugins.module_utils.durable_file import sync_directory
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.secret_files import (
+    Change,
+    apply_changes,
+    plan_changes,
+    wanted_files,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import (
+    KINDS,
+    SecretStore,
+    completed,
+    key_fingerprint,
+    missing,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
+
+# A file system in memory: what the vault protects at rest never reaches a disk in the clear.
+VOLATILE_HOME = Path("/run/echobase")
+
+
+@dataclass(frozen=True)
+class SecretsPlan:
+    """Values are part of the plan and never of anything that is shown."""
+
+    values: dict[str, str]
+    generated: list[str]
+    rewrites_store: bool
+    changes: list[Change]
+    moves_folder: bool
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.rewrites_store or self.changes or self.moves_folder)
+
+
+class EnvironmentSecrets:
+    """`volume_exists` is asked only when something would have to be generated or deleted."""
+
+    def __init__(self, env: Environment, vault_password: bytes | None, volume_exists: Callable[[], bool]) -> None:
+        self._env = env
+        self._volume_exists = volume_exists
+        self._store = SecretStore(Path(env.path("secrets.json")), vault_password)
+        self._link = Path(env.path("secrets"))
+        self._folder = VOLATILE_HOME / env.name / "secrets" if vault_password else self._link
+
+    def present(self, check: bool) -> Outcome:
+        plan = self._plan()
+        if not plan.is_empty and not check:
+            with exclusive(Path(self._env.path(".secrets.lock"))):
+                plan = self._plan()
+                self._apply(plan)
+        return self._outcome(plan)
+
+    def absent(self, check: bool) -> Outcome:
+        volatile = [self._link.readlink()] if self._link.is_symlink() else []
+        doomed = [path for path in (self._store.file, self._link, *volatile) if path.exists() or path.is_symlink()]
+        if doomed and self._volume_exists():
+            raise Refusal(
+                f"volume {self._env.mariadb_volume} still exists and nothing can read it without {self._store.file}",
+                f"delete the data first: playbooks/teardown_durable.yml -e durable_db_confirm={self._env.mariadb_volume}",
+            )
+        if not check:
+            for path in doomed:
+                _remove(path)
+        return Outcome(changed=bool(doomed), before="".join(f"{path}\n" for path in doomed))
+
+    def _plan(self) -> SecretsPlan:
+        known = self._store.load()
+        lacking = missing(known)
+        self._refuse_to_orphan(lacking)
+        values = completed(known)
+        # What lies behind a link that will go counts for nothing.
+        current = self._link / "nowhere" if self._leaves_vault() else self._folder
+        return SecretsPlan(
+            values=values,
+            generated=lacking,
+            rewrites_store=bool(lacking) or self._store.needs_rewrite(),
+            changes=plan_changes(current, wanted_files(self._env, values, current)),
+            moves_folder=self._is_elsewhere(),
+        )
+
+    def _refuse_to_orphan(self, lacking: list[str]) -> None:
+        """Fresh keys beside old data would make the data unreadable for good."""
+        guards = [name for name in lacking if KINDS[name].guards_data]
+        if guards and self._volume_exists():
+            volume = self._env.mariadb_volume
+            raise Refusal(
+                f"volume {volume} exists but its keys in {self._store.file} are missing ({', '.join(guards)})",
+                "restore that file from your backup; "
+                f"to start over without the data: playbooks/teardown_durable.yml -e durable_db_confirm={volume}",
+            )
+
+    def _apply(self, plan: SecretsPlan) -> None:
+        # The source of truth first: nothing may be in use that is not safe on disk.
+        if plan.rewrites_store:
+            self._store.save(plan.values)
+        if self._leaves_vault():
+            self._link.unlink()
+        apply_changes(self._folder, plan.changes)
+        if plan.moves_folder and self._folder != self._link:
+            _replace_by_link(self._link, self._folder)
+
+    def _leaves_vault(self) -> bool:
+        return self._folder == self._link and self._link.is_symlink()
+
+    def _is_elsewhere(self) -> bool:
+        if self._folder == self._link:
+            return self._leaves_vault()
+        return not self._link.is_symlink() or self._link.readlink() != self._folder
+
+    def _outcome(self, plan: SecretsPlan) -> Outcome:
+        before: dict[str, str] = {}
+        if plan.rewrites_store:
+            before["secrets.json"] = f"lacks {', '.join(plan.generated)}" if plan.generated else "readable by others, or not encrypted"
+        before |= {f"secrets/{change.file.name}": change.reason for change in plan.changes}
+        if plan.moves_folder:
+            before["secrets"] = f"not in {self._folder}"
+        return Outcome(
+            changed=not plan.is_empty,
+            before="".join(f"{name}: {reason}\n" for name, reason in before.items()),
+            after="".join(f"{name}: as wanted\n" for name in before),
+            facts={
+                "names": sorted(plan.values),
+                "generated": plan.generated,
+                "key_fingerprint": key_fingerprint(plan.values),
+                "operator_password_file": self._env.path("secrets", "operator_password"),
+            },
+        )
+
+
+def _replace_by_link(link: Path, target: Path) -> None:
+    if link.is_dir() and not link.is_symlink():
+        shutil.rmtree(link)
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(link)
+    sync_directory(link.parent)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -1,0 +1,40 @@
+"""The IPv4 networks that this host already reaches."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+_TABLE = Path("/proc/net/route")
+
+
+@dataclass(frozen=True)
+class Route:
+    destination: IPv4Network
+    interface: str
+
+    def __str__(self) -> str:
+        return f"to {self.destination} by {self.interface}"
+
+
+def _address(field: str) -> str:
+    """The kernel prints addresses as hexadecimal numbers in the machine's byte order."""
+    return socket.inet_ntoa(struct.pack("=L", int(field, 16)))
+
+
+def parse_routes(table: str) -> list[Route]:
+    """Without default routes: they lead everywhere and so overlap with nothing in particular."""
+    routes = []
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        destination = IPv4Network(f"{_address(fields[1])}/{_address(fields[7])}", strict=False)
+        if destination.prefixlen > 0:
+            routes.append(Route(destination, fields[0]))
+    return routes
+
+
+def host_routes() -> list[Route]:
+    return parse_routes(_TABLE.read_text())

@@ -1,0 +1,118 @@
+"""The source of truth for an environment's secrets: one file outside any checkout, generated once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.echobase.platform.plugins.module_utils import vault_file
+from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def _password() -> str:
+    """Letters and digits only: nothing to quote in SQL, a shell or a URL."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(32))
+
+
+def _key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@dataclass(frozen=True)
+class Kind:
+    generate: Callable[[], str]
+    # Data that exists is unreadable or unreachable without it.
+    guards_data: bool
+
+
+KINDS = {
+    "db_root_password": Kind(_password, guards_data=True),
+    "db_migrate_password": Kind(_password, guards_data=True),
+    "db_app_password": Kind(_password, guards_data=True),
+    "kms_key": Kind(_key, guards_data=True),
+    "jwt_key": Kind(_key, guards_data=True),
+    "operator_password": Kind(_password, guards_data=False),
+    "operator_session": Kind(_password, guards_data=False),
+}
+
+
+class SecretStore:
+    def __init__(self, file: Path, vault_password: bytes | None = None) -> None:
+        self.file = file
+        self._vault_password = vault_password
+
+    def load(self) -> dict[str, str]:
+        """What was generated so far; nothing when the file does not exist."""
+        try:
+            content = self.file.read_bytes()
+        except FileNotFoundError:
+            return {}
+        try:
+            found = json.loads(self._opened(content))
+        except ValueError as error:
+            raise Refusal(f"{self.file} is damaged: {_where(error)}", "restore it from your backup; nothing was changed") from error
+        if not isinstance(found, dict) or not all(isinstance(value, str) and value for value in found.values()):
+            raise Refusal(f"{self.file} is damaged: not a table of names and values", "restore it from your backup; nothing was changed")
+        return found
+
+    def needs_rewrite(self) -> bool:
+        """Kept otherwise than asked: in the clear although a vault password is given, or readable by others."""
+        if not self.file.exists():
+            return True
+        in_clear = not vault_file.is_encrypted(self.file.read_bytes())
+        return (in_clear and self._vault_password is not None) or bool(self.file.stat().st_mode & 0o077)
+
+    def save(self, values: dict[str, str]) -> None:
+        content = (json.dumps(values, indent=2, sort_keys=True) + "\n").encode()
+        write_durably(self.file, vault_file.encrypt(content, self._vault_password) if self._vault_password else content, mode=0o600)
+
+    def _opened(self, content: bytes) -> bytes:
+        if not vault_file.is_encrypted(content):
+            return content
+        if self._vault_password is None:
+            raise Refusal(f"{self.file} is encrypted with Ansible Vault", "name the file with its password: secrets_vault_password_file")
+        try:
+            return vault_file.decrypt(content, self._vault_password)
+        except vault_file.WrongPasswordError as error:
+            raise Refusal(
+                f"the vault password does not open {self.file}", "check secrets_vault_password_file; nothing was changed"
+            ) from error
+
+
+def missing(values: dict[str, str]) -> list[str]:
+    return [name for name in KINDS if name not in values]
+
+
+def completed(values: dict[str, str]) -> dict[str, str]:
+    return {**values, **{name: KINDS[name].generate() for name in missing(values)}}
+
+
+def key_fingerprint(values: dict[str, str]) -> str:
+    """Tells whether a volume belongs to these secrets, and gives none of them away."""
+    return hashlib.sha256((values["db_root_password"] + values["kms_key"]).encode()).hexdigest()[:16]
+
+
+def vault_password(file: str) -> bytes | None:
+    if not file:
+        return None
+    try:
+        password = Path(file).read_bytes().strip()
+    except OSError as error:
+        raise Refusal(f"the vault password file {file} cannot be read: {error.strerror}", "check secrets_vault_password_file") from error
+    if not password:
+        raise Refusal(f"the vault password file {file} is empty", "write the password into it")
+    return password
+
+
+def _where(error: ValueError) -> str:
+    """Never the text itself: it may be a secret."""
+    return f"no JSON at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "not text"

@@ -1,0 +1,66 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module certificates: an environment's authority and what it signs."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: certificates
+short_description: An environment's certificate authority and the certificates of its services
+description:
+  - Keeps an authority in C(<home>/<environment>/tls), and below it one folder with C(tls.crt) (with the chain) and C(tls.key)
+    for the edge, the database and each colour, owned by the user that reads it.
+  - A certificate is issued anew when it is missing or unreadable, when it expires within 30 days, when its names or the authority
+    changed, or when its key does not belong to it. Otherwise only owner and mode are mended.
+  - When this reports a change, whoever uses the certificates has to load them again.
+extends_documentation_fragment:
+  - echobase.platform.environment
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be issued.
+  diff_mode:
+    support: full
+    description: Shows each certificate that would change, and why.
+  idempotent:
+    support: full
+    description: A good certificate is left alone.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: Keep the certificates of devlocal
+  echobase.platform.certificates:
+    environment: devlocal
+  register: certificates
+"""
+
+RETURN = r"""
+ca_file:
+  description: The authority's certificate, for clients.
+  returned: success
+  type: str
+  sample: /var/lib/echobase/devlocal/tls/ca.crt
+renewed:
+  description: What changed, and why.
+  returned: success
+  type: dict
+  sample: {db: expires in 12 days}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ENVIRONMENT_ARGUMENTS, supports_check_mode=True)
+    run(module, lambda: Certificates.of_environment(environment_of(module.params)).present(module.check_mode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module durable_db: the database that outlives every release."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: durable_db
+short_description: Keep the durable database of an environment
+description:
+  - A running database is reported, a stopped one started, a missing one made.
+  - The application's login over verified TLS proves that it serves.
+  - The data are in a volume that no release and no removal of the server touches. Only its exact name, typed in O(confirm), deletes it.
+  - A container or volume of the same name that echobase did not make is never touched.
+options:
+  state:
+    description:
+      - V(present) means running and ready.
+      - V(stopped) stops it cleanly and keeps it.
+      - V(absent) removes the server and keeps the data, unless O(confirm) is given.
+    type: str
+    choices: [present, stopped, absent]
+    default: present
+  engine:
+    description: The database engine.
+    type: str
+    choices: [mariadb]
+    default: mariadb
+  image:
+    description: The image of the server. When empty, the one that was used last.
+    type: str
+    default: ""
+  key_fingerprint:
+    description:
+      - The fingerprint of the environment's keys as M(echobase.platform.environment_secrets) returns it.
+      - The volume carries the fingerprint of the keys it was made with, and a server is never started on it with others.
+    type: str
+    default: ""
+  confirm:
+    description: The exact name of the volume, to delete the data and the environment's keys with O(state=absent).
+    type: str
+    default: ""
+  final_backup:
+    description:
+      - Dump everything, together with the keys, into the folder C(final-backups) of O(home) before data are deleted.
+      - Without a verified dump nothing is deleted.
+    type: bool
+    default: true
+  recreate:
+    description:
+      - What to do when the database was made from another configuration or image.
+      - V(when_safe) applies it when the server does not run anyway and warns otherwise, V(always) restarts a running one.
+    type: str
+    choices: [when_safe, always]
+    default: when_safe
+  buffer_pool:
+    description: Memory for data and indexes, as MariaDB writes sizes.
+    type: str
+    default: 256M
+  memory:
+    description: The most memory that the container may use, as Docker writes sizes.
+    type: str
+    default: 1g
+  wait_timeout:
+    description: Seconds to wait until the application can log in.
+    type: int
+    default: 120
+extends_documentation_fragment:
+  - echobase.platform.environment
+attributes:
+  check_mode:
+    support: full
+    description: Nothing is changed in check mode. What other roles make first, such as networks and keys, need not be there yet.
+  diff_mode:
+    support: full
+    description: Shows server, volume, keys and configuration.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: The database of devlocal runs
+  echobase.platform.durable_db:
+    environment: devlocal
+    image: "{{ images_result.tags.mariadb }}"
+    key_fingerprint: "{{ secrets_result.key_fingerprint }}"
+
+- name: Remove the server and keep the data
+  echobase.platform.durable_db:
+    environment: devlocal
+    state: absent
+
+- name: Remove the data too, after a final backup
+  echobase.platform.durable_db:
+    environment: devlocal
+    state: absent
+    confirm: echobase-devlocal-durable-mariadb-data
+"""
+
+RETURN = r"""
+container:
+  description: Name of the server's container.
+  returned: success
+  type: str
+volume:
+  description: Name of the volume with the data.
+  returned: success
+  type: str
+port:
+  description: Port on this machine's loopback address.
+  returned: success
+  type: int
+address:
+  description: Address on the environment's durable network.
+  returned: success
+  type: str
+state_before:
+  description: V(missing), V(stopped) or V(running).
+  returned: success
+  type: str
+state_after:
+  description: The same afterwards; in check mode as it would be.
+  returned: success
+  type: str
+steps:
+  description: What was done, or would be in check mode, in this order.
+  returned: success
+  type: list
+  elements: str
+drift:
+  description: In which lines the server that was found differs from the wanted configuration; empty if it does not.
+  returned: success
+  type: list
+  elements: str
+ready:
+  description: Whether the application's login over verified TLS succeeded in this run.
+  returned: success
+  type: bool
+version:
+  description: Version of the server, if ready.
+  returned: success
+  type: str
+tls_cipher:
+  description: Cipher of that login, if ready.
+  returned: success
+  type: str
+backup:
+  description: Folder of the final backup, if one was taken.
+  returned: success
+  type: str
+keys_removed:
+  description: Whether the environment's keys went with the data.
+  returned: success
+  type: bool
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
+from ansible_collections.echobase.platform.plugins.module_utils.mariadb_server import MariadbServer
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    params = module.params
+    env = environment_of(params)
+    server = MariadbServer(env=env, image=params["image"], buffer_pool=params["buffer_pool"], memory=params["memory"])
+    database = DurableDb(
+        backend=DockerDatabase(docker_client(), server),
+        backup=FinalBackup(env),
+        environment=env.name,
+        wait_timeout=params["wait_timeout"],
+    )
+    wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate")})
+    outcome = database.ensure(wanted, module.check_mode)
+    for warning in outcome.facts.pop("warnings"):
+        module.warn(warning)
+    return outcome
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **ENVIRONMENT_ARGUMENTS,
+            "state": {"type": "str", "choices": ["present", "stopped", "absent"], "default": "present"},
+            "engine": {"type": "str", "choices": ["mariadb"], "default": "mariadb"},
+            "image": {"type": "str", "default": ""},
+            "key_fingerprint": {"type": "str", "default": "", "no_log": False},
+            "confirm": {"type": "str", "default": ""},
+            "final_backup": {"type": "bool", "default": True},
+            "recreate": {"type": "str", "choices": ["when_safe", "always"], "default": "when_safe"},
+            "buffer_pool": {"type": "str", "default": "256M"},
+            "memory": {"type": "str", "default": "1g"},
+            "wait_timeout": {"type": "int", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: operate(module))
+
+
+if __name__ == "__main__":
+    main()

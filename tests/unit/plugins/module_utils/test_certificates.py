@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.echobase.platform.plugins.module_utils import certificates
+from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates, Leaf, wanted_leaves
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+
+LEAVES = [Leaf("one", ("one.internal", "127.0.0.1"), os.getuid()), Leaf("two", ("two.internal",), os.getuid(), key_mode=0o440)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(certificates, "ROOT", os.getuid())
+    converge(tmp_path / "tls")
+    return tmp_path / "tls"
+
+
+def converge(folder: Path, leaves: list[Leaf] = LEAVES, days_later: int = 0, check: bool = False) -> Outcome:
+    return Certificates(folder, "test", leaves, datetime.now(UTC) + timedelta(days=days_later)).present(check)
+
+
+def reasons(outcome: Outcome) -> dict[str, str]:
+    return dict(outcome.facts["renewed"])
+
+
+def test_everything_is_issued_once(folder: Path, tmp_path: Path) -> None:
+    assert not converge(folder).changed
+    fresh = converge(tmp_path / "other/tls", check=True)
+    assert reasons(fresh) == {"ca": "missing", "one": "missing", "two": "missing"}
+    assert not (tmp_path / "other").exists()
+
+
+def test_every_name_of_the_topology_is_covered() -> None:
+    env = environment("devlocal")
+    leaves = {leaf.folder: set(leaf.names) for leaf in wanted_leaves(env)}
+    assert set(leaves) == {"edge", "db", "blue", "green"}
+    assert {"echobase-devlocal-durable-mariadb", "mariadb", "localhost", "127.0.0.1", env.mariadb_address} == leaves["db"]
+    assert {"localhost", "127.0.0.1", "::1"} == leaves["edge"]
+    wanted = {"green.echobase.internal", "green-api-gateway", "echobase-devlocal-green-frontend", env.colours["green"].gateway_address}
+    assert wanted <= leaves["green"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "expected"),
+    [
+        (lambda tls: (tls / "one/tls.key").unlink(), {"one": "missing"}),
+        (lambda tls: (tls / "one/tls.crt").write_text("garbage"), {"one": "unreadable"}),
+        (lambda tls: (tls / "one/tls.key").write_text("garbage"), {"one": "unreadable"}),
+        (lambda tls: (tls / "one/tls.key").write_bytes((tls / "two/tls.key").read_bytes()), {"one": "key does not belong to the certificate"}),
+        (lambda tls: (tls / "ca.key").write_text("garbage"), {"ca": "unreadable", "one": "signed by another authority", "two": "signed by another authority"}),
+    ],
+)  # fmt: skip
+def test_harm_is_named_and_mended(folder: Path, harm: Callable[[Path], object], expected: dict[str, str]) -> None:
+    harm(folder)
+    assert reasons(converge(folder, check=True)) == expected
+    assert reasons(converge(folder)) == expected
+    assert not converge(folder).changed
+
+
+def test_a_wrong_mode_is_mended_without_a_new_certificate(folder: Path) -> None:
+    before = (folder / "two/tls.crt").read_bytes()
+    (folder / "two/tls.key").chmod(0o644)
+    assert reasons(converge(folder)) == {"two": f"tls.key is 0644 {os.getuid()}:{os.getuid()}"}
+    assert (folder / "two/tls.crt").read_bytes() == before
+    assert (folder / "two/tls.key").stat().st_mode & 0o777 == 0o440
+
+
+def test_leaves_are_renewed_before_they_expire(folder: Path) -> None:
+    assert not converge(folder, days_later=360).changed
+    outcome = converge(folder, days_later=380, check=True)
+    assert reasons(outcome) == {"one": "expires in 16 days", "two": "expires in 16 days"}
+    assert outcome.before == "one: expires in 16 days\ntwo: expires in 16 days\n"
+    assert "expired" in reasons(converge(folder, days_later=400, check=True))["one"]
+
+
+def test_the_authority_is_renewed_before_it_would_expire_ahead_of_a_leaf(folder: Path) -> None:
+    assert reasons(converge(folder, days_later=3300, check=True))["ca"] == "expires in 349 days"
+
+
+def test_other_names_are_shown(folder: Path) -> None:
+    changed = [Leaf("one", ("one.internal", "127.0.0.2"), os.getuid()), LEAVES[1]]
+    assert reasons(converge(folder, changed)) == {"one": "names differ: 127.0.0.1, 127.0.0.2"}
+    assert not converge(folder, changed).changed

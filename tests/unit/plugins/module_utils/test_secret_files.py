@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.echobase.platform.plugins.module_utils.secret_files import SecretFile, apply_changes, plan_changes, wanted_files
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import completed
+from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+
+ENV = environment("test")
+VALUES = completed({})
+
+
+def content_of(name: str, folder: Path = Path("/nonexistent"), values: dict[str, str] = VALUES) -> str:
+    return next(file.content for file in wanted_files(ENV, values, folder) if file.name == name)
+
+
+def test_both_sides_of_the_database_know_the_same_password() -> None:
+    sql = content_of("db/init.sql")
+    assert content_of("app/db_password") == content_of("emulator/db_password") == VALUES["db_app_password"]
+    assert f"CREATE USER IF NOT EXISTS 'app_user'@'%' IDENTIFIED BY '{VALUES['db_app_password']}' REQUIRE SSL;" in sql
+    assert r"GRANT SELECT, INSERT, UPDATE, DELETE ON `orders\_db`.* TO 'app_user'@'%';" in sql
+    assert r"GRANT ALL PRIVILEGES ON `orders\_db`.* TO 'migrate_user'@'%';" in sql
+    assert "GRANT OPTION" not in sql
+
+
+def test_the_root_password_goes_to_the_database_alone() -> None:
+    holders = [file.name for file in wanted_files(ENV, VALUES, Path("/nonexistent")) if VALUES["db_root_password"] in file.content]
+    assert holders == ["db/root_password"]
+
+
+def test_a_fitting_hash_is_kept_and_another_password_gets_a_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "edge/operators.htpasswd"
+    file.parent.mkdir()
+    first = content_of("edge/operators.htpasswd", tmp_path)
+    assert first.startswith("operator:$2y$08$")
+    file.write_text(first)
+    assert content_of("edge/operators.htpasswd", tmp_path) == first
+    other = content_of("edge/operators.htpasswd", tmp_path, VALUES | {"operator_password": "another"})
+    assert other != first
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda path: path.unlink(), "missing"),
+        (lambda path: path.write_text("other"), "content differs"),
+        (lambda path: path.chmod(0o644), "mode 0644 instead of 0400"),
+    ],
+)
+def test_harm_is_named_and_mended(tmp_path: Path, harm: Callable[[Path], object], reason: str) -> None:
+    wanted = [SecretFile("app/key", "value", uid=os.getuid())]
+    folder = tmp_path / "secrets"
+    apply_changes(folder, plan_changes(folder, wanted))
+    assert plan_changes(folder, wanted) == []
+    harm(folder / "app/key")
+    changes = plan_changes(folder, wanted)
+    assert [change.reason for change in changes] == [reason]
+    apply_changes(folder, changes)
+    assert plan_changes(folder, wanted) == []
+    assert [path.name for path in (folder / "app").iterdir()] == ["key"]
