@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from environment_under_test import TEST, delete_environment, run_playbook
+from environment_under_test import TEST, PlaybookRun, delete_environment, run_playbook
+from integration.module_runner import run_module
 
 
 @dataclass(frozen=True)
 class DeployedEnvironment:
-    """Blue and green are both deployed; blue serves."""
+    """Environment test, set up by the playbooks; at least one colour serves."""
 
     base_url: str = f"https://localhost:{TEST.edge_port}"
     ca_file: str = TEST.path("tls", "ca.crt")
-    promote: Callable[[], object] = field(default=partial(run_playbook, "promote"))
-    rollback: Callable[[], object] = field(default=partial(run_playbook, "rollback"))
+
+    def run(self, playbook: str) -> PlaybookRun:
+        return run_playbook(playbook)
+
+    def promote(self) -> PlaybookRun:
+        return self.run("promote")
+
+    def rollback(self) -> PlaybookRun:
+        return self.run("rollback")
 
     def sql(self, statement: str) -> list[list[str]]:
         """Rows of the durable database itself, past every layer that could hide something."""
@@ -44,7 +50,10 @@ def deployed_environment() -> DeployedEnvironment:
 @pytest.fixture
 def both_colours(deployed_environment: DeployedEnvironment) -> DeployedEnvironment:
     """Blue serves, green is deployed beside it."""
-    run_playbook("rollback", "-e", "rollback_colour=blue")
+    live = run_module("bluegreen_info", {"environment": "test"})["live"]
+    if live != ["blue"]:
+        run_playbook("deploy_blue")
+        run_playbook("promote")
     run_playbook("deploy_green")
     return deployed_environment
 

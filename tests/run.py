@@ -12,10 +12,10 @@ import os
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 OUTPUT = CHECKOUT / "tests" / "output"
@@ -105,6 +105,7 @@ SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {
 def neighbours() -> dict[str, object]:
     """What a developer's own environments look like: their containers, their volumes, and every file of their state."""
     import docker  # noqa: PLC0415 - only after the engine was prepared
+
     from ansible_collections.echobase.platform.plugins.module_utils.topology import environment  # noqa: PLC0415
 
     client = docker.from_env()

@@ -77,7 +77,7 @@ def _plant_key(seed: Seed) -> None:
     key.id = seed.kms_key_id
     key.key_material = seed.kms_key
     backend.keys[key.id] = key
-    backend.create_alias(f"alias/echobase-{seed.environment}", key.id)
+    backend.create_alias(target_key_id=key.id, alias_name=f"alias/echobase-{seed.environment}")
 
 
 def _plant_secret(seed: Seed, name: str, value: Mapping[str, object]) -> None:
@@ -96,7 +96,7 @@ def _plant_secret(seed: Seed, name: str, value: Mapping[str, object]) -> None:
 
 def _plant_queue(seed: Seed) -> None:
     queue = sqs_backends[DEFAULT_ACCOUNT_ID][seed.region].create_queue(
-        f"echobase-{seed.environment}-{seed.colour}-orders", {"VisibilityTimeout": VISIBILITY_SECONDS}
+        f"echobase-{seed.environment}-{seed.colour}-orders", tags={}, VisibilityTimeout=VISIBILITY_SECONDS
     )
     _serialise_deletion(queue)
 

@@ -160,7 +160,7 @@ class Certificates:
         return f"expires in {left.days} days" if left > timedelta(0) else f"expired {-left.days} days ago"
 
     def _permissions(self, name: str, certificate: str, key: str, uid: int, key_mode: int) -> list[Change]:
-        wanted = {certificate: 0o644 if uid == ROOT else 0o444, key: key_mode}
+        wanted = {certificate: 0o644, key: key_mode}
         wrong = []
         for file, mode in wanted.items():
             found = (self._folder / file).stat()
@@ -252,7 +252,7 @@ def _read(certificate: Path, key: Path) -> KeyPair:
 
 def _write(pair: KeyPair, certificate: Path, key: Path, *, uid: int, key_mode: int, chain: bytes = b"") -> None:
     write_durably(key, pair.key_pem, mode=key_mode, owner=(uid, uid))
-    write_durably(certificate, pair.certificate_pem + chain, mode=0o444 if chain else 0o644, owner=(uid, uid))
+    write_durably(certificate, pair.certificate_pem + chain, mode=0o644, owner=(uid, uid))
 
 
 def _make_folder(folder: Path) -> None:

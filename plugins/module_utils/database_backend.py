@@ -30,9 +30,9 @@ class Observed:
     certificate_outdated: bool = False
     login: Login | None = None
     configuration: dict[str, Any] = field(default_factory=dict)
-    # What must be there before a server can be made or started, and is not; and who holds its port.
+    # What must be there before a server can be made or started, and is not; and who holds its port instead.
     missing: tuple[str, ...] = ()
-    port_holder: str | None = None
+    port_conflict: str | None = None
 
 
 class DatabaseBackend(ABC):

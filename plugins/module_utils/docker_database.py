@@ -92,7 +92,9 @@ class DockerDatabase(DatabaseBackend):
             configuration=self._written_configuration(),
         )
         if server is not Server.RUNNING:
-            return replace(observed, missing=self._missing(), port_holder=port_holder(self._env.mariadb_port, self._docker))
+            port = self._env.mariadb_port
+            holder = port_holder(port, self._docker)
+            return replace(observed, missing=self._missing(), port_conflict=holder and f"port {port} is taken by {holder}")
         if drifted:
             observed = replace(observed, missing=self._missing())
         return self._with_login(observed) if with_login else observed

@@ -133,8 +133,8 @@ def _refuse_other_keys(wanted: Wanted, observed: Observed, data_name: str) -> No
 
 
 def _refuse_port(steps: list[Step], observed: Observed) -> None:
-    if observed.port_holder and {Step.CREATE, Step.RECREATE, Step.START} & set(steps):
-        raise Refusal(f"the database's port is taken by {observed.port_holder}", "stop that, then run this again")
+    if observed.port_conflict and {Step.CREATE, Step.RECREATE, Step.START} & set(steps):
+        raise Refusal(f"the database's {observed.port_conflict}", "stop that, then run this again")
 
 
 @dataclass

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.edge_container import EdgeContainer
+from ansible_collections.echobase.platform.plugins.module_utils.edge_pages import page_files
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
@@ -62,12 +62,14 @@ class EdgeConfiguration:
         self._container = container
         self._routes = NginxRoutes(env.path("routes"))
 
-    def ensure(self, configuration: str, compose: str, pages: Mapping[str, str], check: bool) -> Outcome:
+    def ensure(self, configuration: str, compose: str, check: bool) -> Outcome:
         missing = [name for name in (_CERTIFICATE, "tls/ca.crt", "secrets/operator_session") if not (self._home / name).exists()]
         if missing and not check:
-            raise Refusal(f"{self._env.path(missing[0])} does not exist", "run the roles secrets and tls first, as playbooks/setup_durable.yml does")
+            raise Refusal(
+                f"{self._env.path(missing[0])} does not exist", "run the roles secrets and tls first, as playbooks/setup_durable.yml does"
+            )
         self._container.refuse_obstacles([self._env.edge_port, self._env.operators_port])
-        files = self._files(configuration, compose, pages)
+        files = self._files(configuration, compose)
         fingerprint = self._fingerprint(files)
         plan = self._plan(files, fingerprint)
         before = {file.name: self._read(file.name) for file in plan.outdated}
@@ -91,16 +93,18 @@ class EdgeConfiguration:
                     shutil.rmtree(path)
                 else:
                     path.unlink()
-        return Outcome(changed=bool(present), before=present, after=[], facts={"steps": [f"remove {name}" for name in present], "reloaded": False})
+        return Outcome(
+            changed=bool(present), before=present, after=[], facts={"steps": [f"remove {name}" for name in present], "reloaded": False}
+        )
 
-    def _files(self, configuration: str, compose: str, pages: Mapping[str, str]) -> list[EdgeFile]:
+    def _files(self, configuration: str, compose: str) -> list[EdgeFile]:
         session = self._read("secrets/operator_session").strip()
         return [
             EdgeFile(_COMPOSE, compose),
             EdgeFile("edge/nginx.conf", configuration),
             EdgeFile("edge/ca.crt", self._read("tls/ca.crt")),
             EdgeFile(_SESSION, operator_session_map(self._env.operator_cookie, session), is_secret=True),
-            *(EdgeFile(f"edge/pages/{name}", content) for name, content in sorted(pages.items())),
+            *(EdgeFile(f"edge/pages/{name}", content) for name, content in page_files().items()),
         ]
 
     def _fingerprint(self, files: list[EdgeFile]) -> str:
@@ -136,7 +140,10 @@ class EdgeConfiguration:
         finally:
             shutil.rmtree(candidate)
         if complaint:
-            raise Refusal(f"nginx refuses the edge's new configuration: {complaint}", "the edge keeps its old one; mend the template or the option at fault")
+            raise Refusal(
+                f"nginx refuses the edge's new configuration: {complaint}",
+                "the edge keeps its old one; mend the template or the option at fault",
+            )
 
     def _apply(self, plan: Plan, fingerprint: str) -> None:
         for file in plan.outdated:

@@ -51,7 +51,7 @@ class EdgeContainer:
             ["nginx", "-e", "/dev/stderr", "-t", "-q", "-c", "/edge/nginx.conf"],
             network_mode="none",
             read_only=True,
-            tmpfs={"/tmp": ""},  # noqa: S108 - of the container
+            tmpfs={"/tmp": ""},
             volumes={str(path): {"bind": target, "mode": "ro"} for path, target in mounts.items()},
             labels={"io.echobase.environment": self._environment},
         )

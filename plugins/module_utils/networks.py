@@ -143,12 +143,13 @@ class Networks:
             id=found["Id"],
             subnets=tuple(subnet for subnet in subnets if subnet and ":" not in subnet),
             labels=found.get("Labels") or {},
-            containers=self._attached(found["Id"]) if with_containers else (),
+            containers=self._attached(found["Name"]) if with_containers else (),
         )
 
-    def _attached(self, network_id: str) -> tuple[str, ...]:
+    def _attached(self, network: str) -> tuple[str, ...]:
         """Stopped containers count: without their network they cannot start again."""
-        attached = self._docker.api.containers(all=True, filters={"network": network_id})
+        everywhere = self._docker.api.containers(all=True)
+        attached = (container for container in everywhere if network in container["NetworkSettings"]["Networks"])
         return tuple(sorted(container["Names"][0].lstrip("/") for container in attached))
 
     def _apply(self, step: Step, network: Network, observed: Observed) -> None:

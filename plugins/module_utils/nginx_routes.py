@@ -1,10 +1,10 @@
 """The routing table of an nginx edge: a directory whose file names say which colour a bucket of clients belongs to.
 
-    current -> generations/000007        one rename(2) of this link moves traffic
-    generations/000007/generation        the marker: the edge is ready while its workers can read it
-    generations/000007/weights.json
-    generations/000007/blue/37           bucket 37 belongs to blue
-    generations/000007/empty             instead of any bucket, while no colour is live
+current -> generations/000007        one rename(2) of this link moves traffic
+generations/000007/generation        the marker: the edge is ready while its workers can read it
+generations/000007/weights.json
+generations/000007/blue/37           bucket 37 belongs to blue
+generations/000007/empty             instead of any bucket, while no colour is live
 """
 
 from __future__ import annotations
@@ -68,6 +68,17 @@ class NginxRoutes(Router):
             raise self._broken(f"{self._current} leads to '{target}'")
         return self._read(int(number))
 
+    def upcoming(self) -> int:
+        return max(self._numbers(), default=0) + 1
+
+    def refuse_outdated(self, fencing_number: int | None) -> None:
+        highest = self._highest_fencing_number()
+        if fencing_number is not None and fencing_number < highest:
+            raise Refusal(
+                f"fencing number {fencing_number} is outdated, {highest} was here already",
+                "another run has taken over; start again if this is still wanted",
+            )
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         if self._lock_depth == 0:
@@ -86,7 +97,7 @@ class NginxRoutes(Router):
         with self.exclusive():
             _make_directory(self._generations)
             self._remove_leftovers()
-            generation = Generation(max(self._numbers(), default=0) + 1, weights)
+            generation = Generation(self.upcoming(), weights)
             unfinished = self._generations / f".{generation.number:06d}"
             self._build(unfinished, generation)
             os.rename(unfinished, self._path(generation.number))
@@ -98,7 +109,9 @@ class NginxRoutes(Router):
         with self.exclusive():
             if self._read(prepared.generation.number) != prepared.generation:
                 raise self._broken(f"generation {prepared.generation.number} is not the one that was prepared")
-            self._check_fencing(fencing_number)
+            self.refuse_outdated(fencing_number)
+            if fencing_number is not None and fencing_number > self._highest_fencing_number():
+                write_durably(self._fencing, f"{fencing_number}\n", mode=_FILE_MODE)
             link = self._folder / ".current"
             link.unlink(missing_ok=True)
             os.symlink(f"generations/{prepared.generation.number:06d}", link)
@@ -164,22 +177,13 @@ class NginxRoutes(Router):
         for path in self._generations.glob(".*"):
             shutil.rmtree(path)
 
-    def _check_fencing(self, number: int | None) -> None:
-        if number is None:
-            return
+    def _highest_fencing_number(self) -> int:
         try:
-            highest = int(self._fencing.read_text(encoding="ascii"))
+            return int(self._fencing.read_text(encoding="ascii"))
         except FileNotFoundError:
-            highest = 0
+            return 0
         except ValueError as error:
             raise Refusal(f"{self._fencing} holds no number", "write the highest fencing number of any run into it") from error
-        if number < highest:
-            raise Refusal(
-                f"fencing number {number} is outdated, {highest} was here already",
-                "another run has taken over; start again if it is still wanted",
-            )
-        if number > highest:
-            write_durably(self._fencing, f"{number}\n", mode=_FILE_MODE)
 
     def _broken(self, cause: str) -> Refusal:
         return Refusal(f"the routing table is broken: {cause}", _REPAIR)

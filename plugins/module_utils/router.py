@@ -33,6 +33,14 @@ class Router(ABC):
         """The generation in force; a Refusal with the remedy when it cannot be told."""
 
     @abstractmethod
+    def upcoming(self) -> int:
+        """The number that the next generation gets."""
+
+    @abstractmethod
+    def refuse_outdated(self, fencing_number: int | None) -> None:
+        """A Refusal for a number lower than one that was committed with: its owner has been replaced."""
+
+    @abstractmethod
     def exclusive(self) -> AbstractContextManager[None]:
         """No other process changes this router while the context lasts. May be entered again by its holder."""
 
@@ -42,7 +50,7 @@ class Router(ABC):
 
     @abstractmethod
     def commit(self, prepared: Prepared, fencing_number: int | None = None) -> Committed:
-        """Put a prepared generation in force, at once and durably. A fencing number lower than one seen before is refused."""
+        """Put a prepared generation in force, at once and durably, unless the fencing number is outdated."""
 
     @abstractmethod
     def prune(self) -> list[int]:

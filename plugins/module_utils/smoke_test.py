@@ -55,7 +55,8 @@ class SmokeTest:
         end = time.monotonic() + self.deadline
         status = ""
         while time.monotonic() < end:
-            status = str(self._expect("reading the order", self.client.request("GET", f"/api/orders/{identity}", None, headers), 200).json().get("status"))
+            answer = self.client.request("GET", f"/api/orders/{identity}", headers=headers)
+            status = str(self._expect("reading the order", answer, 200).json().get("status"))
             if status == "processed":
                 self.passed.append("processing an order")
                 return

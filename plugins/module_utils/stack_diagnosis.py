@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
+
 LAST_LINES = 15
 
 
@@ -33,11 +35,8 @@ class ContainerReport:
 
 
 def reports_of(project: str) -> list[ContainerReport]:
-    import docker  # noqa: PLC0415 - only the host of the engine needs it
-
-    client = docker.from_env()
     labels = [f"com.docker.compose.project={project}", "com.docker.compose.oneoff=False"]
-    return [_report(container) for container in client.containers.list(all=True, filters={"label": labels})]
+    return [_report(container) for container in docker_client().containers.list(all=True, filters={"label": labels})]
 
 
 def _report(container: Any) -> ContainerReport:

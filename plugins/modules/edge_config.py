@@ -24,10 +24,6 @@ options:
   compose:
     description: Content of the Compose file. Needed with O(state=present).
     type: str
-  pages:
-    description: Content of the edge's own pages by their file names.
-    type: dict
-    default: {}
   state:
     description: V(absent) removes the files, but never the routing table.
     type: str
@@ -86,7 +82,7 @@ def operate(module: AnsibleModule) -> Outcome:
     with host_lock(env.edge_container):
         if params["state"] == "absent":
             return edge.remove(module.check_mode)
-        return edge.ensure(params["configuration"], params["compose"], params["pages"], module.check_mode)
+        return edge.ensure(params["configuration"], params["compose"], module.check_mode)
 
 
 def main() -> None:
@@ -96,7 +92,6 @@ def main() -> None:
             "image": {"type": "str"},
             "configuration": {"type": "str"},
             "compose": {"type": "str"},
-            "pages": {"type": "dict", "default": {}},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         required_if=[("state", "present", ("image", "configuration", "compose"))],

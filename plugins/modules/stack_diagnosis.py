@@ -44,11 +44,21 @@ EXAMPLES = r"""
 
 RETURN = r""" # """
 
+from typing import NoReturn
+
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.stack_diagnosis import diagnosis, reports_of
 from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES
+
+
+def operate(module: AnsibleModule) -> NoReturn:
+    colour = environment_of(module.params).colour(module.params["colour"])
+    expected = [colour.container(service) for service in SERVICES]
+    lines = diagnosis(colour.name, module.params["task"], module.params["message"], expected, reports_of(colour.project))
+    module.fail_json(msg="\n".join(lines))
 
 
 def main() -> None:
@@ -61,10 +71,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    colour = environment_of(module.params).colour(module.params["colour"])
-    expected = [colour.container(service) for service in SERVICES]
-    lines = diagnosis(colour.name, module.params["task"], module.params["message"], expected, reports_of(colour.project))
-    module.fail_json(msg="\n".join(lines))
+    run(module, lambda: operate(module))
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from integration.throwaway_tls import make_certificates
+
 from ansible_collections.echobase.platform.plugins.module_utils.edge_configuration import operator_session_map
+from ansible_collections.echobase.platform.plugins.module_utils.edge_pages import page_files
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.topology import as_facts, environment
-
-from integration.throwaway_tls import make_certificates
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "edge"
 NGINX_UID = 101
@@ -61,7 +62,11 @@ class EdgeUnderTest:
         variables = {"ansible_managed": "rendered by a test", "edge_topology": self.facts, "edge_image": self.image}
         variables |= {"edge_hsts": False, "edge_ipv6": Path("/proc/net/if_inet6").exists(), "edge_max_body": "1m"}
         source = (ROLE / "templates" / template).read_text()
-        return jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True).from_string(source).render(variables)
+        return (
+            jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+            .from_string(source)
+            .render(variables)
+        )
 
     def start(self) -> None:
         self._write_files()
@@ -102,8 +107,8 @@ class EdgeUnderTest:
         (self.home / "edge" / "ca.crt").write_bytes(self.ca_file.read_bytes())
         pages = self.home / "edge" / "pages"
         pages.mkdir(exist_ok=True)
-        for page in (ROLE / "files" / "pages").iterdir():
-            (pages / page.name).write_bytes(page.read_bytes())
+        for name, content in page_files().items():
+            (pages / name).write_text(content)
         secrets = self.home / "secrets" / "edge"
         (secrets / "operators.htpasswd").write_text(_HTPASSWD)
         (secrets / "operator_session.conf").write_text(operator_session_map(self.facts["operator_cookie"], OPERATOR_SESSION))

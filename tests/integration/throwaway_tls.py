@@ -36,7 +36,9 @@ def _leaf(folder: Path, names: Sequence[str], issuer: x509.Certificate, issuer_k
     key = ec.generate_private_key(ec.SECP256R1())
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
     alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-    leaf = _builder(_name(names[0]), issuer.subject, key.public_key()).add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    leaf = _builder(_name(names[0]), issuer.subject, key.public_key()).add_extension(
+        x509.SubjectAlternativeName(alternatives), critical=False
+    )
     leaf = leaf.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
     certificate = leaf.sign(issuer_key, hashes.SHA256())
     chain = certificate.public_bytes(serialization.Encoding.PEM) + issuer.public_bytes(serialization.Encoding.PEM)

@@ -185,7 +185,7 @@ class Report:
         lines = [f"  {name:<{width}}  {value}" for name, value in rows]
         lines += [
             f"  {incident.second:8.3f} s  {incident.kind}  {incident.id}  {incident.detail}  [{incident.connection}]"
-            for incident in self.incidents[:20]
+            for incident in self.incidents
         ]
         lines += [f"  switch {switch.number} failed: {switch.error}" for switch in self.switches if switch.error]
         return "\n".join(lines)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from counting_client.answer_parser import Answer
 from counting_client.traffic import Traffic
 
-_EXAMPLES = 50
+_EXAMPLES_OF_A_KIND = 10
 
 
 @dataclass(slots=True)
@@ -62,10 +62,12 @@ class Tally:
         self.duplicates = 0
         self.pauses: Counter[int] = Counter()
         self.seconds: dict[int, Second] = {}
+        # The first few of each kind.
         self.incidents: list[Incident] = []
         self.longest_gap = 0.0
         # One byte a request: whether it was answered.
         self._answers = bytearray()
+        self._kinds: Counter[str] = Counter()
         self._undecided: list[tuple[Request, str, float, float]] = []
         self._last_answer = self.began
 
@@ -145,5 +147,6 @@ class Tally:
         return self.seconds.setdefault(int(now - self.began), Second())
 
     def _incident(self, kind: str, request_id: str, detail: str, connection: str) -> None:
-        if len(self.incidents) < _EXAMPLES:
+        self._kinds[kind] += 1
+        if self._kinds[kind] <= _EXAMPLES_OF_A_KIND:
             self.incidents.append(Incident(round(time.monotonic() - self.began, 3), kind, request_id, detail, connection))

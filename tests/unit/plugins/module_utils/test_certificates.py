@@ -47,16 +47,27 @@ def test_every_name_of_the_topology_is_covered() -> None:
     assert wanted <= leaves["green"]
 
 
+def put(target: str, content: str) -> Callable[[Path], object]:
+    return lambda tls: (tls / target).write_text(content)
+
+
+def copy(source: str, target: str) -> Callable[[Path], object]:
+    return lambda tls: (tls / target).write_bytes((tls / source).read_bytes())
+
+
+FOREIGN = "signed by another authority"
+
+
 @pytest.mark.parametrize(
     ("harm", "expected"),
     [
         (lambda tls: (tls / "one/tls.key").unlink(), {"one": "missing"}),
-        (lambda tls: (tls / "one/tls.crt").write_text("garbage"), {"one": "unreadable"}),
-        (lambda tls: (tls / "one/tls.key").write_text("garbage"), {"one": "unreadable"}),
-        (lambda tls: (tls / "one/tls.key").write_bytes((tls / "two/tls.key").read_bytes()), {"one": "key does not belong to the certificate"}),
-        (lambda tls: (tls / "ca.key").write_text("garbage"), {"ca": "unreadable", "one": "signed by another authority", "two": "signed by another authority"}),
+        (put("one/tls.crt", "garbage"), {"one": "unreadable"}),
+        (put("one/tls.key", "garbage"), {"one": "unreadable"}),
+        (copy("two/tls.key", "one/tls.key"), {"one": "key does not belong to the certificate"}),
+        (put("ca.key", "garbage"), {"ca": "unreadable", "one": FOREIGN, "two": FOREIGN}),
     ],
-)  # fmt: skip
+)
 def test_harm_is_named_and_mended(folder: Path, harm: Callable[[Path], object], expected: dict[str, str]) -> None:
     harm(folder)
     assert reasons(converge(folder, check=True)) == expected

@@ -67,8 +67,8 @@ def test_data_of_other_keys_are_refused(observed: Observed) -> None:
 
 @pytest.mark.parametrize("observed", [NOTHING, STOPPED])
 def test_a_taken_port_is_refused(observed: Observed) -> None:
-    with pytest.raises(Refusal, match=r"port is taken by process 12 \(nc\)"):
-        decide(but(observed, port_holder="process 12 (nc)"))
+    with pytest.raises(Refusal, match=r"port 3308 is taken by process 12 \(nc\)"):
+        decide(but(observed, port_conflict="port 3308 is taken by process 12 (nc)"))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
 
 

@@ -4,6 +4,7 @@ import ipaddress
 import itertools
 
 import pytest
+
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import ENVIRONMENTS, SERVICES, as_facts, environment
 

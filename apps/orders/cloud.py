@@ -1,0 +1,93 @@
+"""Clients of the cloud's services that give up early: nothing a customer waits for may hang on them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orders.settings import CloudSettings
+
+# The service is away, or does not have what we ask for (yet).
+CLOUD_ERRORS = (BotoCoreError, ClientError)
+
+
+def client(service: str, settings: CloudSettings, read_timeout: float = 3) -> Any:
+    return boto3.client(
+        service,
+        region_name=settings.region,
+        endpoint_url=settings.endpoint_url or None,
+        config=Config(connect_timeout=1, read_timeout=read_timeout, retries={"total_max_attempts": 1}, tcp_keepalive=True),
+    )
+
+
+class SecretSource(Protocol):
+    def read(self, secret_id: str) -> dict[str, Any] | None: ...
+
+
+class SecretsManager:
+    def __init__(self, settings: CloudSettings) -> None:
+        self._settings = settings
+
+    def read(self, secret_id: str) -> dict[str, Any] | None:
+        """None when Secrets Manager is away or does not know the secret: the caller has a file to fall back on."""
+        try:
+            answer = client("secretsmanager", self._settings, read_timeout=2).get_secret_value(SecretId=secret_id)
+        except CLOUD_ERRORS:
+            return None
+        secret: dict[str, Any] = json.loads(answer["SecretString"])
+        return secret
+
+
+class KeyService(Protocol):
+    """Makes data keys and unwraps them; the key they are wrapped with never leaves it."""
+
+    def new_data_key(self) -> tuple[bytes, bytes]:
+        """The key itself, and the key wrapped."""
+        ...
+
+    def unwrap(self, wrapped: bytes) -> bytes: ...
+
+
+class KeyServiceAway(Exception):
+    """The key service does not answer, or does not have our key (yet)."""
+
+
+class NotOurKey(Exception):
+    """The key service answers that it never wrapped this key: asking again will not help."""
+
+
+# moto says AccessDenied where AWS says InvalidCiphertext.
+_REFUSALS = ("InvalidCiphertextException", "AccessDeniedException")
+
+
+class Kms:
+    def __init__(self, settings: CloudSettings, environment: str) -> None:
+        self._client = client("kms", settings)
+        self._key_id = settings.kms_key_id
+        self._context = {"environment": environment}
+
+    def new_data_key(self) -> tuple[bytes, bytes]:
+        try:
+            answer = self._client.generate_data_key(KeyId=self._key_id, KeySpec="AES_256", EncryptionContext=self._context)
+        except CLOUD_ERRORS as error:
+            raise KeyServiceAway(str(error)) from error
+        return answer["Plaintext"], answer["CiphertextBlob"]
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        try:
+            answer = self._client.decrypt(CiphertextBlob=wrapped, EncryptionContext=self._context)
+        except CLOUD_ERRORS as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSALS:
+                raise NotOurKey(str(error)) from error
+            raise KeyServiceAway(str(error)) from error
+        plaintext: bytes = answer["Plaintext"]
+        return plaintext
+
+
+def decode_key(text: str) -> bytes:
+    return base64.b64decode(text.strip(), validate=True)

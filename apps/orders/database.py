@@ -1,0 +1,117 @@
+"""Connections to the durable database, and transactions that survive its short absences."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from orders.cloud import SecretSource
+from orders.credentials import database_password
+from orders.settings import DatabaseSettings
+
+Answer = TypeVar("Answer")
+
+_PATIENCE_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS = 0.02
+# Error numbers of MariaDB: lock wait timeout, deadlock, too many connections, shutting down, read-only, aborted.
+_PASSING = {1205, 1213, 1040, 1203, 1053, 1290, 1317, 1927, 1969}
+# Of the client library: nobody listens, the connection broke.
+_AWAY = {2002, 2003, 2006, 2013, 2014, 2055}
+_ACCESS_DENIED = 1045
+
+
+class DatabaseAway(Exception):
+    """The database did not answer, or not in time; nothing is known to be stored."""
+
+
+class Database:
+    """One pool of connections. The password is asked for again when the server no longer takes it."""
+
+    def __init__(self, settings: DatabaseSettings, secrets: SecretSource, connections: int) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._password: str | None = None
+        self._password_lock = threading.Lock()
+        self.engine = self._engine(connections)
+
+    def transaction(self, work: Callable[[Connection], Answer], patience: float = _PATIENCE_SECONDS) -> Answer:
+        """Runs `work` in a transaction, again if the database was away or another transaction was in the way.
+
+        The answer to a commit can get lost, so `work` must recognise what an earlier run of it has stored.
+        """
+        deadline = time.monotonic() + patience
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                with self.engine.begin() as connection:
+                    return work(connection)
+            except (DBAPIError, PoolTimeoutError) as error:
+                if not is_passing(error):
+                    raise
+                if time.monotonic() + pause > deadline:
+                    raise DatabaseAway(str(getattr(error, "orig", None) or error)) from error
+            time.sleep(pause * random.uniform(0.5, 1))
+            pause *= 2
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _engine(self, connections: int) -> Engine:
+        settings = self._settings
+        engine = create_engine(
+            URL.create("mariadb+pymysql", settings.user, None, settings.host, settings.port, settings.name, {"charset": "utf8mb4"}),
+            isolation_level="READ COMMITTED",
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=3,
+            # Most lost connections show when they are used, and the transaction runs again.
+            pool_pre_ping=False,
+            pool_use_lifo=True,
+            connect_args={
+                "ssl": ssl.create_default_context(cafile=str(settings.ca_file)),
+                "connect_timeout": 3,
+                "read_timeout": 15,
+                "write_timeout": 15,
+                "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, lock_wait_timeout = 5",
+            },
+        )
+        event.listen(engine, "do_connect", self._connect)
+        return engine
+
+    def _connect(self, dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        password = self._known_password()
+        try:
+            return dialect.connect(*arguments, **options | {"password": password})
+        except dialect.loaded_dbapi.OperationalError as error:
+            if error_number(error) != _ACCESS_DENIED or self._known_password(other_than=password) == password:
+                raise
+        return dialect.connect(*arguments, **options | {"password": self._known_password()})
+
+    def _known_password(self, other_than: str | None = None) -> str:
+        with self._password_lock:
+            if self._password is None or self._password == other_than:
+                self._password = database_password(self._settings, self._secrets)
+            return self._password
+
+
+def is_passing(error: Exception) -> bool:
+    """Worth another try: it may be different in a moment."""
+    if isinstance(error, PoolTimeoutError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or error_number(error.orig) in _PASSING | _AWAY
+
+
+def error_number(error: BaseException | None) -> int:
+    """PyMySQL puts MariaDB's number first."""
+    first = error.args[0] if error is not None and error.args else 0
+    return first if isinstance(first, int) else 0

@@ -1,0 +1,101 @@
+"""Seals and opens the notes of orders with data keys that are kept for a while, so that the key service may be away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from orders.cloud import KeyService, KeyServiceAway, NotOurKey
+from orders.envelope import DataKey, Envelope, Unreadable
+
+RENEW_AFTER_SECONDS = 300.0
+# With the key service away a data key is used for longer, within what AES-GCM allows for random nonces.
+GIVE_UP_AFTER_SECONDS = 24 * 3600.0
+MOST_USES = 2**24
+REMEMBERED_KEYS = 1024
+_PAUSE_BETWEEN_ATTEMPTS_SECONDS = 2.0
+
+
+class Notes:
+    def __init__(self, service: KeyService, clock: Callable[[], float] = time.monotonic) -> None:
+        self._service = service
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._renewal = threading.Lock()
+        self._key: DataKey | None = None
+        self._made_at = 0.0
+        self._uses = 0
+        self._asked_at = float("-inf")
+        self._opened: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def seal(self, text: str, order_id: str) -> bytes:
+        return Envelope.seal(text, order_id, self._usable_key()).to_bytes()
+
+    def open(self, content: bytes, order_id: str) -> str:
+        envelope = Envelope.from_bytes(content)
+        return envelope.open(order_id, self._unwrap(envelope.wrapped_key))
+
+    @property
+    def can_seal(self) -> bool:
+        try:
+            self._usable_key(use=False)
+        except KeyServiceAway:
+            return False
+        return True
+
+    def _usable_key(self, use: bool = True) -> DataKey:
+        key = self._current_key(RENEW_AFTER_SECONDS)
+        if key is None and self._current_key(GIVE_UP_AFTER_SECONDS) is None:
+            # Nobody can go on without one.
+            with self._renewal:
+                if self._current_key(RENEW_AFTER_SECONDS) is None:
+                    self._renew()
+        elif key is None and self._renewal.acquire(blocking=False):
+            # One caller asks for a new one; if nobody answers, the old one serves on.
+            try:
+                self._renew()
+            except KeyServiceAway:
+                pass
+            finally:
+                self._renewal.release()
+        with self._lock:
+            if self._key is None:
+                raise KeyServiceAway("there is no data key yet")
+            self._uses += use
+            return self._key
+
+    def _current_key(self, oldest: float) -> DataKey | None:
+        with self._lock:
+            fresh = self._clock() - self._made_at < oldest and self._uses < MOST_USES
+            return self._key if fresh else None
+
+    def _renew(self) -> None:
+        if self._clock() - self._asked_at < _PAUSE_BETWEEN_ATTEMPTS_SECONDS:
+            raise KeyServiceAway("the key service did not answer a moment ago")
+        self._asked_at = self._clock()
+        plaintext, wrapped = self._service.new_data_key()
+        with self._lock:
+            self._key, self._made_at, self._uses = DataKey(plaintext, wrapped), self._clock(), 0
+            self._remember(wrapped, plaintext)
+        self._asked_at = float("-inf")
+
+    def _unwrap(self, wrapped: bytes) -> bytes:
+        with self._lock:
+            known = self._opened.get(wrapped)
+            if known is not None:
+                self._opened.move_to_end(wrapped)
+                return known
+        try:
+            plaintext = self._service.unwrap(wrapped)
+        except NotOurKey as error:
+            raise Unreadable(str(error)) from error
+        with self._lock:
+            self._remember(wrapped, plaintext)
+        return plaintext
+
+    def _remember(self, wrapped: bytes, plaintext: bytes) -> None:
+        self._opened[wrapped] = plaintext
+        while len(self._opened) > REMEMBERED_KEYS:
+            self._opened.popitem(last=False)

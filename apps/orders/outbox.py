@@ -1,0 +1,66 @@
+"""What is still to be done with accepted orders: rows of one colour, from acceptance until they are finished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+
+from orders import utc
+from orders.tables import outbox
+
+
+@dataclass(frozen=True)
+class Unsent:
+    row_id: int
+    order_id: str
+
+
+class Outbox:
+    """A lease says until when a message that was sent counts as under way; after that it is sent again."""
+
+    def __init__(self, colour: str) -> None:
+        self.colour = colour
+        self._open = (outbox.c.colour == colour) & (outbox.c.finished_at.is_(None))
+
+    def add(self, connection: Connection, order_id: str, moment: datetime) -> None:
+        connection.execute(insert(outbox).values(order_id=order_id, colour=self.colour, created_at=moment))
+
+    def unfinished(self, connection: Connection) -> int:
+        return connection.scalar(select(func.count()).select_from(outbox).where(self._open)) or 0
+
+    def under_way(self, connection: Connection) -> int:
+        return connection.scalar(select(func.count()).select_from(outbox).where(self._open, outbox.c.sent_at.is_not(None))) or 0
+
+    def claim_new(self, connection: Connection, limit: int, lease: timedelta) -> list[Unsent]:
+        return self._claim(connection, outbox.c.sent_at.is_(None), limit, lease)
+
+    def claim_stale(self, connection: Connection, limit: int, lease: timedelta) -> list[Unsent]:
+        """Rows that were sent and should have been finished by now: their message is lost, or its handler is."""
+        return self._claim(connection, outbox.c.sent_at.is_not(None) & (outbox.c.leased_until < utc.now()), limit, lease)
+
+    def release(self, connection: Connection, rows: Sequence[Unsent]) -> None:
+        """Their messages did not go out: they are due at once."""
+        self._set(connection, rows, sent_at=None, leased_until=None)
+
+    def hand_over(self, connection: Connection, to: str) -> int:
+        """All that is unfinished belongs to the other colour from here on, as if it had just been accepted there."""
+        statement = update(outbox).where(self._open).values(colour=to, sent_at=None, leased_until=None)
+        return connection.execute(statement).rowcount
+
+    def _claim(self, connection: Connection, condition: ColumnElement[bool], limit: int, lease: timedelta) -> list[Unsent]:
+        """Rows that another relay is claiming at this moment are passed over."""
+        found = connection.execute(
+            select(outbox.c.id, outbox.c.order_id).where(self._open, condition).order_by(outbox.c.id).limit(limit).with_for_update(skip_locked=True)
+        )
+        rows = [Unsent(row.id, row.order_id) for row in found]
+        if rows:
+            moment = utc.now()
+            self._set(connection, rows, sent_at=moment, leased_until=moment + lease)
+        return rows
+
+    def _set(self, connection: Connection, rows: Sequence[Unsent], **values: datetime | None) -> None:
+        wanted = outbox.c.id.in_([row.row_id for row in rows])
+        connection.execute(update(outbox).where(wanted, self._open).values(**values))

@@ -1,0 +1,107 @@
+"""What a process of a colour is told by its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+class SettingsError(Exception):
+    """A variable is missing or makes no sense; the text names it."""
+
+
+class Variables:
+    """Environment variables, read once; whatever is wrong is said with the variable's name."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._variables.get(name, "").strip() or default
+        if value is None:
+            raise SettingsError(f"{name} is not set")
+        return value
+
+    def number(self, name: str, default: int | None = None, at_least: int = 0) -> int:
+        value = self._converted(name, None if default is None else str(default), int, "a whole number")
+        if value < at_least:
+            raise SettingsError(f"{name} is {value}: at least {at_least} is needed")
+        return value
+
+    def path(self, name: str) -> Path:
+        return Path(self.text(name))
+
+    def _converted(self, name: str, default: str | None, convert: Callable[[str], Value], kind: str) -> Value:
+        value = self.text(name, default)
+        try:
+            return convert(value)
+        except ValueError:
+            raise SettingsError(f"{name} is '{value}': {kind} is needed") from None
+
+
+@dataclass(frozen=True)
+class Release:
+    """Who answers: every answer and every log line can be traced to it."""
+
+    environment: str
+    colour: str
+    id: str
+    version: str
+
+    @classmethod
+    def of(cls, variables: Variables) -> Release:
+        return cls(
+            environment=variables.text("ECHOBASE_ENV"),
+            colour=variables.text("ECHOBASE_COLOUR"),
+            id=variables.text("ECHOBASE_RELEASE"),
+            version=variables.text("ECHOBASE_VERSION"),
+        )
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    host: str
+    port: int
+    name: str
+    user: str
+    password_file: Path
+    ca_file: Path
+    secret_id: str
+
+    @classmethod
+    def of(cls, variables: Variables) -> DatabaseSettings:
+        return cls(
+            host=variables.text("DB_HOST"),
+            port=variables.number("DB_PORT", at_least=1),
+            name=variables.text("DB_NAME"),
+            user=variables.text("DB_USER"),
+            password_file=variables.path("DB_PASSWORD_FILE"),
+            ca_file=variables.path("DB_CA_FILE"),
+            secret_id=variables.text("DB_SECRET_ID"),
+        )
+
+
+@dataclass(frozen=True)
+class CloudSettings:
+    region: str
+    kms_key_id: str
+    jwt_secret_id: str
+    jwt_key_file: Path
+    queue: str
+    # Empty means AWS itself.
+    endpoint_url: str
+
+    @classmethod
+    def of(cls, variables: Variables) -> CloudSettings:
+        return cls(
+            region=variables.text("AWS_DEFAULT_REGION"),
+            kms_key_id=variables.text("KMS_KEY_ID"),
+            jwt_secret_id=variables.text("JWT_SECRET_ID"),
+            jwt_key_file=variables.path("JWT_KEY_FILE"),
+            queue=variables.text("ORDERS_QUEUE"),
+            endpoint_url=variables.text("AWS_ENDPOINT_URL", default=""),
+        )

@@ -1,0 +1,99 @@
+"""Everything about an environment's traffic at a glance: table, edge and colours, asked side by side."""
+
+from __future__ import annotations
+
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.colour_containers import Container, containers_of, problem_with
+from ansible_collections.echobase.platform.plugins.module_utils.colour_health import ColourHealth, Endpoints, Probe, probe
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
+from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.topology import Colour, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY
+
+NOT_SET_UP = Generation(0, EMPTY)
+_TIMEOUT = 2
+
+
+@dataclass(frozen=True)
+class Table:
+    generation: Generation
+    problem: str = ""
+
+
+class BluegreenInfo:
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    def collect(self, tolerate_broken_table: bool = False) -> dict[str, Any]:
+        table = self._table(tolerate_broken_table)
+        weights = table.generation.weights
+        containers = containers_of(docker_client(), self._env.colours.values())
+        with ThreadPoolExecutor(1 + len(containers)) as pool:
+            edge = pool.submit(self._edge)
+            colours = {name: pool.submit(self._colour, colour, containers[name]) for name, colour in self._env.colours.items()}
+        return {
+            "weights": weights.as_dict(),
+            "generation": table.generation.number,
+            "live": weights.live,
+            "idle": weights.idle,
+            "table": {"readable": not table.problem, "problem": table.problem},
+            "edge": edge.result(),
+            "colours": {name: colour.result() for name, colour in colours.items()},
+        }
+
+    def _table(self, tolerate_broken: bool) -> Table:
+        """Before an environment is set up there is no table, and that is no problem."""
+        router = NginxRoutes(self._env.path("routes"))
+        if not router.exists():
+            return Table(NOT_SET_UP)
+        try:
+            return Table(router.current())
+        except Refusal as refusal:
+            if not tolerate_broken:
+                raise
+            return Table(NOT_SET_UP, str(refusal))
+
+    def _edge(self) -> dict[str, Any]:
+        url = f"https://127.0.0.1:{self._env.edge_port}/edge/ready"
+        try:
+            context = ssl.create_default_context(cafile=self._env.path("tls", "ca.crt"))
+        except OSError:
+            answer = Probe(url, "not asked, there is no certificate authority yet")
+        else:
+            answer = probe(url, context, "localhost", _TIMEOUT)
+        # Whatever it answers, it answers.
+        return {
+            "container": self._env.edge_container,
+            "running": bool(answer.headers),
+            "ready": not answer.problem,
+            "problem": answer.problem,
+        }
+
+    def _colour(self, colour: Colour, containers: list[Container]) -> dict[str, Any]:
+        problem = problem_with(colour, containers)
+        answers = [] if problem else self._ask(colour)
+        problems = [problem] if problem else [f"{answer.url} {answer.problem}" for answer in answers if answer.problem]
+        gateway = answers[0].body if answers else {}
+        labelled = next((container.release for container in containers if container.release), "")
+        return {
+            "project": colour.project,
+            "containers": [asdict(container) for container in containers],
+            "running": not problem,
+            "ready": not problems,
+            "problem": "; ".join(problems),
+            "release": str(gateway.get("release") or labelled),
+            "version": str(gateway.get("version") or labelled.rpartition("-")[0]),
+            "schema": gateway.get("schema"),
+        }
+
+    def _ask(self, colour: Colour) -> list[Probe]:
+        try:
+            return ColourHealth(Endpoints.of(colour), self._env.path("tls", "ca.crt"), _TIMEOUT).readiness()
+        except Refusal as refusal:
+            return [Probe("", refusal.cause)]

@@ -1,0 +1,84 @@
+"""What the edge answers by itself: a page for people, problem+json (RFC 9457) for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class EdgePage:
+    name: str
+    status: int
+    title: str
+    detail: str
+    links: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def html(self) -> str:
+        links = " or ".join(f'<a href="{escape(target)}">{escape(text)}</a>' for text, target in self.links)
+        return _HTML.format(title=escape(self.title), detail=escape(self.detail), links=f"<p>{links}</p>\n" if links else "")
+
+    @property
+    def problem(self) -> str:
+        return json.dumps({"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail}) + "\n"
+
+
+PAGES = (
+    EdgePage(
+        "nothing-live",
+        503,
+        "No release is live yet",
+        "This address works, but nothing is published here so far. Please come back a little later.",
+    ),
+    EdgePage(
+        "table-unreadable",
+        503,
+        "We cannot tell who should answer you",
+        "The fault is ours, it has been recorded, and nothing you sent was processed. Please try again in a moment.",
+    ),
+    EdgePage(
+        "colour-away",
+        502,
+        "The application did not answer",
+        "It is probably back in a moment. Please try again; an order that was confirmed is safe.",
+    ),
+    EdgePage("too-large", 413, "That is too large", "The request is larger than this site accepts."),
+    EdgePage(
+        "choose",
+        300,
+        "Which colour?",
+        "No colour is known to be idle, so the preview has to be told which one to show: GET /preview/blue or GET /preview/green.",
+        links=(("blue", "/preview/blue"), ("green", "/preview/green")),
+    ),
+)
+
+
+def page_files() -> dict[str, str]:
+    """Content by file name."""
+    return {f"{page.name}.html": page.html for page in PAGES} | {f"{page.name}.json": page.problem for page in PAGES}
+
+
+_HTML = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; font: 1.0625rem/1.6 system-ui, sans-serif; }}
+main {{ max-width: 34rem; padding: 2rem; }}
+h1 {{ font-size: 1.5rem; line-height: 1.25; margin: 0 0 .75rem; }}
+p {{ margin: 0 0 1rem; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{detail}</p>
+{links}</main>
+</body>
+</html>
+"""

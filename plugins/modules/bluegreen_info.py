@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module bluegreen_info: which colour serves, and how both are."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bluegreen_info
+short_description: Tell which colour has traffic, and how edge and colours are
+description:
+  - Reads the routing table, lists the colours' containers, and asks edge, gateways and front ends whether they are ready, all at once.
+  - Before an environment is set up, nothing is live and blue is idle.
+  - A routing table that is there but cannot be understood is an error, since whoever asks would otherwise take it for an empty one.
+options:
+  tolerate_broken_table:
+    description: Report a broken routing table in RV(table) instead of failing.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - echobase.platform.environment
+attributes:
+  check_mode:
+    support: full
+    description: It never changes anything.
+  diff_mode:
+    support: none
+    description: There is nothing to show.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: See who serves now
+  echobase.platform.bluegreen_info:
+    environment: devlocal
+  register: traffic
+
+- name: Say it
+  ansible.builtin.debug:
+    msg: "{{ traffic.live | join(' and ') }} since generation {{ traffic.generation }}"
+"""
+
+RETURN = r"""
+weights:
+  description: Per cent of the clients, by colour.
+  returned: success
+  type: dict
+  sample: {blue: 80, green: 20}
+generation:
+  description: Number of the generation in force; 0 before the environment is set up.
+  returned: success
+  type: int
+live:
+  description: The colours with traffic.
+  returned: success
+  type: list
+  elements: str
+idle:
+  description: The colour for the next candidate; empty while both have traffic.
+  returned: success
+  type: str
+table:
+  description: Whether the routing table is C(readable), else the C(problem).
+  returned: success
+  type: dict
+edge:
+  description: Name of the C(container), whether it is C(running) and C(ready), else the C(problem).
+  returned: success
+  type: dict
+colours:
+  description:
+    - By colour the Compose C(project), the C(containers) with C(name), C(state), C(health), C(image) and C(release),
+      whether those that serve are C(running) and the colour is C(ready), else the C(problem),
+      and C(release), C(version) and C(schema) as its gateway says, or as its containers are labelled while that does not answer.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.bluegreen_info import BluegreenInfo
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    info = BluegreenInfo(environment_of(module.params))
+    return Outcome(changed=False, facts=info.collect(tolerate_broken_table=module.params["tolerate_broken_table"]))
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**ENVIRONMENT_ARGUMENTS, "tolerate_broken_table": {"type": "bool", "default": False}},
+        supports_check_mode=True,
+    )
+    run(module, lambda: operate(module))
+
+
+if __name__ == "__main__":
+    main()

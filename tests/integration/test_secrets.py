@@ -1,0 +1,266 @@
+"""Secrets are generated once, never shown, never half written, and never replaced beside data that needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from integration.module_runner import CHECKOUT, RunningModule, run_module
+
+VOLUME = "echobase-test-durable-mariadb-data"
+CONSUMERS = {
+    "db/root_password": 999,
+    "db/init.sql": 999,
+    "migrate/db_password": 10001,
+    "app/db_password": 10001,
+    "app/jwt_key": 10001,
+    "emulator/kms_key": 10001,
+    "emulator/db_password": 10001,
+    "emulator/jwt_key": 10001,
+    "edge/operators.htpasswd": 101,
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "home"
+    yield folder
+    run(folder, state="absent")
+
+
+@pytest.fixture
+def vault_password(tmp_path: Path) -> Path:
+    file = tmp_path / "vault-password"
+    file.write_text("correct horse\n")
+    return file
+
+
+def options(home: Path, **more: Any) -> dict[str, Any]:
+    return {"environment": "test", "home": str(home), "volume_exists": False, **more}
+
+
+def run(home: Path, check: bool = False, **more: Any) -> dict[str, Any]:
+    return run_module("environment_secrets", options(home, **more), check=check)
+
+
+def values(home: Path) -> dict[str, str]:
+    return dict(json.loads((home / "test/secrets.json").read_text()))
+
+
+def test_twice_check_and_diff(home: Path) -> None:
+    predicted = run(home, check=True)
+    assert predicted["changed"]
+    assert not home.exists()
+    first = run(home)
+    assert first["changed"]
+    assert first["diff"] == predicted["diff"]
+    assert first["generated"] == predicted["generated"]
+    assert sorted(first["generated"]) == first["names"]
+    again = run(home)
+    assert not again["changed"]
+    assert again["generated"] == []
+    assert again["key_fingerprint"] == first["key_fingerprint"]
+    assert not run(home, check=True)["changed"]
+
+
+def test_each_consumer_reads_its_own_alone(home: Path) -> None:
+    result = run(home)
+    folder = home / "test/secrets"
+    found = {str(path.relative_to(folder)): path.stat() for path in folder.rglob("*") if path.is_file()}
+    assert {name: status.st_uid for name, status in found.items() if "/" in name} == CONSUMERS
+    assert {status.st_mode & 0o777 for name, status in found.items() if "/" in name} == {0o400}
+    assert (home / "test/secrets.json").stat().st_mode & 0o777 == 0o600
+    assert Path(result["operator_password_file"]).stat().st_mode & 0o777 == 0o600
+
+
+def test_harm_is_named_and_mended_without_new_values(home: Path) -> None:
+    run(home)
+    before = values(home)
+    folder = home / "test/secrets"
+    (folder / "app/jwt_key").unlink()
+    (folder / "db/init.sql").write_text("DROP DATABASE orders_db;")
+    (folder / "edge/operators.htpasswd").chmod(0o644)
+    predicted = run(home, check=True)
+    mended = run(home)
+    assert predicted["diff"] == mended["diff"]
+    assert mended["diff"]["before"].splitlines() == [
+        "secrets/db/init.sql: content differs",
+        "secrets/app/jwt_key: missing",
+        "secrets/edge/operators.htpasswd: mode 0644 instead of 0400",
+    ]
+    assert values(home) == before
+    assert not run(home)["changed"]
+
+
+def test_no_output_ever_holds_a_value(home: Path, vault_password: Path) -> None:
+    """As verbose as Ansible can be, over every kind of run."""
+    output = ""
+    plain = options(home)
+    for more in (["--check"], [], [], ["--check"]):
+        output += verbose(plain, *more)
+    secret = set(values(home).values())
+    (home / "test/secrets/db/init.sql").write_text("x")
+    output += verbose(plain)
+    (home / "test/secrets.json").write_text(json.dumps(values(home))[:-5])
+    output += verbose(plain)
+    assert "is damaged" in output
+    (home / "test/secrets.json").write_text(json.dumps({"kms_key": "planted-value"}))
+    output += verbose(plain)
+    secret |= set(values(home).values())
+    output += verbose({**plain, "vault_password_file": str(vault_password)})
+    secret |= {"correct horse", (home / "test/secrets/edge/operators.htpasswd").read_text().strip()}
+    assert "planted-value" in secret
+    assert [value for value in secret if value in output] == []
+
+
+def verbose(arguments: dict[str, Any], *more: str) -> str:
+    command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-vvvvv", "--diff", *more]
+    command += [
+        "-e",
+        f"ansible_python_interpreter={sys.executable}",
+        "-m",
+        "echobase.platform.environment_secrets",
+        "-a",
+        json.dumps(arguments),
+    ]
+    finished = subprocess.run(command, cwd=CHECKOUT, env=os.environ | {"ANSIBLE_DEBUG": "1"}, capture_output=True, text=True, check=False)
+    assert "environment_secrets" in finished.stdout
+    return finished.stdout + finished.stderr
+
+
+def test_nothing_is_generated_beside_an_existing_volume(home: Path) -> None:
+    answer = run(home, volume_exists=True)
+    assert answer["failed"]
+    assert answer["msg"].startswith(f"volume {VOLUME} exists but its keys in {home}/test/secrets.json are missing (")
+    assert "restore that file" in answer["remedy"]
+    assert VOLUME in answer["remedy"]
+    assert "\n" not in answer["msg"]
+    assert not home.exists()
+    assert run(home, check=True, volume_exists=True)["failed"]
+
+    run(home)
+    known = values(home)
+    assert not run(home, volume_exists=True)["changed"]
+    (home / "test/secrets.json").write_text(json.dumps({name: value for name, value in known.items() if name != "kms_key"}))
+    assert "(kms_key)" in run(home, volume_exists=True)["msg"]
+    # Nothing is encrypted or reached with the operator's login: that may be made anew.
+    (home / "test/secrets.json").write_text(json.dumps({name: value for name, value in known.items() if name != "operator_password"}))
+    assert run(home, volume_exists=True)["generated"] == ["operator_password"]
+
+
+def test_the_engine_is_asked_for_the_volume(home: Path) -> None:
+    client = docker.from_env()
+    created = None
+    try:
+        client.volumes.get(VOLUME)
+    except docker.errors.NotFound:
+        created = client.volumes.create(VOLUME)
+    try:
+        assert f"volume {VOLUME} exists" in run_module("environment_secrets", {"environment": "test", "home": str(home)})["msg"]
+    finally:
+        if created is not None:
+            created.remove()
+
+
+def test_secrets_go_only_after_their_data(home: Path) -> None:
+    run(home)
+    refused = run(home, state="absent", volume_exists=True)
+    assert refused["failed"]
+    assert f"volume {VOLUME} still exists" in refused["msg"]
+    assert run(home, state="absent", check=True)["changed"]
+    assert (home / "test/secrets.json").exists()
+    assert run(home, state="absent")["changed"]
+    assert not (home / "test/secrets.json").exists()
+    assert not (home / "test/secrets").exists()
+    assert not run(home, state="absent")["changed"]
+
+
+def test_a_vault_keeps_the_disk_clean(home: Path, vault_password: Path) -> None:
+    first = run(home)
+    clear = values(home)
+    sealed = run(home, vault_password_file=str(vault_password))
+    assert sealed["changed"]
+    assert sealed["key_fingerprint"] == first["key_fingerprint"]
+    assert not run(home, vault_password_file=str(vault_password))["changed"]
+
+    folder = home / "test/secrets"
+    assert folder.readlink() == Path("/run/echobase/test/secrets")
+    assert (folder / "app/jwt_key").read_text() == clear["jwt_key"]
+    on_disk = b"".join(path.read_bytes() for path in (home / "test").iterdir() if path.is_file())
+    assert not [value for value in clear.values() if value.encode() in on_disk]
+    command = [
+        sys.executable,
+        "-m",
+        "ansible",
+        "vault",
+        "view",
+        "--vault-password-file",
+        str(vault_password),
+        str(home / "test/secrets.json"),
+    ]
+    assert json.loads(subprocess.run(command, check=True, capture_output=True).stdout) == clear
+
+    # After a restart of the host nothing is left in memory.
+    for path in Path("/run/echobase/test/secrets").glob("app/*"):
+        path.unlink()
+    assert run(home, vault_password_file=str(vault_password))["diff"]["before"].splitlines() == [
+        "secrets/app/db_password: missing",
+        "secrets/app/jwt_key: missing",
+    ]
+
+    (home / "test/secrets.json").write_text(json.dumps(clear))
+    (home / "test/secrets.json").chmod(0o600)
+    left = run(home)
+    assert left["changed"]
+    assert not folder.is_symlink()
+    assert (folder / "app/jwt_key").read_text() == clear["jwt_key"]
+    assert not run(home)["changed"]
+
+
+def test_a_wrong_vault_password_is_one_line_and_changes_nothing(home: Path, vault_password: Path) -> None:
+    run(home, vault_password_file=str(vault_password))
+    before = (home / "test/secrets.json").read_bytes()
+    assert "is encrypted with Ansible Vault" in run(home)["msg"]
+    vault_password.write_text("wrong\n")
+    answer = run(home, vault_password_file=str(vault_password))
+    assert answer["msg"].startswith(f"the vault password does not open {home}/test/secrets.json")
+    assert "\n" not in answer["msg"]
+    assert "No such file" in run(home, vault_password_file="/nonexistent/password")["msg"]
+    assert (home / "test/secrets.json").read_bytes() == before
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounts a small file system")
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(home: Path) -> None:
+    home.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(home)], check=True)
+    try:
+        answer = run(home)
+        assert answer["failed"]
+        assert "No space left on device" in answer["msg"]
+        assert "\n" not in answer["msg"]
+        written = [path for path in (home / "test").rglob("*") if path.is_file() and not path.name.endswith(".lock")]
+        assert not [path for path in written if path.stat().st_size == 0 or path.name.startswith(".")]
+        known = values(home)
+        subprocess.run(["mount", "-o", "remount,size=1m", str(home)], check=True)
+        assert run(home)["changed"]
+        assert values(home) == known
+        assert not run(home)["changed"]
+    finally:
+        subprocess.run(["umount", str(home)], check=True)
+
+
+def test_two_runs_at_once_agree(home: Path) -> None:
+    runs = [RunningModule("environment_secrets", options(home)) for _ in range(3)]
+    answers = [run.answer() for run in runs]
+    assert not [answer["msg"] for answer in answers if answer.get("failed")]
+    final = run(home)
+    assert not final["changed"]
+    # Only the one that came first generated anything, and all report what is on the disk.
+    assert {answer["key_fingerprint"] for answer in answers} == {final["key_fingerprint"]}

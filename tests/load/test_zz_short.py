@@ -1,0 +1,72 @@
+"""The real edge, the real routing table, real clients: promotions, canaries and rollbacks, and every request is answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from integration.edge_under_test import EdgeUnderTest, edge_facts, running_edge
+from run_results import Results
+from upstreams import Upstream, running
+
+from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from counting_client import ClientConfig, Committed, CountingClient, Target, every
+
+pytestmark = pytest.mark.load
+
+# 127.x: the fixed addresses of the colours are this host's own, so the upstreams need no network.
+NETWORK_PREFIX = "127.46"
+EDGE_PORT = 22443
+SWITCHES = 23
+SECONDS = 15.0
+
+
+@pytest.fixture
+def edge(nginx_image: str, tmp_path: Path) -> Iterator[EdgeUnderTest]:
+    facts = edge_facts(tmp_path, "load", EDGE_PORT, NETWORK_PREFIX) | {"durable_project": "zz-load-edge", "edge_container": "zz-load-edge"}
+    with running_edge(facts, nginx_image) as started:
+        yield started
+
+
+@pytest.fixture
+def upstreams(edge: EdgeUnderTest) -> Iterator[tuple[Upstream, ...]]:
+    colours = edge.facts["colours"].values()
+    with running(
+        *(Upstream(colour["name"], colour["gateway_address"], 8443, edge.home / "tls" / colour["name"]) for colour in colours)
+    ) as started:
+        yield started
+
+
+def test_switches_lose_nothing(edge: EdgeUnderTest, upstreams: tuple[Upstream, ...], results: Results) -> None:
+    def switch(blue: int, green: int) -> Callable[[], Committed]:
+        def act() -> Committed:
+            edge.routes.commit(edge.routes.prepare(Weights(blue, green)))
+            return Committed({"blue": blue, "green": green})
+
+        return act
+
+    first = switch(100, 0)()
+    config = ClientConfig(
+        Target(f"https://localhost:{EDGE_PORT}/api/orders", str(edge.ca_file), ("127.0.0.1", EDGE_PORT)),
+        seconds=SECONDS,
+        busy=150,
+        idle=150,
+        longest_pause=70.0,
+        rate=900.0,
+        weights=first.weights,
+    )
+    promote, rollback, canary = switch(0, 100), switch(100, 0), switch(80, 20)
+    plan = every(SECONDS / (SWITCHES + 1), [promote, rollback, canary, promote, rollback], SWITCHES)
+
+    report = CountingClient(config, plan).run()
+    report.compare_with_upstreams(request_id for upstream in upstreams for request_id in upstream.seen())
+    results.keep(report)
+
+    report.assert_nothing_lost()
+    assert len(report.switches) == SWITCHES
+    assert report.answered >= 50_000
+    assert min(report.by_colour.values()) > 10_000
+    # Connections that were quiet for any time up to 70 s were still good.
+    assert set(report.pauses) == set(range(0, 70, 5))
+    assert report.reopened == 0
