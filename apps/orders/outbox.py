@@ -52,9 +52,8 @@ class Outbox:
 
     def _claim(self, connection: Connection, condition: ColumnElement[bool], limit: int, lease: timedelta) -> list[Unsent]:
         """Rows that another relay is claiming at this moment are passed over."""
-        found = connection.execute(
-            select(outbox.c.id, outbox.c.order_id).where(self._open, condition).order_by(outbox.c.id).limit(limit).with_for_update(skip_locked=True)
-        )
+        statement = select(outbox.c.id, outbox.c.order_id).where(self._open, condition).order_by(outbox.c.id).limit(limit)
+        found = connection.execute(statement.with_for_update(skip_locked=True))
         rows = [Unsent(row.id, row.order_id) for row in found]
         if rows:
             moment = utc.now()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 _ACCESS_DENIED = (1044, 1045)
 
@@ -41,6 +42,17 @@ class DatabaseLogin:
     database: str
     password_file: str
     ca_file: str
+
+    @classmethod
+    def of_application(cls, env: Environment) -> DatabaseLogin:
+        return cls(
+            host="127.0.0.1",
+            port=env.mariadb_port,
+            user=env.database_user,
+            database=env.database,
+            password_file=env.path("secrets", "app", "db_password"),
+            ca_file=env.path("tls", "ca.crt"),
+        )
 
     def attempt(self, timeout: int = 5) -> Login:
         try:

@@ -54,14 +54,7 @@ class DockerDatabase(DatabaseBackend):
         self._compose_file = Path(self._env.path("compose", "durable-mariadb.yml"))
         self._my_cnf = Path(self._env.path("mariadb", "my.cnf"))
         self._server = server if server.image else replace(server, image=self._last_image())
-        self._login = DatabaseLogin(
-            host="127.0.0.1",
-            port=self._env.mariadb_port,
-            user=self._env.database_user,
-            database=self._env.database,
-            password_file=self._env.path("secrets", "app", "db_password"),
-            ca_file=self._env.path("tls", "ca.crt"),
-        )
+        self._login = DatabaseLogin.of_application(self._env)
 
     @property
     def data_name(self) -> str:
@@ -123,8 +116,11 @@ class DockerDatabase(DatabaseBackend):
         self._docker.api.start(self.server_name)
 
     def reload_certificate(self) -> None:
-        for _ in self._as_root("mariadb", "--execute", "FLUSH SSL"):
-            pass
+        try:
+            list(self._as_root("mariadb", "--execute", "FLUSH SSL"))
+        except Refusal as refusal:
+            # A folder that was made anew is another one than the server has mounted.
+            raise Refusal(refusal.cause, "durable_db_state=stopped and then present makes it read the folder that is there now") from refusal
 
     def stop_server(self) -> None:
         self._docker.api.stop(self.server_name)
@@ -265,7 +261,8 @@ class DockerDatabase(DatabaseBackend):
             if output:
                 yield output
         if api.exec_inspect(run)["ExitCode"] != 0:
-            raise Refusal(f"{command[0]} failed in {self.server_name}: {complaints.decode(errors='replace').strip()}", "look at its log")
+            reason = complaints.decode(errors="replace").strip().rpartition("\n")[2]
+            raise Refusal(f"{command[0]} failed in {self.server_name}: {reason}", f"see docker logs {self.server_name}")
 
     def _not_ready(self, problem: str) -> Refusal:
         log = self._docker.api.logs(self.server_name, tail=200).decode(errors="replace").splitlines()

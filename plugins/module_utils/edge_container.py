@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.port_holder impo
 if TYPE_CHECKING:
     from docker import DockerClient
 
+_EMERGENCY = re.compile(r"\[emerg\] (?:\d+#\d+: )?(.+)")
 _RELOAD_SECONDS = 10
 _POLL_SECONDS = 0.05
 
@@ -62,8 +64,8 @@ class EdgeContainer:
             lines = container.logs().decode(errors="replace").splitlines()
         finally:
             container.remove(force=True)
-        complaints = [line.partition("] ")[2] for line in lines if "[emerg]" in line]
-        return str(complaints[0] if complaints else " ".join(lines[-1:])) or "it gives no reason"
+        complaints = [found[1] for line in lines if (found := _EMERGENCY.search(line))]
+        return complaints[0] if complaints else f"it gives no reason but {lines[-1:]}"
 
     def reload(self) -> None:
         """Ends when workers with the new configuration are at work; the old ones finish what they have."""

@@ -77,7 +77,7 @@ class _BuildLog:
 
     def add(self, text: str) -> None:
         for raw in _TERMINAL_CODES.sub("", text).replace("\r", "\n").split("\n"):
-            line = raw.strip()
+            line = " ".join(raw.split())
             if not line or line.startswith(_ENGINE_NOTES):
                 continue
             self.lines.append(line[:_LINE_LENGTH])
@@ -133,17 +133,25 @@ class ImageBuilder:
         )
 
     def absent(self, names: list[str], check: bool) -> Outcome:
-        """Every version of the images goes, and with it the unnamed layers that only they were made from."""
+        """Every version of the images goes unless a container uses it, and with it the unnamed layers that only it was made from."""
         repositories = {self._catalogue.image(name).repository for name in names}
-        doomed = sorted(tag for tag in self._present_tags() if tag.rpartition(":")[0] in repositories)
+        client = self._connect(60).api
+        used = {container["ImageID"] for container in client.containers(all=True)}
+        images = {
+            tag: image["Id"] for image in self._present() for tag in image["RepoTags"] or () if tag.rpartition(":")[0] in repositories
+        }
+        kept = sorted(tag for tag, identity in images.items() if identity in used)
+        doomed = sorted(set(images).difference(kept))
         if doomed and not check:
             with self._one_run_at_a_time():
                 self._remove(doomed)
-        return Outcome(changed=bool(doomed), before=_listing(doomed), after="", facts={"removed": doomed})
+        return Outcome(changed=bool(doomed), before=_listing(images), after=_listing(kept), facts={"removed": doomed, "kept": kept})
+
+    def _present(self) -> list[dict[str, Any]]:
+        return list(self._connect(60).api.images(filters={"label": LABEL}))
 
     def _present_tags(self) -> set[str]:
-        images = self._connect(60).api.images(filters={"label": LABEL})
-        return {tag for image in images for tag in image["RepoTags"] or ()}
+        return {tag for image in self._present() for tag in image["RepoTags"] or ()}
 
     def _one_run_at_a_time(self) -> AbstractContextManager[None]:
         return exclusive(self._lock, waiting=lambda: self._progress.say("waiting for another run that is building images"))
@@ -220,23 +228,20 @@ class ImageBuilder:
         )
 
     def _remove(self, tags: list[str]) -> None:
-        from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - see docker_engine.connect
+        from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - see docker_host
 
         client = self._connect(60).api
         images = client.images(all=True)
         roots = {image["Id"] for image in images if set(image["RepoTags"] or ()).intersection(tags)}
-        leftovers = _unnamed_descendants(images, roots)
-        # Children first: an image that another one is made from is only untagged.
-        for reference in [*leftovers, *tags]:
+        # Children first: an image that another one is made from would only lose its name.
+        for reference in [*_unnamed_descendants(images, roots), *tags]:
             try:
                 client.remove_image(reference)
             except ImageNotFound:
                 continue
             except APIError as error:
-                if reference in tags:
-                    raise Refusal(
-                        f"image {reference} is still used: {error.explanation}", "remove the containers that use it first"
-                    ) from error
+                # Something started to use it just now; an unnamed layer may also carry an image that is not ours.
+                self._progress.say(f"kept {reference}: {error.explanation}")
 
 
 def _unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[str]:

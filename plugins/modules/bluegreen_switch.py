@@ -9,9 +9,10 @@ DOCUMENTATION = r"""
 module: bluegreen_switch
 short_description: Move traffic between the colours, at once and durably
 description:
-  - Makes a new generation of the edge's routing table and puts it in force with one C(rename(2)). The edge is neither reloaded nor restarted,
-    and what was in flight ends where it began.
-  - Whoever gets more traffic than before is asked first whether it can take it. A colour that is removed, not running or unhealthy is refused.
+  - Makes a new generation of the edge's routing table and puts it in force with one C(rename(2)).
+  - The edge is neither reloaded nor restarted, and what was in flight ends where it began.
+  - Whoever gets more traffic than before is asked first whether it can take it.
+    A colour that is removed, not running or unhealthy is refused.
   - Clients are sticky - while a weight grows, clients only ever move towards that colour.
 options:
   to:

@@ -76,10 +76,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.docker_engine import volume_exists
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
+
+
+def volume_exists(name: str) -> bool:
+    client = docker_client()
+    return name in {volume.name for volume in client.volumes.list(filters={"name": name})}
 
 
 def operate(module: AnsibleModule) -> Outcome:

@@ -31,7 +31,7 @@ options:
   state:
     description:
       - V(present) builds what is missing.
-      - V(absent) removes every version of the images, and the unnamed layers made on the way to them.
+      - V(absent) removes every version of the images that no container uses, and the unnamed layers made on the way to them.
     type: str
     choices: [present, absent]
     default: present
@@ -90,6 +90,11 @@ removed:
   returned: when O(state=absent)
   type: list
   elements: str
+kept:
+  description: The tags that stay because a container uses them.
+  returned: when O(state=absent)
+  type: list
+  elements: str
 """
 
 from pathlib import Path
@@ -98,7 +103,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.base_image import BaseImage
-from ansible_collections.echobase.platform.plugins.module_utils.docker_engine import connect
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.image_builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
@@ -112,7 +117,7 @@ def operate(module: AnsibleModule) -> Outcome:
     builder = ImageBuilder(
         catalogue=catalogue,
         base=base,
-        connect=connect,
+        connect=docker_client,
         progress=Progress(params["progress"]),
         lock=Path(params["home"]) / ".images.lock",
     )

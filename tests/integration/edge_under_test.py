@@ -59,7 +59,7 @@ class EdgeUnderTest:
         return NginxRoutes(self.home / "routes")
 
     def render(self, template: str) -> str:
-        variables = {"ansible_managed": "rendered by a test", "edge_topology": self.facts, "edge_image": self.image}
+        variables: dict[str, Any] = {"ansible_managed": "rendered by a test", "edge_topology": self.facts, "edge_image": self.image}
         variables |= {"edge_hsts": False, "edge_ipv6": Path("/proc/net/if_inet6").exists(), "edge_max_body": "1m"}
         source = (ROLE / "templates" / template).read_text()
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def handshake(tls: Path, folder: str, name: str) -> None:
     server_side, client_side = socket.socketpair()
 
     def serve() -> None:
-        with server_side, server_context.wrap_socket(server_side, server_side=True) as connection:
+        # A client that does not trust the certificate says so here too.
+        with suppress(ssl.SSLError), server_side, server_context.wrap_socket(server_side, server_side=True) as connection:
             connection.recv(1)
 
     thread = threading.Thread(target=serve, daemon=True)
@@ -67,23 +69,16 @@ def test_files_belong_to_their_readers(home: Path) -> None:
     assert (tls / "ca.key").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(
-    ("folder", "name"),
-    [
-        ("edge", "localhost"),
-        ("edge", "127.0.0.1"),
-        ("edge", "::1"),
-        ("db", "echobase-test-durable-mariadb"),
-        ("db", "mariadb"),
-        ("blue", "blue.echobase.internal"),
-        ("blue", "blue-api-gateway"),
-        ("green", "echobase-test-green-frontend"),
-        ("green", "localhost"),
-    ],
-)
-def test_clients_trust_every_name(home: Path, folder: str, name: str) -> None:
+def test_clients_trust_every_name(home: Path) -> None:
     run(home)
-    handshake(home / "test/tls", folder, name)
+    for folder, names in {
+        "edge": ["localhost", "127.0.0.1", "::1"],
+        "db": ["echobase-test-durable-mariadb", "mariadb", "localhost"],
+        "blue": ["blue.echobase.internal", "blue-api-gateway", "echobase-test-blue-frontend"],
+        "green": ["green.echobase.internal", "green-frontend", "localhost"],
+    }.items():
+        for name in names:
+            handshake(home / "test/tls", folder, name)
 
 
 def test_one_colour_cannot_pose_as_the_other(home: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -19,7 +20,7 @@ import pymysql
 import pytest
 from docker import DockerClient
 from docker.errors import NotFound
-from integration.environment_state import EnvironmentState
+from environment_under_test import delete_environment
 from integration.images_under_test import image_tag
 from integration.module_runner import RunningModule, run_module
 
@@ -34,9 +35,9 @@ class Database:
 
     def __init__(self, home: Path, engine: DockerClient) -> None:
         self.home = home
+        self.key_fingerprint = ""
         self.engine = engine
         self.env: Environment = environment("test", str(home), PREFIX)
-        self.state = EnvironmentState(self.env)
         self.container = self.env.mariadb_container
         self.volume = self.env.mariadb_volume
 
@@ -47,10 +48,20 @@ class Database:
             "network_prefix": PREFIX,
             "state": state,
             "image": image_tag("mariadb"),
-            "key_fingerprint": self.state.key_fingerprint,
+            "key_fingerprint": self.key_fingerprint,
             "buffer_pool": "64M",
         }
         return arguments | changes
+
+    def prepare(self) -> None:
+        """What the roles secrets and tls do."""
+        arguments = {"environment": "test", "home": str(self.home)}
+        secrets = succeeded(run_module("environment_secrets", arguments))
+        self.key_fingerprint = str(secrets["key_fingerprint"])
+        succeeded(run_module("certificates", arguments | {"network_prefix": PREFIX}))
+
+    def secret(self, *name: str) -> str:
+        return Path(self.env.path("secrets", *name)).read_text().strip()
 
     def ensure(self, state: str = "present", check: bool = False, **changes: Any) -> dict[str, Any]:
         return run_module("durable_db", self.arguments(state, **changes), check=check)
@@ -60,7 +71,7 @@ class Database:
             "host": "127.0.0.1",
             "port": self.env.mariadb_port,
             "user": "app_user",
-            "password": self.state.app_password,
+            "password": self.secret("app", "db_password"),
             "database": "orders_db",
             "ssl": ssl.create_default_context(cafile=self.env.path("tls", "ca.crt")),
             "connect_timeout": 5,
@@ -70,7 +81,9 @@ class Database:
         return pymysql.connect(**(login | changes))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.connect() as connection, connection.cursor() as cursor:
+        """As the user of the migrations, who may make tables."""
+        login = self.connect(user="migrate_user", password=self.secret("migrate", "db_password"))
+        with login as connection, connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())
 
@@ -79,6 +92,13 @@ class Database:
 
     def inspect_volume(self) -> dict[str, Any] | None:
         return absent_as_none(lambda: self.engine.api.inspect_volume(self.volume))
+
+    def kill(self) -> None:
+        """By the host's process id: `docker kill` would suppress the restart policy."""
+        pids: list[int] = []
+        # Process 0 stands for one that does not run, and to kill(2) for the caller's own group.
+        wait_until(lambda: pids.append(self.host_pid()) or pids[-1] > 0, "the server's process")
+        os.kill(pids[-1], signal.SIGKILL)
 
     def host_pid(self) -> int:
         inspected = self.inspect()
@@ -98,6 +118,11 @@ def absent_as_none(inspect: Callable[[], dict[str, Any]]) -> dict[str, Any] | No
         return None
 
 
+def succeeded(answer: dict[str, Any]) -> dict[str, Any]:
+    assert "failed" not in answer, answer["msg"]
+    return answer
+
+
 def wait_until(condition: Callable[[], Any], what: str) -> None:
     deadline = time.monotonic() + DEADLINE
     while not condition():
@@ -113,10 +138,11 @@ def engine() -> Iterator[DockerClient]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def networks() -> Iterator[None]:
+def networks(engine: DockerClient) -> Iterator[None]:
+    if engine.api.containers(all=True, filters={"label": "io.echobase.environment=test"}):
+        delete_environment()
     arguments = {"environment": "test", "network_prefix": PREFIX}
-    answer = run_module("networks", arguments)
-    assert "failed" not in answer, answer["msg"]
+    succeeded(run_module("networks", arguments))
     yield
     run_module("networks", arguments | {"state": "absent"})
 
@@ -125,13 +151,8 @@ def networks() -> Iterator[None]:
 def running(tmp_path_factory: pytest.TempPathFactory, engine: DockerClient) -> Iterator[Database]:
     """One that several tests look at, and leave running."""
     database = Database(tmp_path_factory.mktemp("home"), engine)
-    found = database.inspect_volume()
-    if found and found["Labels"]["io.echobase.key-fingerprint"] != database.state.key_fingerprint:
-        pytest.fail(f"environment test is in use: volume {database.volume} was not made by these tests")
-    database.remove()
-    database.state.write()
-    answer = database.ensure()
-    assert answer.get("ready"), answer
+    database.prepare()
+    succeeded(database.ensure())
     yield database
     database.remove()
 
@@ -139,11 +160,20 @@ def running(tmp_path_factory: pytest.TempPathFactory, engine: DockerClient) -> I
 @pytest.fixture
 def database(tmp_path: Path, engine: DockerClient, request: pytest.FixtureRequest) -> Iterator[Database]:
     """None yet: only its secrets and certificates are there."""
-    request.getfixturevalue("running").remove()
+    running: Database = request.getfixturevalue("running")
+    running.remove()
     database = Database(tmp_path, engine)
-    database.state.write()
+    database.key_fingerprint = running.key_fingerprint
+    for name in ("secrets", "secrets.json", "tls"):
+        copy(Path(running.env.path(name)), Path(database.env.home))
     yield database
     database.remove()
+
+
+def copy(source: Path, folder: Path) -> None:
+    """With owners and modes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "--archive", source, folder], check=True)
 
 
 # The tests up to the line below share one running database.
@@ -182,8 +212,8 @@ def test_no_secret_shows_in_the_container_or_its_log(running: Database) -> None:
     shown = str(running.inspect()) + running.engine.api.logs(running.container).decode()
     for process in running.engine.api.top(running.container)["Processes"]:
         shown += " ".join(process)
-    assert running.state.app_password not in shown
-    assert running.state.root_password not in shown
+    for name in (("app", "db_password"), ("migrate", "db_password"), ("db", "root_password")):
+        assert running.secret(*name) not in shown
 
 
 def test_an_unencrypted_login_is_refused(running: Database) -> None:
@@ -193,7 +223,7 @@ def test_an_unencrypted_login_is_refused(running: Database) -> None:
 
 def test_root_logs_in_on_the_local_socket_only(running: Database) -> None:
     with pytest.raises(pymysql.err.OperationalError):
-        running.connect(user="root", password=running.state.root_password, database=None)
+        running.connect(user="root", password=running.secret("db", "root_password"), database=None)
     for options in ("--protocol=tcp --host=127.0.0.1", "--protocol=socket"):
         command = ["bash", "-c", f"mariadb --no-defaults {options} --user=root --skip-ssl-verify-server-cert -e 'SELECT 1' 2>&1"]
         run = running.engine.api.exec_create(running.container, command)
@@ -219,7 +249,9 @@ def test_drift_is_told_and_not_applied_to_a_running_one(running: Database) -> No
 
 def test_a_renewed_certificate_is_taken_over_without_a_restart(running: Database) -> None:
     before = running.inspect()
-    running.state.write_certificates()
+    for file in Path(running.env.path("tls")).rglob("*.*"):
+        file.unlink()
+    running.prepare()
     assert running.ensure(check=True)["steps"] == ["reload certificate", "await login"]
     answer = running.ensure()
     assert (answer["changed"], answer["steps"], answer["ready"]) == (True, ["reload certificate", "await login"], True)
@@ -229,7 +261,7 @@ def test_a_renewed_certificate_is_taken_over_without_a_restart(running: Database
 
 def test_other_keys_are_refused(running: Database) -> None:
     answer = running.ensure(key_fingerprint="fedcba9876543210")
-    assert f"volume {running.volume} was made with other keys (fingerprint 0123456789abcdef)" in answer["msg"]
+    assert f"volume {running.volume} was made with other keys (fingerprint {running.key_fingerprint})" in answer["msg"]
 
 
 def test_a_wrong_password_is_told_at_once(running: Database) -> None:
@@ -280,7 +312,7 @@ def test_a_kill_9_loses_no_acknowledged_row(running: Database) -> None:
         for _ in range(3):
             before = len(acknowledged)
             wait_until(lambda before=before: len(acknowledged) > before + 200, "rows before the kill")
-            os.kill(running.host_pid(), signal.SIGKILL)
+            running.kill()
             after = len(acknowledged)
             wait_until(lambda after=after: len(acknowledged) > after + 200, "the server to come back by itself")
     finally:
@@ -292,6 +324,17 @@ def test_a_kill_9_loses_no_acknowledged_row(running: Database) -> None:
 
 
 # The tests from here on begin without a database.
+
+
+def test_a_certificate_in_a_folder_that_was_made_anew_needs_a_restart_and_says_so(database: Database) -> None:
+    database.ensure()
+    shutil.rmtree(database.env.path("tls"))
+    database.prepare()
+    answer = database.ensure()
+    assert "Unable to get certificate" in answer["msg"]
+    assert answer["remedy"].startswith("durable_db_state=stopped and then present")
+    database.ensure("stopped")
+    assert database.ensure()["ready"]
 
 
 def test_its_whole_life(database: Database) -> None:
@@ -338,8 +381,9 @@ def test_the_typed_name_deletes_the_data_and_a_final_backup_brings_them_back(dat
     assert folder.parent == database.home / "final-backups"
     assert (folder / "secrets.json").stat().st_mode & 0o777 == 0o600
 
-    database.state.write_secrets()
-    database.ensure()
+    shutil.copy(folder / "secrets.json", database.env.home)
+    database.prepare()
+    succeeded(database.ensure())
     statements = gzip.decompress((folder / "all-databases.sql.gz").read_bytes())
     restore = """exec mariadb --defaults-extra-file=<(printf '[client]\\npassword="%s"\\n' "$(</run/secrets/root_password)") --user=root"""
     subprocess.run(["docker", "exec", "-i", database.container, "bash", "-c", restore], input=statements, check=True)
@@ -387,8 +431,8 @@ def test_a_kill_9_in_the_first_initialisation_leaves_no_half_database(database: 
     presence = RunningModule("durable_db", database.arguments())
     wait_until(database.inspect_volume, "the volume")
     data = Path((database.inspect_volume() or {})["Mountpoint"])
-    wait_until(lambda: (data / trace).exists(), trace)
-    os.kill(database.host_pid(), signal.SIGKILL)
+    wait_until((data / trace).exists, trace)
+    database.kill()
     answer = presence.answer()
     assert answer.get("ready"), answer
     assert database.ensure()["changed"] is False
@@ -436,8 +480,8 @@ def test_a_taken_port_names_its_container(database: Database) -> None:
 def test_what_is_missing_is_named_before_anything_is_made(database: Database) -> None:
     Path(database.env.path("tls", "db", "tls.key")).unlink()
     answer = database.ensure(image="echobase/mariadb:nowhere", key_fingerprint="")
-    for missing in ("image echobase/mariadb:nowhere", database.env.path("tls", "db", "tls.key"), "the fingerprint of the environment's keys"):
-        assert missing in answer["msg"]
+    assert f"image echobase/mariadb:nowhere, {database.env.path('tls', 'db', 'tls.key')}" in answer["msg"]
+    assert "the fingerprint of the environment's keys" in answer["msg"]
     assert "\n" not in answer["msg"]
     assert database.inspect_volume() is None
 
@@ -453,9 +497,9 @@ def test_a_server_that_cannot_start_says_why(database: Database) -> None:
 def test_a_full_disk_is_one_line_and_nothing_is_made(database: Database) -> None:
     state = database.home / "tiny"
     state.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", state], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", state], check=True)
     try:
-        EnvironmentState(environment("test", str(state), PREFIX)).write()
+        copy(Path(database.env.home), state)
         with pytest.raises(OSError, match="No space left"), (state / "filler").open("wb", buffering=0) as filler:
             while True:
                 filler.write(bytes(4096))

@@ -119,20 +119,20 @@ def test_progress_is_told_while_it_builds(workshop: Workshop, tmp_path: Path) ->
     assert "Step 3/" in lines.read_text()
 
 
-def test_an_image_in_use_is_not_removed(workshop: Workshop) -> None:
+def test_an_image_in_use_is_kept(workshop: Workshop) -> None:
     tag = workshop.run()["tags"][NAMES[1]]
     container = docker.from_env().containers.create(tag, ["true"], name="zz-images-user")
     try:
-        answer = workshop.run(state="absent")
-        assert answer["failed"]
-        assert tag in answer["msg"]
-        assert "is still used" in answer["msg"]
+        assert workshop.run(check=True, state="absent")["kept"] == [tag]
+        assert workshop.run(state="absent")["kept"] == [tag]
+        assert tags_on_engine() == {tag}
+        assert not workshop.run(state="absent")["changed"]
     finally:
         container.remove()
-    removed = workshop.run(check=True, state="absent")
-    assert removed["changed"]
-    assert tags_on_engine()
-    assert workshop.run(state="absent")["changed"]
+    predicted = workshop.run(check=True, state="absent")
+    assert predicted["removed"] == [tag]
+    assert tags_on_engine() == {tag}
+    assert workshop.run(state="absent")["diff"] == predicted["diff"]
     assert not workshop.run(state="absent")["changed"]
 
 

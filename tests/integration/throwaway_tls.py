@@ -39,7 +39,7 @@ def _leaf(folder: Path, names: Sequence[str], issuer: x509.Certificate, issuer_k
     leaf = _builder(_name(names[0]), issuer.subject, key.public_key()).add_extension(
         x509.SubjectAlternativeName(alternatives), critical=False
     )
-    leaf = leaf.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
+    leaf = leaf.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     certificate = leaf.sign(issuer_key, hashes.SHA256())
     chain = certificate.public_bytes(serialization.Encoding.PEM) + issuer.public_bytes(serialization.Encoding.PEM)
     (folder / "tls.crt").write_bytes(chain)

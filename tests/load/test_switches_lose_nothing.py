@@ -53,7 +53,7 @@ def test_switches_lose_nothing(edge: EdgeUnderTest, upstreams: tuple[Upstream, .
         busy=150,
         idle=150,
         longest_pause=70.0,
-        rate=900.0,
+        rate=1000.0,
         weights=first.weights,
     )
     promote, rollback, canary = switch(0, 100), switch(100, 0), switch(80, 20)

@@ -14,6 +14,7 @@ from counting_client.client import CountingClient, run_in_fast_loop
 from counting_client.config import ClientConfig, Target
 from counting_client.order_proof import verify_orders
 from counting_client.orders import OrdersClient, OrdersConfig, OrdersReport
+from counting_client.patient_caller import GaveUp
 from counting_client.picture import write_picture
 from counting_client.report import Report
 from counting_client.switch_driver import PlannedSwitch, command
@@ -26,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     except AssertionError as failure:
         print(failure, file=sys.stderr)
         return 1
+    except (OSError, GaveUp) as error:
+        print(f"counting_client: {error}", file=sys.stderr)
+        return 2
 
 
 def _count(options: argparse.Namespace) -> int:
@@ -113,6 +117,13 @@ def _switches(options: argparse.Namespace) -> list[PlannedSwitch]:
     return plan
 
 
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"'{text}' is no URL such as https://localhost/api/orders")
+    return text
+
+
 def _weights(text: str) -> dict[str, int]:
     return {colour: int(weight) for colour, weight in (pair.split("=") for pair in text.split(",") if pair)}
 
@@ -146,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     for mode in (orders, verify):
         mode.add_argument("--journal", type=Path, required=True, help="file of acknowledged orders")
     for mode in (count, orders, verify):
-        mode.add_argument("url")
+        mode.add_argument("url", type=_url)
         mode.add_argument("--ca", default="", help="file of CA certificates to trust instead of the machine's")
         mode.add_argument("--connect-to", default="", metavar="HOST:PORT", help="connect there, not to the URL's host")
         mode.add_argument("--seconds", type=float, default=30.0, help="how long; for verify: how long to wait (%(default)s)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -39,7 +40,7 @@ class Target:
     def tls(self) -> ssl.SSLContext | None:
         if urlsplit(self.url).scheme != "https":
             return None
-        return ssl.create_default_context(cafile=self.ca_file or None)
+        return ssl.create_default_context(cadata=Path(self.ca_file).read_text() if self.ca_file else None)
 
 
 @dataclass(frozen=True, slots=True)

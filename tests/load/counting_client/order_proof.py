@@ -43,7 +43,7 @@ class OrderProof:
 
 def verify_orders(target: Target, journal: Path, deadline: float = 60.0, timeout: float = 20.0) -> OrderProof:
     """Asks the system for every order in the journal; waits up to `deadline` seconds until they are processed."""
-    return run_in_fast_loop(_verify(target, read_journal(journal), deadline, timeout))
+    return run_in_fast_loop(prove_orders(target, read_journal(journal), deadline, timeout))
 
 
 def compare_with_rows(journal: Path, rows: Iterable[Sequence[Any]]) -> OrderProof:
@@ -55,10 +55,10 @@ def compare_with_rows(journal: Path, rows: Iterable[Sequence[Any]]) -> OrderProo
 
 def compare(acknowledged: Sequence[AcknowledgedOrder], found: Sequence[Mapping[str, Any]]) -> OrderProof:
     proof = OrderProof(len(acknowledged))
-    by_id = {str(order["id"]): order for order in found}
+    by_id = {_plain(str(order["id"])): order for order in found}
     of_item = Counter(str(order["item"]) for order in found)
     for order in acknowledged:
-        there = by_id.get(order.id)
+        there = by_id.get(_plain(order.id))
         if there is None:
             proof.missing.append(order.id)
             continue
@@ -71,7 +71,12 @@ def compare(acknowledged: Sequence[AcknowledgedOrder], found: Sequence[Mapping[s
     return proof
 
 
-async def _verify(target: Target, journal: JournalContents, deadline: float, timeout: float) -> OrderProof:
+def _plain(order_id: str) -> str:
+    """A database may keep a UUID without its dashes."""
+    return order_id.replace("-", "").lower()
+
+
+async def prove_orders(target: Target, journal: JournalContents, deadline: float, timeout: float = 20.0) -> OrderProof:
     until = time.monotonic() + deadline
     tls = target.tls()
     tally = Tally(Traffic({}), secrets.token_hex(4), "X-Echobase-Colour", "X-Counting-Id")
@@ -89,9 +94,8 @@ async def _verify(target: Target, journal: JournalContents, deadline: float, tim
         for name in ("missing", "duplicated", "changed", "unprocessed"):
             getattr(whole, name).extend(getattr(proof, name))
 
-    async with asyncio.TaskGroup() as group:
-        for number, customer in enumerate(journal.customers):
-            group.create_task(ask(number, customer, [order for order in journal.orders if order.customer == customer.email]))
+    orders = {customer.email: [order for order in journal.orders if order.customer == customer.email] for customer in journal.customers}
+    await asyncio.gather(*(ask(number, customer, orders[customer.email]) for number, customer in enumerate(journal.customers)))
     return whole
 
 

@@ -102,15 +102,15 @@ class OrdersClient:
         aside = [asyncio.create_task(watch.run())]
         if config.live:
             aside.append(asyncio.create_task(LiveLine(tally).run()))
+        switching = asyncio.create_task(driver.run())
+        work = [asyncio.create_task(shop.shop(self._over, tally.began)) for shop in shops]
+        work += [switching, asyncio.create_task(self._end(report, switching))]
         try:
-            async with asyncio.TaskGroup() as group:
-                for shop in shops:
-                    group.create_task(shop.shop(self._over, tally.began))
-                switching = group.create_task(driver.run())
-                group.create_task(self._end(report, switching))
+            await asyncio.gather(*work)
         finally:
-            for task in aside:
+            for task in [*work, *aside]:
                 task.cancel()
+            await asyncio.wait([*work, *aside])
             journal.close()
         report.attempts = Report.of(tally, watch.longest_lag, time.process_time() - cpu)
         return report

@@ -11,6 +11,8 @@ from counting_client.report import Report, SwitchMark
 
 _WIDTH, _LEFT, _RIGHT = 1000, 60, 15
 _STRIP = 150
+# Seconds between two marks of the time axis.
+_STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 _FILLS = {"blue": "#3b7ddd", "green": "#2f9e5b", "": "#8a8a8a"}
 _OTHER_FILLS = ("#b8772b", "#8a5fbf", "#2a9d9d")
 
@@ -87,7 +89,7 @@ def _strip(report: Report, shapes: Iterable[str], ticks: Iterable[tuple[float, s
         for share, label in ticks
     )
     marks = "".join(_mark(report, mark) for mark in report.switches)
-    step = max(1, round(report.seconds / 10))
+    step = next((step for step in _STEPS if report.seconds / step <= 12), _STEPS[-1])
     times = "".join(
         f'<text x="{_x(report, second):.1f}" y="{_STRIP - 5}" text-anchor="middle">{second} s</text>'
         for second in range(0, int(report.seconds) + 1, step)

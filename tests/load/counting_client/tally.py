@@ -140,6 +140,7 @@ class Tally:
             self._undecided.append((request, colour, sent, now))
         elif not self.traffic.may_answer(colour, sent, now):
             self.wrong_colour += 1
+            self._second(now).bad += 1
             detail = f"{colour} answered, sent {sent - self.began:.6f} s, weights {self.traffic.weights}"
             self._incident("wrong colour", request.id, detail, request.connection)
 

@@ -1,0 +1,49 @@
+"""`python -m api_gateway` serves HTTPS on 8443."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import uvicorn
+
+from api_gateway import PORT
+from api_gateway.app import make_app
+from api_gateway.context import Context
+from api_gateway.settings import GatewaySettings
+from orders.settings import SettingsError
+
+# Longer than any caller keeps an idle connection: the edge 60 s, the front end less than 120 s.
+IDLE_SECONDS = 150
+# Requests that are being answered when SIGTERM comes get this long.
+LAST_REQUESTS_SECONDS = 25
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = GatewaySettings.from_environment(os.environ)
+        context = Context.of(settings)
+    except (SettingsError, OSError) as error:
+        print(f"api_gateway: {error}", file=sys.stderr)
+        return 1
+    uvicorn.run(
+        make_app(context),
+        host="0.0.0.0",
+        port=PORT,
+        ssl_certfile=settings.tls_cert_file,
+        ssl_keyfile=settings.tls_key_file,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=LAST_REQUESTS_SECONDS,
+        backlog=4096,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""Who is calling, whether directly or through the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from starlette.types import Scope
+
+from api_gateway.settings import IpNetwork
+
+
+class ClientAddress:
+    """The last hop tells the address that it saw itself; what stands before it in the header anybody may have written."""
+
+    def __init__(self, trusted: Sequence[IpNetwork]) -> None:
+        self._trusted = trusted
+
+    def of(self, scope: Scope) -> str:
+        peer = str((scope.get("client") or ("", 0))[0])
+        if not self._is_trusted(peer):
+            return peer
+        forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), b"")
+        return forwarded.decode("latin-1").rpartition(",")[2].strip() or peer
+
+    def _is_trusted(self, peer: str) -> bool:
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)

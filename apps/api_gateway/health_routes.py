@@ -1,0 +1,71 @@
+"""For operators, load balancers and the release: does it live, can it serve?"""
+
+from __future__ import annotations
+
+import platform
+import time
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from api_gateway.checks import database_answers, run_checks
+from api_gateway.context import Given
+from api_gateway.memory import memory
+from orders import utc
+
+router = APIRouter(tags=["health"])
+_STARTED = time.monotonic()
+
+HEALTHY, UNHEALTHY = "healthy", "unhealthy"
+
+
+@router.get("/health")
+async def health() -> JSONResponse:
+    """The process answers. It says nothing about what it depends on."""
+    return JSONResponse({"status": "ok", "timestamp": utc.text(utc.now())})
+
+
+@router.get("/health/db")
+async def health_db(context: Given) -> JSONResponse:
+    return _service(await run_in_threadpool(database_answers, context.database))
+
+
+@router.get("/health/cache")
+async def health_cache() -> JSONResponse:
+    """This release uses no cache, so none can be away."""
+    return JSONResponse({"status": HEALTHY, "detail": "not configured"})
+
+
+@router.get("/health/all")
+async def health_all(context: Given) -> JSONResponse:
+    database = await run_in_threadpool(database_answers, context.database)
+    content = {
+        "status": "ok" if database else "degraded",
+        "timestamp": utc.text(utc.now()),
+        "services": {"api": HEALTHY, "database": HEALTHY if database else UNHEALTHY, "cache": HEALTHY},
+        "system": {"uptime": round(time.monotonic() - _STARTED, 1), "memory": memory(), "platform": platform.platform()},
+    }
+    return JSONResponse(content, status_code=200 if database else 503)
+
+
+@router.get("/ready")
+async def ready(context: Given, request: Request) -> JSONResponse:
+    """Everything that serving needs is there, and the schema is one that this release runs on."""
+    release = context.settings.release
+    checks = await run_in_threadpool(run_checks, context.database, context.notes)
+    content = {
+        "status": "ready" if checks.ready else "not ready",
+        "environment": release.environment,
+        "colour": release.colour,
+        "release": release.id,
+        "version": release.version,
+        "schema": {"expand": checks.schema.expand, "contract": checks.schema.contract} if checks.schema else None,
+        "in_flight": request.app.state.in_flight.count,
+        "checks": {"database": checks.database, "schema": checks.schema_within_range, "encryption": checks.encryption},
+    }
+    return JSONResponse(content, status_code=200 if checks.ready else 503)
+
+
+def _service(is_healthy: bool) -> JSONResponse:
+    return JSONResponse({"status": HEALTHY if is_healthy else UNHEALTHY}, status_code=200 if is_healthy else 503)

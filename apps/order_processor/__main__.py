@@ -1,0 +1,71 @@
+"""`python -m order_processor` sends, sends again and handles the orders of its colour."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from order_processor.consumer import Consumer
+from order_processor.fulfilment import Fulfilment
+from order_processor.loop import Loop
+from order_processor.order_queue import OrderQueue
+from order_processor.relay import Relay
+from order_processor.settings import ProcessorSettings
+from orders.cloud import Kms, SecretsManager
+from orders.database import Database
+from orders.notes import Notes
+from orders.outbox import Outbox
+from orders.settings import SettingsError
+
+log = logging.getLogger("order_processor")
+
+# One for each loop.
+CONNECTIONS = 3
+RELAY_REST_SECONDS = 0.2
+SWEEP_REST_SECONDS = 1.0
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = ProcessorSettings.from_environment(os.environ)
+    except SettingsError as error:
+        print(f"order_processor: {error}", file=sys.stderr)
+        return 1
+    return _run(settings)
+
+
+def _run(settings: ProcessorSettings) -> int:
+    colour = settings.release.colour
+    stop = threading.Event()
+    database = Database(settings.database, SecretsManager(settings.cloud), CONNECTIONS)
+    fulfilment = Fulfilment(database, Notes(Kms(settings.cloud, settings.release.environment)), colour, settings.most_failures)
+    # Each loop has a queue of its own: one waits in it for messages most of the time.
+    consumer = Consumer(OrderQueue(settings.cloud), fulfilment, stop)
+    relay = Relay(database, Outbox(colour), OrderQueue(settings.cloud), settings.relay_cap, settings.sweep_after)
+    sweep = Relay(database, Outbox(colour), OrderQueue(settings.cloud), settings.relay_cap, settings.sweep_after)
+    loops = [
+        Loop("relay", relay.relay, RELAY_REST_SECONDS, stop),
+        Loop("sweep", sweep.sweep, SWEEP_REST_SECONDS, stop),
+        Loop("consumer", consumer.consume, 0, stop),
+    ]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    for loop in loops:
+        loop.start(on_crash=stop.set)
+    log.info("processing orders of %s %s", settings.release.environment, colour)
+    stop.wait()
+    crashed = [loop for loop in loops if loop.crash]
+    for loop in crashed:
+        log.critical("%s crashed", loop.name, exc_info=loop.crash)
+    # The message being handled is finished; the consumer may be waiting for the next one, which nobody has to.
+    consumer.handling.acquire()
+    log.info("leaving")
+    return 1 if crashed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""The colour's queue in SQS. A message is only the wake-up for an order that the database knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from orders.cloud import client
+from orders.outbox import Unsent
+from orders.settings import CloudSettings
+
+MOST_PER_CALL = 10
+WAIT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Wakeup:
+    receipt: str
+    # None when the message is none of ours.
+    order_id: str | None
+
+
+class OrderQueue:
+    """The address of the queue is asked for once it is needed: a queue may be made, and made anew, at any time."""
+
+    def __init__(self, settings: CloudSettings) -> None:
+        self._name = settings.queue
+        # Longer than the service waits for a message.
+        self._client = client("sqs", settings, read_timeout=WAIT_SECONDS + 5)
+        self._url: str | None = None
+
+    def send(self, rows: Sequence[Unsent]) -> list[Unsent]:
+        """Those that the queue did not take."""
+        refused: list[Unsent] = []
+        for start in range(0, len(rows), MOST_PER_CALL):
+            batch = rows[start : start + MOST_PER_CALL]
+            entries = [{"Id": str(row.row_id), "MessageBody": json.dumps({"order_id": row.order_id})} for row in batch]
+            answer = self._call("send_message_batch", Entries=entries)
+            failed = {failure["Id"] for failure in answer.get("Failed", ())}
+            refused += [row for row in batch if str(row.row_id) in failed]
+        return refused
+
+    def receive(self) -> list[Wakeup]:
+        answer = self._call("receive_message", MaxNumberOfMessages=MOST_PER_CALL, WaitTimeSeconds=WAIT_SECONDS)
+        return [Wakeup(message["ReceiptHandle"], _order_id(message["Body"])) for message in answer.get("Messages", ())]
+
+    def delete(self, wakeups: Sequence[Wakeup]) -> None:
+        entries = [{"Id": str(number), "ReceiptHandle": wakeup.receipt} for number, wakeup in enumerate(wakeups)]
+        self._call("delete_message_batch", Entries=entries)
+
+    def _call(self, action: str, **arguments: Any) -> dict[str, Any]:
+        url = self._url or self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
+        self._url = None
+        answer: dict[str, Any] = getattr(self._client, action)(QueueUrl=url, **arguments)
+        self._url = url
+        return answer
+
+
+def _order_id(body: str) -> str | None:
+    try:
+        return str(UUID(json.loads(body)["order_id"]))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None

@@ -1,0 +1,46 @@
+"""Sends orders to the colour's queue: new ones, as many as may be under way, and those that got lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from order_processor.order_queue import OrderQueue
+from orders.database import Database
+from orders.outbox import Outbox, Unsent
+
+
+class Relay:
+    def __init__(self, database: Database, outbox: Outbox, queue: OrderQueue, cap: int, lease: timedelta) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._queue = queue
+        self._cap = cap
+        self._lease = lease
+
+    def relay(self) -> int:
+        """Sends what is new; returns how many orders that were."""
+        return self._send(self._claim_new)
+
+    def sweep(self) -> int:
+        """Sends again what should have been finished by now."""
+        return self._send(lambda connection: self._outbox.claim_stale(connection, self._cap, self._lease))
+
+    def _claim_new(self, connection: Connection) -> list[Unsent]:
+        room = self._cap - self._outbox.under_way(connection)
+        return self._outbox.claim_new(connection, room, self._lease) if room > 0 else []
+
+    def _send(self, claim: Callable[[Connection], list[Unsent]]) -> int:
+        """A crash between the claim and the sending costs no order: its lease runs out."""
+        rows = self._database.transaction(claim)
+        if not rows:
+            return 0
+        refused: Sequence[Unsent] = rows
+        try:
+            refused = self._queue.send(rows)
+        finally:
+            if refused:
+                self._database.transaction(lambda connection: self._outbox.release(connection, refused))
+        return len(rows) - len(refused)

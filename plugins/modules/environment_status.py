@@ -1,0 +1,101 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module environment_status: everything about an environment on one screen."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: environment_status
+short_description: Show everything about an environment on one screen
+description:
+  - Tells which colour serves with which weights, versions, health, database, edge and the last events of releases.
+options:
+  with_hints:
+    description: Add what to type next.
+    type: bool
+    default: false
+  last:
+    description: How many of the newest events of releases to show.
+    type: int
+    default: 5
+extends_documentation_fragment:
+  - echobase.platform.environment
+attributes:
+  check_mode:
+    support: full
+    description: It never changes anything.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: Look at everything
+  echobase.platform.environment_status:
+    environment: devlocal
+  register: status_screen
+"""
+
+RETURN = r"""
+lines:
+  description: The screen.
+  returned: success
+  type: list
+  elements: str
+well:
+  description: Whether a ready colour serves through a ready edge on a ready database.
+  returned: success
+  type: bool
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.bluegreen_info import BluegreenInfo
+from ansible_collections.echobase.platform.plugins.module_utils.database_login import AccessDeniedError, DatabaseLogin, NotReadyError
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
+from ansible_collections.echobase.platform.plugins.module_utils.status_screen import DatabaseState, StatusScreen
+from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
+
+
+def database_state(env: Environment) -> DatabaseState:
+    try:
+        login = DatabaseLogin.of_application(env).attempt()
+    except (AccessDeniedError, NotReadyError) as error:
+        return DatabaseState(problem=str(error))
+    return DatabaseState(login.version, login.tls_cipher)
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    env = environment_of(module.params)
+    traffic = BluegreenInfo(env).collect(tolerate_broken_table=True)
+    history, problem = [], ""
+    try:
+        entries = Ledger(Path(env.path("ledger.jsonl"))).entries()
+        history = ReleaseHistory(entries, traffic["live"]).last(module.params["last"])
+    except Refusal as refusal:
+        problem = str(refusal)
+    screen = StatusScreen(env, traffic, database_state(env), history, problem)
+    return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **ENVIRONMENT_ARGUMENTS,
+            "with_hints": {"type": "bool", "default": False},
+            "last": {"type": "int", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: operate(module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What every router must do, whatever it is made of. A test module derives one class from it for each implementation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import pytest
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.router import Router
+from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+
+BLUE, GREEN, BOTH = Weights.all_to("blue"), Weights.all_to("green"), Weights(80, 20)
+
+
+class RouterConformance(ABC):
+    @abstractmethod
+    def make_router(self, folder: Path) -> Router:
+        """A router on which nothing was ever committed; called again with the same folder, the same router seen by another process."""
+
+    @pytest.fixture
+    def router(self, tmp_path: Path) -> Router:
+        return self.make_router(tmp_path)
+
+    def test_without_a_commit_there_is_no_generation(self, router: Router) -> None:
+        assert not router.exists()
+        with pytest.raises(Refusal):
+            router.current()
+
+    def test_what_is_committed_is_current_for_everybody(self, router: Router, tmp_path: Path) -> None:
+        for weights in (EMPTY, BLUE, BOTH, GREEN, BLUE):
+            committed = router.commit(router.prepare(weights))
+            assert committed.generation.weights == weights
+            assert committed.microseconds >= 0
+            assert router.current() == committed.generation == self.make_router(tmp_path).current()
+
+    def test_preparing_changes_no_traffic(self, router: Router) -> None:
+        before = router.commit(router.prepare(BLUE)).generation
+        router.prepare(GREEN)
+        assert router.current() == before
+
+    def test_numbers_grow_and_are_known_beforehand(self, router: Router) -> None:
+        numbers = []
+        for weights in (BLUE, GREEN, BLUE):
+            upcoming = router.upcoming()
+            numbers.append(router.commit(router.prepare(weights)).generation.number)
+            assert numbers[-1] == upcoming
+        assert numbers == sorted(set(numbers))
+
+    def test_an_outdated_fencing_number_moves_nothing(self, router: Router, tmp_path: Path) -> None:
+        router.commit(router.prepare(BLUE), fencing_number=7)
+        green = router.commit(router.prepare(GREEN), fencing_number=8).generation
+        sleeper = self.make_router(tmp_path)
+        with pytest.raises(Refusal, match="fencing number 7 is outdated, 8 "):
+            sleeper.refuse_outdated(7)
+        with pytest.raises(Refusal, match="fencing number 7 is outdated, 8 "):
+            sleeper.commit(sleeper.prepare(BLUE), fencing_number=7)
+        assert router.current() == green
+        router.refuse_outdated(8)
+        assert router.commit(router.prepare(BLUE), fencing_number=8).generation.weights == BLUE
+
+    def test_the_current_generation_survives_pruning(self, router: Router) -> None:
+        first = router.commit(router.prepare(BLUE)).generation
+        for _ in range(15):
+            router.prepare(GREEN)
+        router.prune()
+        assert router.current() == first
+        for weights in (GREEN, BLUE) * 10:
+            last = router.commit(router.prepare(weights)).generation
+        assert router.prune()
+        assert router.current() == last
+        assert router.prune() == []
+
+    def test_exclusive_may_be_entered_again_by_its_holder(self, router: Router) -> None:
+        with router.exclusive(), router.exclusive():
+            router.commit(router.prepare(BLUE))
+        assert router.current().weights == BLUE
