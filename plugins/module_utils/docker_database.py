@@ -120,7 +120,7 @@ class DockerDatabase(DatabaseBackend):
             list(self._as_root("mariadb", "--execute", "FLUSH SSL"))
         except Refusal as refusal:
             # A folder that was made anew is another one than the server has mounted.
-            raise Refusal(refusal.cause, "durable_db_state=stopped and then present makes it read the folder that is there now") from refusal
+            raise Refusal(refusal.cause, "durable_db_state=stopped and then present makes it read the one that is there now") from refusal
 
     def stop_server(self) -> None:
         self._docker.api.stop(self.server_name)

@@ -132,16 +132,16 @@ class DockerEngine:
         self._root = root
 
     def running(self, check: bool) -> Outcome:
-        facts = gather(self._environment)
-        wanted = self._plan(facts)
+        facts = found = gather(self._environment)
+        wanted = self._plan(found)
         if not wanted.is_empty:
-            self._refuse_the_impossible(facts, wanted)
+            self._refuse_the_impossible(found, wanted)
         if not wanted.is_empty and not check:
             self._apply(wanted)
             facts = gather(self._environment)
         return Outcome(
             changed=not wanted.is_empty,
-            before="".join(f"missing: {part}\n" for part in facts.missing) if check else "",
+            before="".join(f"missing: {part}\n" for part in found.missing),
             after="".join(f"{step}\n" for step in wanted.steps),
             facts={"engine_version": facts.engine_version, "compose_version": facts.compose_version, "steps": wanted.steps},
         )
@@ -156,13 +156,13 @@ class DockerEngine:
             raise Refusal(f"DOCKER_HOST is set, but {facts.silence}", "start the engine that it names, or unset it")
         if "Permission denied" in facts.silence:
             raise Refusal(facts.silence, "become root, or join the group docker")
-        what = " and ".join(facts.missing) or "a running engine"
+        what = f"missing on this host: {', '.join(facts.missing)}" if facts.missing else facts.silence
         if os.geteuid() != 0:
-            raise Refusal(f"{what} is missing here, and only root can change that", "run with --become, or sudo make")
+            raise Refusal(f"{what}; only root can change that", "run with --become, or as root")
         if wanted.packages and shutil.which("apt-get") is None:
             raise Refusal(
-                f"{what} is missing here, and there is no apt-get to install it",
-                "install Docker Engine 20.10 or newer, Compose v2 and mmdebstrap",
+                f"{what}; there is no apt-get to install it with",
+                "install Docker Engine 20.10 or newer, Compose v2 and mmdebstrap yourself",
             )
 
     def _apply(self, wanted: EnginePlan) -> None:
@@ -180,21 +180,22 @@ class DockerEngine:
 
     def _install(self, packages: Sequence[str]) -> None:
         self._progress.say("reading the package lists")
-        self._apt("update")
+        # A source of somebody else's may fail; what matters is whether the packages are found then.
+        update = self._apt("update")
         self._progress.say(f"installing {', '.join(packages)}")
         with self._no_services_started():
-            self._apt("install", "--yes", "--no-install-recommends", *packages)
-
-    def _apt(self, *arguments: str) -> None:
-        command = ["apt-get", "--quiet", "--option=DPkg::Lock::Timeout=120", *arguments]
-        environment = {**self._environment, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            errors = [line for line in done.stderr.splitlines() if line.startswith("E:")] or done.stderr.splitlines()[-1:]
+            install = self._apt("install", "--yes", "--no-install-recommends", *packages)
+        if install.returncode != 0:
+            complaints = [line for said in (update.stderr, install.stderr) for line in said.splitlines() if line[:2] in ("E:", "W:")]
             raise Refusal(
-                f"apt-get {arguments[0]} failed: {' '.join(errors)[:500]}",
+                f"cannot install {', '.join(packages)}: {'; '.join(complaints[:2]) or 'apt-get failed'}",
                 "see that this host's package sources answer, then run again; or install Docker Engine, Compose v2 and mmdebstrap yourself",
             )
+
+    def _apt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["apt-get", "--quiet", "--option=DPkg::Lock::Timeout=120", *arguments]
+        environment = {**self._environment, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+        return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
     @contextmanager
     def _no_services_started(self) -> Iterator[None]:

@@ -80,6 +80,7 @@ class MariadbServer:
             "restart": "unless-stopped",
             "stop_grace_period": "60s",
             "mem_limit": self.memory,
+            "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
             "environment": {"MARIADB_DATABASE": env.database, "MARIADB_ROOT_PASSWORD_FILE": ROOT_PASSWORD_FILE},
             "volumes": [
                 {"type": "volume", "source": "data", "target": "/var/lib/mysql"},

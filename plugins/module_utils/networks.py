@@ -162,10 +162,14 @@ class Networks:
     def _create(self, network: Network) -> None:
         from docker.types import IPAMConfig, IPAMPool  # noqa: PLC0415 - see docker_client
 
+        # Containers without a fixed address get one from the upper half, so a fixed one is never taken while its owner is away.
+        subnet = IPv4Network(network.subnet)
+        _, upper_half = subnet.subnets()
+        pool = IPAMPool(subnet=str(subnet), iprange=str(upper_half), gateway=str(subnet[1]))
         self._docker.api.create_network(
             network.name,
             driver="bridge",
-            ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=network.subnet)]),
+            ipam=IPAMConfig(pool_configs=[pool]),
             labels={ENVIRONMENT_LABEL: self._environment},
             check_duplicate=True,
         )

@@ -59,14 +59,14 @@ class NginxRoutes(Router):
     def current(self) -> Generation:
         if not self.exists():
             raise Refusal(f"there is no routing table in {self._folder}", "run playbooks/setup_durable.yml first")
-        try:
-            target = str(self._current.readlink())
-        except OSError as error:
-            raise self._broken(f"{self._current} is no symbolic link ({error.strerror})") from error
-        number = target.removeprefix("generations/")
-        if not target.startswith("generations/") or not _NUMBER.fullmatch(number):
-            raise self._broken(f"{self._current} leads to '{target}'")
-        return self._read(int(number))
+        while True:
+            number = self._current_number()
+            try:
+                return self._read(number)
+            except Refusal:
+                # Switched away from and pruned while we read it: read the new one.
+                if self._current_number() == number:
+                    raise
 
     def upcoming(self) -> int:
         return max(self._numbers(), default=0) + 1
@@ -128,6 +128,16 @@ class NginxRoutes(Router):
             for number in outdated:
                 shutil.rmtree(self._path(number))
         return outdated
+
+    def _current_number(self) -> int:
+        try:
+            target = str(self._current.readlink())
+        except OSError as error:
+            raise self._broken(f"{self._current} is no symbolic link ({error.strerror})") from error
+        number = target.removeprefix("generations/")
+        if not target.startswith("generations/") or not _NUMBER.fullmatch(number):
+            raise self._broken(f"{self._current} leads to '{target}'")
+        return int(number)
 
     def _path(self, number: int) -> Path:
         return self._generations / f"{number:06d}"

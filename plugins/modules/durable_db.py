@@ -75,6 +75,9 @@ attributes:
   diff_mode:
     support: full
     description: Shows server, volume, keys and configuration.
+  idempotent:
+    support: full
+    description: A second run finds the database running and ready.
 author:
   - The echobase.platform authors (@echobase)
 """

@@ -28,6 +28,9 @@ attributes:
   diff_mode:
     support: full
     description: Shows the networks with their subnets.
+  idempotent:
+    support: full
+    description: A network that is there with the wanted subnet is left as it is.
 author:
   - The echobase.platform authors (@echobase)
 """

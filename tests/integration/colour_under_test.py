@@ -104,8 +104,19 @@ class ColourUnderTest:
 
     def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         status = self.statuses.get(request.path, 200)
-        seen: dict[str, Any] = {"colour": self.name, "release": self.release, "version": "1.0.0", "schema": {"expand": "0002", "contract": None}}
-        seen |= {"service": request.service, "method": request.method, "path": request.path, "headers": dict(request.headers), "body": request.body}
+        seen: dict[str, Any] = {
+            "colour": self.name,
+            "release": self.release,
+            "version": "1.0.0",
+            "schema": {"expand": "0002", "contract": None},
+        }
+        seen |= {
+            "service": request.service,
+            "method": request.method,
+            "path": request.path,
+            "headers": dict(request.headers),
+            "body": request.body,
+        }
         content = json.dumps(seen).encode()
         writer.write(
             f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n"
@@ -116,7 +127,9 @@ class ColourUnderTest:
 
     async def _echo_frames(self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         accept = base64.b64encode(hashlib.sha1((key + _WEBSOCKET_GUID).encode()).digest()).decode()
-        writer.write(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+        writer.write(
+            f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+        )
         await writer.drain()
         # What travels after the upgrade is none of the edge's business: any bytes come back.
         while data := await reader.read(1024):
@@ -125,7 +138,9 @@ class ColourUnderTest:
 
     async def _send_events(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One event at once; the answer ends when the client leaves."""
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\nConnection: close\r\n\r\ndata: first\n\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\nConnection: close\r\n\r\ndata: first\n\n"
+        )
         await writer.drain()
         await reader.read()
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import docker
@@ -114,6 +115,17 @@ def test_a_stopped_container_keeps_its_network(engine: DockerClient) -> None:
     finally:
         engine.api.remove_container(container["Id"])
     assert ensure(prefix="10.242")["steps"] == dict.fromkeys(NAMES, "recreate")
+
+
+def test_fixed_addresses_are_never_given_to_others(engine: DockerClient) -> None:
+    ensure()
+    for name in NAMES:
+        config = engine.api.inspect_network(name)["IPAM"]["Config"][0]
+        subnet = IPv4Network(config["Subnet"])
+        given_away = IPv4Network(config["IPRange"])
+        assert subnet.supernet_of(given_away)
+        fixed = [ENV.mariadb_address, *(ip for colour in ENV.colours.values() for ip in (colour.gateway_address, colour.frontend_address))]
+        assert not any(IPv4Address(address) in given_away for address in [*fixed, config["Gateway"]])
 
 
 def test_an_engine_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,9 +39,9 @@ def upgrade() -> None:
         sa.Column("processed_at", UtcDateTime),
         sa.PrimaryKeyConstraint("id", name="pk_orders"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_orders_user_id"),
-        sa.Index("ix_orders_user_id_created_at", "user_id", "created_at"),
         if_not_exists=True,
     )
+    op.create_index("ix_orders_user_id_created_at", "orders", ["user_id", "created_at"], if_not_exists=True)
     op.create_table(
         "idempotency_keys",
         sa.Column("user_id", _ID, nullable=False),
@@ -65,9 +65,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sa.UniqueConstraint("order_id", name="uq_outbox_order_id"),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name="fk_outbox_order_id"),
-        sa.Index("ix_outbox_colour_finished_at_sent_at", "colour", "finished_at", "sent_at"),
         if_not_exists=True,
     )
+    op.create_index("ix_outbox_colour_finished_at_sent_at", "outbox", ["colour", "finished_at", "sent_at"], if_not_exists=True)
     op.create_table(
         "order_events",
         sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False),

@@ -101,14 +101,14 @@ async def prove_orders(target: Target, journal: JournalContents, deadline: float
 
 async def _verify_customer(caller: PatientCaller, customer: Customer, orders: list[AcknowledgedOrder], until: float) -> OrderProof:
     headers = {"Authorization": f"Bearer {await log_in(caller, customer)}"}
+    answer = await caller.call("GET", "/api/orders", headers=headers)
+    if answer.status != 200:
+        raise OrdersLost(f"the list of orders: {answer.status} {answer.body[:200]!r}")
+    found = {str(order["id"]): order for order in answer.json()}
     while True:
-        answer = await caller.call("GET", "/api/orders", headers=headers)
-        if answer.status != 200:
-            raise OrdersLost(f"the list of orders: {answer.status} {answer.body[:200]!r}")
-        found = {str(order["id"]): order for order in answer.json()}
-        # A list may be cut off; what is not in it is asked for by its id.
+        # A list may be cut off: what is not in it, or not processed yet, is asked for by its id.
         for order in orders:
-            if order.id not in found:
+            if found.get(order.id, {}).get("status") != "processed":
                 single = await caller.call("GET", f"/api/orders/{order.id}", headers=headers)
                 if single.status == 200:
                     found[order.id] = single.json()

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.router_conformance import RouterConformance
+
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import KEPT_GENERATIONS, NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
-
-from integration.router_conformance import RouterConformance
 
 BLUE, GREEN = Weights.all_to("blue"), Weights.all_to("green")
 
@@ -117,7 +117,9 @@ def _mark_wrongly(path: Path) -> None:
     (path / "generation").write_text("7\n")
 
 
-@pytest.mark.parametrize("damage", [_remove, _lead_elsewhere, _dangle, _lose_a_bucket, _claim_twice, _tear_weights, _contradict, _mark_wrongly])
+@pytest.mark.parametrize(
+    "damage", [_remove, _lead_elsewhere, _dangle, _lose_a_bucket, _claim_twice, _tear_weights, _contradict, _mark_wrongly]
+)
 def test_a_broken_table_is_never_guessed_at_and_can_be_replaced(routes: NginxRoutes, folder: Path, damage: Callable[[Path], None]) -> None:
     switch(routes, BLUE)
     damage(folder / "current")
@@ -150,21 +152,26 @@ _STATE_CHANGING = ("mkdir", "chmod", "fchmod", "link", "symlink", "rename", "unl
 
 
 def _die_at(step: int) -> None:
-    """From now on, the process dies just before the given state-changing system call."""
-    calls = 0
+    """From now on, the process dies just before the given state-changing system call.
 
-    def dying(function: Callable[..., Any]) -> Callable[..., Any]:
+    Of a row of equal calls, such as the links of a hundred buckets, the first two count: before any, and in the middle.
+    """
+    counted = 0
+    row = ("", 0)
+
+    def dying(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls == step:
+            nonlocal counted, row
+            row = (name, row[1] + 1 if row[0] == name else 1)
+            counted += row[1] <= 2
+            if counted == step:
                 os._exit(9)
             return function(*args, **kwargs)
 
         return call
 
     for name in _STATE_CHANGING:
-        setattr(os, name, dying(getattr(os, name)))
+        setattr(os, name, dying(name, getattr(os, name)))
 
 
 def _switch_and_die(folder: Path, weights: Weights, step: int) -> bool:
@@ -203,7 +210,7 @@ def test_killed_at_any_step_the_old_or_the_new_generation_is_current(routes: Ngi
         assert [path.name for path in folder.glob(".*")] == [".lock"]
         assert list((folder / "generations").glob(".*")) == []
         assert len(list((folder / "generations").iterdir())) <= KEPT_GENERATIONS
-    assert step > 100
+    assert step > 40
     assert outcomes == {BLUE, GREEN}
 
 
@@ -215,8 +222,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes imp
 from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
 routes = NginxRoutes(sys.argv[1])
 for number in range(30):
-    routes.commit(routes.prepare(Weights(100 - number, number)))
-    routes.prune()
+    with routes.exclusive():
+        routes.commit(routes.prepare(Weights(100 - number, number)))
+        routes.prune()
 """
 
 
@@ -225,10 +233,7 @@ def test_processes_switch_one_after_the_other(routes: NginxRoutes, folder: Path)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     processes = [subprocess.Popen(command, env=environment) for _ in range(3)]
     while any(process.poll() is None for process in processes):
-        # A reader takes no lock; what it sees is a whole generation, or one pruned while it read.
-        try:
-            assert routes.current().number > 0
-        except Refusal as refusal:
-            assert "No such file" in str(refusal)
+        # A reader takes no lock, and still sees a whole generation.
+        assert routes.current().number > 0
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert routes.current().number == 1 + 3 * 30

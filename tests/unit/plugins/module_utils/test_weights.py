@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
+
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.weights import BUCKETS, EMPTY, Weights
 
@@ -58,7 +60,7 @@ def test_every_bucket_has_exactly_one_colour() -> None:
 
 
 def test_buckets_only_move_towards_the_colour_that_grows() -> None:
-    for less, more in zip(ALL, ALL[1:], strict=False):
+    for less, more in itertools.pairwise(ALL):
         assert set(less.buckets("green")) < set(more.buckets("green"))
         assert set(more.buckets("blue")) < set(less.buckets("blue"))
 

@@ -1,0 +1,55 @@
+"""Whole orders to the real application while its processes are killed: customers notice, no order does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from integration.backend_fixtures import Backend, ColourUnderTest, running_backend
+from run_results import Results
+
+from counting_client import Committed, OrdersClient, OrdersConfig, PlannedSwitch, Target, compare_with_rows, verify_orders
+
+pytestmark = pytest.mark.load
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> Iterator[Backend]:
+    with running_backend(tmp_path) as started:
+        started.migrate("expand")
+        yield started
+
+
+@pytest.fixture
+def blue(backend: Backend) -> ColourUnderTest:
+    colour = backend.colour("blue")
+    colour.start()
+    return colour
+
+
+def test_orders_survive_a_kill(backend: Backend, blue: ColourUnderTest, tmp_path: Path, results: Results) -> None:
+    # A published port may be another one after a restart; customers come through one that stays.
+    journal = tmp_path / "acknowledged"
+
+    def kill_gateway() -> Committed:
+        blue.gateway.kill()
+        return Committed({"blue": 100})
+
+    def kill_processor() -> Committed:
+        blue.processor.kill()
+        return Committed({"blue": 100})
+
+    target = Target(blue.url, backend.env.path("tls", "ca.crt"))
+    plan = [PlannedSwitch(2.0, kill_processor), PlannedSwitch(4.0, kill_gateway)]
+    report = OrdersClient(OrdersConfig(target, journal, seconds=8, orders=300, customers=8, rate=80, weights={"blue": 100}), plan).run()
+    results.keep(report.attempts)
+    print(report.table())
+
+    report.assert_every_order_acknowledged()
+    assert report.attempts.lost + report.attempts.connect_failures > 0, "nobody noticed the kill"
+
+    proof = verify_orders(Target(blue.url, target.ca_file), journal, deadline=60)
+    proof.assert_all_there()
+    assert proof.acknowledged == report.acknowledged
+    compare_with_rows(journal, backend.sql("SELECT id, item, quantity, status FROM orders")).assert_all_there()
