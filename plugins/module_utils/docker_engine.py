@@ -186,9 +186,9 @@ class DockerEngine:
         with self._no_services_started():
             install = self._apt("install", "--yes", "--no-install-recommends", *packages)
         if install.returncode != 0:
-            complaints = [line for said in (update.stderr, install.stderr) for line in said.splitlines() if line[:2] in ("E:", "W:")]
+            complaints = filter(None, map(_first_complaint, (update.stderr, install.stderr)))
             raise Refusal(
-                f"cannot install {', '.join(packages)}: {'; '.join(complaints[:2]) or 'apt-get failed'}",
+                f"cannot install {', '.join(packages)}: {'; '.join(complaints) or 'apt-get failed'}",
                 "see that this host's package sources answer, then run again; or install Docker Engine, Compose v2 and mmdebstrap yourself",
             )
 
@@ -216,6 +216,10 @@ def _answers() -> bool:
     except Refusal:
         return False
     return True
+
+
+def _first_complaint(said: str) -> str:
+    return next((line for line in said.splitlines() if line.startswith(("E:", "W:"))), "")
 
 
 def _compose_version() -> str:

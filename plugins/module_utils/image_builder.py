@@ -234,7 +234,7 @@ class ImageBuilder:
         images = client.images(all=True)
         roots = {image["Id"] for image in images if set(image["RepoTags"] or ()).intersection(tags)}
         # Children first: an image that another one is made from would only lose its name.
-        for reference in [*_unnamed_descendants(images, roots), *tags]:
+        for reference in [*unnamed_descendants(images, roots), *tags]:
             try:
                 client.remove_image(reference)
             except ImageNotFound:
@@ -244,7 +244,7 @@ class ImageBuilder:
                 self._progress.say(f"kept {reference}: {error.explanation}")
 
 
-def _unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[str]:
+def unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[str]:
     """Images without a name that were made from `roots`, each after those made from it."""
     children: dict[str, list[dict[str, Any]]] = {}
     for image in images:

@@ -127,9 +127,8 @@ class ColourUnderTest:
 
     async def _echo_frames(self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         accept = base64.b64encode(hashlib.sha1((key + _WEBSOCKET_GUID).encode()).digest()).decode()
-        writer.write(
-            f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode()
-        )
+        head = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept}"]
+        writer.write("\r\n".join([*head, "", ""]).encode())
         await writer.drain()
         # What travels after the upgrade is none of the edge's business: any bytes come back.
         while data := await reader.read(1024):

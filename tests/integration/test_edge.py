@@ -26,6 +26,7 @@ from integration.murmur import bucket_of
 from integration.throwaway_tls import make_certificates
 
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from api_gateway.__main__ import IDLE_SECONDS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BLUE, GREEN = Weights.all_to("blue"), Weights.all_to("green")
@@ -37,7 +38,6 @@ BASIC = httpx.BasicAuth("operator", OPERATOR_PASSWORD)
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeUnderTest]:
     home = tmp_path_factory.mktemp("edge")
-    # The state folders' parents are readable by workers in the container only if they are here, too.
     facts = edge_facts(home, "integration", 20443, "127.77")
     with running_edge(facts, image_tag("nginx")) as edge:
         yield edge
@@ -89,7 +89,7 @@ def await_condition(condition: Callable[[], bool], what: str, seconds: float = 2
         time.sleep(0.05)
 
 
-# --- which colour ---------------------------------------------------------------------------------------------------------------------------
+# --- which colour ----------------------------------------------------------------------------------------
 
 
 def test_a_switch_takes_effect_with_the_next_request(edge: EdgeUnderTest, customer: httpx.Client) -> None:
@@ -165,7 +165,7 @@ def test_the_edge_divides_clients_as_the_weights_say(edge: EdgeUnderTest, custom
     assert abs(share - 0.37) < 5 * (0.37 * 0.63 / 20_000) ** 0.5
 
 
-# --- when there is no answer to "which colour" ------------------------------------------------------------------------------------------------
+# --- when there is no answer to "which colour" -----------------------------------------------------------
 
 
 def test_before_the_first_release_there_is_a_friendly_page(edge: EdgeUnderTest, customer: httpx.Client) -> None:
@@ -231,7 +231,7 @@ def nginx_processes(edge: EdgeUnderTest) -> list[str]:
     return sorted(line.split()[0] for line in listing.splitlines() if "nginx: " in line)
 
 
-# --- what a colour gets to see ----------------------------------------------------------------------------------------------------------------
+# --- what a colour gets to see ---------------------------------------------------------------------------
 
 
 def test_a_colour_sees_the_real_client_and_nothing_that_it_claims(edge: EdgeUnderTest) -> None:
@@ -292,7 +292,7 @@ def read_until(connection: Any, end: bytes) -> bytes:
     return content
 
 
-# --- when a colour is away --------------------------------------------------------------------------------------------------------------------
+# --- when a colour is away -------------------------------------------------------------------------------
 
 
 def test_a_colour_that_is_away_gives_a_friendly_page_and_the_other_one_is_never_asked(
@@ -340,7 +340,7 @@ def test_a_colour_with_the_other_ones_certificate_gets_no_request(
     assert customer.get("/").status_code == 200
 
 
-# --- limits and manners -----------------------------------------------------------------------------------------------------------------------
+# --- limits and manners ----------------------------------------------------------------------------------
 
 
 def test_a_body_that_is_too_large_is_refused_in_the_clients_language(customer: httpx.Client) -> None:
@@ -386,10 +386,10 @@ def test_who_calls_hangs_up_first(edge: EdgeUnderTest) -> None:
     at_frontend = int(re.findall(r"keepalive_timeout (\d+)s;", frontend)[0])
     assert to_client == 75
     assert to_colours == [60] * 4
-    assert at_frontend > max(to_colours)
+    assert min(at_frontend, IDLE_SECONDS) > max(to_colours)
 
 
-# --- the operators' entrance ------------------------------------------------------------------------------------------------------------------
+# --- the operators' entrance -----------------------------------------------------------------------------
 
 
 def test_operators_have_to_log_in(operator: httpx.Client, colours: dict[str, ColourUnderTest]) -> None:
@@ -454,7 +454,7 @@ def test_customers_cannot_choose(customer: httpx.Client) -> None:
     assert customer.get("/preview/green").json()["service"] == "frontend"
 
 
-# --- falls and rises --------------------------------------------------------------------------------------------------------------------------
+# --- falls and rises -------------------------------------------------------------------------------------
 
 
 def test_killed_workers_and_masters_come_back_with_the_same_table(edge: EdgeUnderTest, customer: httpx.Client) -> None:
@@ -471,6 +471,6 @@ def test_killed_workers_and_masters_come_back_with_the_same_table(edge: EdgeUnde
 
 def answers(client: httpx.Client, colour: str) -> bool:
     try:
-        return client.get("/").headers.get("X-Echobase-Colour") == colour
+        return bool(client.get("/").headers.get("X-Echobase-Colour") == colour)
     except httpx.TransportError:
         return False

@@ -67,7 +67,7 @@ def test_check_mode_predicts_exactly_and_changes_nothing(routes: NginxRoutes) ->
 
 @pytest.mark.parametrize("check", [False, True])
 def test_an_unfit_colour_gets_no_traffic(routes: NginxRoutes, check: bool) -> None:
-    with pytest.raises(Refusal, match="^green cannot take traffic: gateway answered 503 - traffic was not moved"):
+    with pytest.raises(Refusal, match=r"^green cannot take traffic: gateway answered 503 - traffic was not moved"):
         execute(routes, Order(Weights(90, 10)), Judge(green="gateway answered 503"), check)
     assert routes.current().weights == BLUE
     assert routes.upcoming() == 3

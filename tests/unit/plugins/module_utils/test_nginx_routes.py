@@ -124,7 +124,7 @@ def test_a_broken_table_is_never_guessed_at_and_can_be_replaced(routes: NginxRou
     switch(routes, BLUE)
     damage(folder / "current")
     assert routes.exists()
-    with pytest.raises(Refusal, match="^the routing table is broken: .* - .*repair: true") as refusal:
+    with pytest.raises(Refusal, match=r"^the routing table is broken: .* - .*repair: true") as refusal:
         routes.current()
     assert "\n" not in str(refusal.value)
     assert switch(routes, GREEN).weights == GREEN
@@ -146,7 +146,7 @@ def test_a_fencing_number_that_is_none_says_where(routes: NginxRoutes, folder: P
         routes.refuse_outdated(7)
 
 
-# --- killed in the middle ---------------------------------------------------------------------------------------------------------------------
+# --- killed in the middle --------------------------------------------------------------------------------
 
 _STATE_CHANGING = ("mkdir", "chmod", "fchmod", "link", "symlink", "rename", "unlink", "rmdir", "fsync", "open")
 
@@ -214,7 +214,7 @@ def test_killed_at_any_step_the_old_or_the_new_generation_is_current(routes: Ngi
     assert outcomes == {BLUE, GREEN}
 
 
-# --- many at once -----------------------------------------------------------------------------------------------------------------------------
+# --- many at once ----------------------------------------------------------------------------------------
 
 _SWITCH_OFTEN = """
 import sys
