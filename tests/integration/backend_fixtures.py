@@ -62,7 +62,10 @@ class Container:
 
     @property
     def is_running(self) -> bool:
-        return docker("inspect", "-f", "{{.State.Running}}", self.name, check=False) == "true"
+        return self._process > 0
+
+    def await_running(self) -> None:
+        eventually(lambda: self.is_running, f"{self.name} runs")
 
     @property
     def logs(self) -> str:
@@ -85,7 +88,14 @@ class Container:
 
     def kill(self) -> None:
         """As the machine would: `docker kill` would also switch the restart policy off."""
-        os.kill(int(docker("inspect", "-f", "{{.State.Pid}}", self.name)), signal.SIGKILL)
+        process = self._process
+        assert process > 0, f"{self.name} does not run"
+        os.kill(process, signal.SIGKILL)
+
+    @property
+    def _process(self) -> int:
+        """0 while the container is not running, or waits for its next start."""
+        return int(docker("inspect", "-f", "{{.State.Pid}}", self.name, check=False) or 0)
 
 
 @dataclass

@@ -206,7 +206,7 @@ def test_a_killed_processor_handles_each_order_once(backend: Backend, blue: Colo
         for kill in range(1, 4):
             # Somewhere in the stream, while it works.
             eventually(lambda kill=kill: len(customers.accepted) > 40 * kill, "orders are accepted")
-            eventually(lambda: blue.processor.is_running, "the processor runs")
+            blue.processor.await_running()
             blue.processor.kill()
     assert_each_processed_once(backend, customers, blue)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,12 +40,28 @@ class SecondEngine:
     def start(self) -> int:
         return self.daemon.start(self.answers)
 
-    def kill(self) -> None:
-        for file in (self.folder / "docker.pid", self.folder / "exec/containerd/containerd.pid"):
-            with suppress(FileNotFoundError, ProcessLookupError, ChildProcessError):
-                pid = int(file.read_text())
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+    def crash(self, pid: int) -> None:
+        """The daemon dies, and the kernel takes its containerd along."""
+        containerd = Path("/proc", (self.folder / "exec/containerd/containerd.pid").read_text().strip())
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        await_condition(lambda: not containerd.exists())
+
+    def stop(self) -> None:
+        with suppress(FileNotFoundError, ProcessLookupError, ChildProcessError):
+            pid = int((self.folder / "docker.pid").read_text())
+            os.kill(pid, signal.SIGTERM)
+            os.waitpid(pid, 0)
+        # The daemon mounts its own folder, and a crash leaves the mount behind.
+        while subprocess.run(["umount", str(self.folder / "data")], capture_output=True, check=False).returncode == 0:
+            pass
+
+
+def await_condition(holds: Callable[[], bool], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "the condition did not come true in time"
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -52,15 +70,14 @@ def engine() -> Iterator[SecondEngine]:
     with tempfile.TemporaryDirectory(prefix="zz-engine-", ignore_cleanup_errors=True) as folder:
         second = SecondEngine(Path(folder))
         yield second
-        second.kill()
+        second.stop()
 
 
 def test_a_detached_daemon_answers_and_starts_again_after_a_crash(engine: SecondEngine) -> None:
     pid = engine.start()
     assert engine.answers()
     assert os.getsid(pid) == pid
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    engine.crash(pid)
     assert not engine.answers()
     assert (engine.folder / "docker.pid").exists()
     engine.start()

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
-
 from integration.images_under_test import image_tag
 from integration.module_runner import CHECKOUT
 from integration.throwaway_tls import make_certificates
+
+from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 
 NETWORK_PREFIX = "127.79"
 SESSION = "0peratorsSecretSess10n"
@@ -117,7 +117,7 @@ def test_each_state_twice_and_check_mode(scene: Scene) -> None:
     files = scene.files()
     for arguments in ((), ("--check",)):
         again = scene.run(*arguments)
-        assert (again.changed, again.failed, scene.files()) == (0, 0, files)
+        assert (again.changed, again.failed, scene.files()) == (0, 0, files), again.output
 
     for check in (("--check",), ()):
         assert scene.run(*check, edge_state="absent").changed == 2
