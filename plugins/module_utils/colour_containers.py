@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Colour
+from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES, Colour
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# Without these nobody gets an answer.
+# Without these nobody gets an answer; without the others, orders are accepted and stay unprocessed.
 SERVING = ("api-gateway", "frontend")
 _HEALTH = re.compile(r"\((?:health: )?(\w+)\)$")
 
@@ -53,10 +53,14 @@ def containers_of(docker: DockerClient, colours: Iterable[Colour]) -> dict[str, 
     return {name: sorted(containers, key=lambda container: container.name) for name, containers in found.items()}
 
 
-def problem_with(colour: Colour, containers: list[Container]) -> str:
-    """Why a colour cannot serve, as far as its containers show; empty when they all run."""
+def problem_with(colour: Colour, containers: list[Container], services: Sequence[str] = SERVICES) -> str:
+    """What is wrong with a colour, as far as the containers of these services show; empty when all is well."""
     if not containers:
         return f"{colour.name} has no containers"
-    running = {container.name for container in containers if container.is_running}
-    missing = [colour.container(service) for service in SERVING if colour.container(service) not in running]
-    return f"{missing[0]} is not running" if missing else ""
+    found = {container.name: container for container in containers}
+    for name in map(colour.container, services):
+        if name not in found or not found[name].is_running:
+            return f"{name} is not running"
+        if found[name].health == "unhealthy":
+            return f"{name} is unhealthy"
+    return ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.echobase.platform.plugins.module_utils.colour_containers import containers_of, problem_with
+from ansible_collections.echobase.platform.plugins.module_utils.colour_containers import SERVING, containers_of, problem_with
 from ansible_collections.echobase.platform.plugins.module_utils.colour_health import ColourHealth, Endpoints
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES, Environment
 
 # What a switch is for decides what its target has to show.
 PURPOSES = ("promote", "canary", "rollback")
@@ -35,7 +35,8 @@ class ColourFitness:
         if name in self._endpoints:
             return []
         colour = self._env.colour(name)
-        problem = problem_with(colour, containers_of(docker_client(), [colour])[name])
+        services = SERVING if self._purpose == "rollback" else SERVICES
+        problem = problem_with(colour, containers_of(docker_client(), [colour])[name], services)
         return [problem] if problem else []
 
     def _unhealthy(self, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,32 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 
 LAST_LINES = 15
+
+
+# What Compose says of its own work, and Ansible of a command without words, explains no failure.
+_NO_REASON = re.compile(
+    r"^\s*(Network|Container|Volume)\s+\S+\s+(Creating|Created|Starting|Started|Running|Recreate|Recreated|Waiting|Healthy)\s*$|Unknown error"
+)
+_KILLED = 137
+
+
+@dataclass(frozen=True)
+class Step:
+    """The step that failed, as the playbook knows it."""
+
+    name: str
+    message: str
+    exit_code: int
+
+    @property
+    def words(self) -> list[str]:
+        return [line for line in self.message.strip().splitlines() if line.strip() and not _NO_REASON.search(line)]
+
+    @property
+    def reason(self) -> str:
+        if self.words:
+            return self.words[-1].strip()
+        return f"exit code {self.exit_code}" + (", killed: out of memory?" if self.exit_code == _KILLED else "")
 
 
 @dataclass(frozen=True)
@@ -19,6 +46,7 @@ class ContainerReport:
     exit_code: int
     restarts: int
     health_output: str
+    out_of_memory: bool
     last_lines: Sequence[str]
 
     @property
@@ -29,9 +57,13 @@ class ContainerReport:
     def reason(self) -> str:
         if self.state == "running":
             condition = "is still starting" if self.health == "starting" else f"is {self.health}"
-            return f"{condition}: {self.health_output}" if self.health_output else condition
-        restarted = f", restarted {self.restarts} times" if self.restarts else ""
-        return f"is {self.state} with exit code {self.exit_code}{restarted}"
+        else:
+            condition = f"is {self.state} with exit code {self.exit_code}"
+        if self.restarts:
+            condition += f", restarted {self.restarts} times"
+        if self.out_of_memory:
+            condition += ", ran out of memory"
+        return f"{condition}: {self.health_output}" if self.health_output else condition
 
 
 def reports_of(project: str) -> list[ContainerReport]:
@@ -50,20 +82,21 @@ def _report(container: Any) -> ContainerReport:
         exit_code=int(state.get("ExitCode", 0)),
         restarts=int(container.attrs.get("RestartCount", 0)),
         health_output=failed[-1].splitlines()[-1] if failed else "",
+        out_of_memory=bool(state.get("OOMKilled")),
         last_lines=container.logs(tail=LAST_LINES).decode(errors="replace").splitlines(),
     )
 
 
-def diagnosis(colour: str, step: str, message: str, expected: Sequence[str], reports: Sequence[ContainerReport]) -> list[str]:
+def diagnosis(colour: str, step: Step, expected: Sequence[str], reports: Sequence[ContainerReport]) -> list[str]:
     """First the verdict in one line, then each container in trouble with its last words."""
     troubled = [report for report in reports if not report.is_well]
     missing = sorted(set(expected) - {report.name for report in reports})
     if troubled:
         # A container that fell is the cause, one that merely waits is a consequence.
-        culprit = min(troubled, key=lambda report: (report.state == "created", report.health == "starting"))
+        culprit = min(troubled, key=lambda report: (report.state == "created", report.health == "starting", report.name not in step.message))
         verdict = f"{culprit.name} {culprit.reason}"
     else:
-        verdict = f"step '{step}' failed: {_last_line(message)}"
+        verdict = f"step '{step.name}' failed: {step.reason}"
     lines = [f"{colour} did not get ready: {verdict} - traffic and the other colour are untouched; mend it and deploy again"]
     for report in troubled:
         lines.append(f"{report.name} {report.reason}; its last lines:")
@@ -71,10 +104,5 @@ def diagnosis(colour: str, step: str, message: str, expected: Sequence[str], rep
     if missing:
         lines.append(f"not created: {', '.join(missing)}")
     if not troubled:
-        lines.extend(f"    {line}" for line in message.strip().splitlines()[-LAST_LINES:])
+        lines.extend(f"    {line}" for line in step.words[-LAST_LINES:])
     return lines
-
-
-def _last_line(message: str) -> str:
-    lines = message.strip().splitlines()
-    return lines[-1] if lines else "no message"

@@ -71,7 +71,7 @@ edge:
 colours:
   description:
     - By colour the Compose C(project), the C(containers) with C(name), C(state), C(health), C(image) and C(release),
-      whether those that serve are C(running) and the colour is C(ready), else the C(problem),
+      whether all of them are C(running) and the colour is C(ready), else the C(problem),
       and C(release), C(version) and C(schema) as its gateway says, or as its containers are labelled while that does not answer.
   returned: success
   type: dict

@@ -26,7 +26,7 @@ options:
     type: bool
   purpose:
     description:
-      - What the switch is for. A target of V(promote) or V(canary) must be ready with all that it depends on.
+      - What the switch is for. A target of V(promote) or V(canary) must have all its containers up and be ready with all that it depends on.
       - A target of V(rollback) must only be alive itself, so that the way back does not close when, say, the database is away.
     type: str
     choices: [promote, canary, rollback]

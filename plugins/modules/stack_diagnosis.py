@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: stack_diagnosis
 short_description: Fail with the reason why a colour does not get ready
 description:
-  - Looks at every container of a colour, found by its Compose project, and fails with a report. The report names which container is in trouble,
-    what it says of itself and its last log lines.
+  - Looks at every container of a colour, found by its Compose project, and fails with a report.
+  - The report names which container is in trouble, what it says of itself and its last log lines.
 options:
   colour:
     description: The colour.
@@ -25,6 +25,10 @@ options:
     description: What that step said.
     type: str
     default: ""
+  exit_code:
+    description: With which exit code it ended.
+    type: int
+    default: 0
 extends_documentation_fragment:
   - echobase.platform.environment
 attributes:
@@ -50,14 +54,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.stack_diagnosis import diagnosis, reports_of
+from ansible_collections.echobase.platform.plugins.module_utils.stack_diagnosis import Step, diagnosis, reports_of
 from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES
 
 
 def operate(module: AnsibleModule) -> NoReturn:
     colour = environment_of(module.params).colour(module.params["colour"])
     expected = [colour.container(service) for service in SERVICES]
-    lines = diagnosis(colour.name, module.params["task"], module.params["message"], expected, reports_of(colour.project))
+    step = Step(module.params["task"], module.params["message"], module.params["exit_code"])
+    lines = diagnosis(colour.name, step, expected, reports_of(colour.project))
     module.fail_json(msg="\n".join(lines))
 
 
@@ -68,6 +73,7 @@ def main() -> None:
             "colour": {"type": "str", "choices": ["blue", "green"], "required": True},
             "task": {"type": "str", "default": ""},
             "message": {"type": "str", "default": ""},
+            "exit_code": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )

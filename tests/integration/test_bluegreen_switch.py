@@ -14,12 +14,11 @@ from integration.module_runner import run_module
 from integration.throwaway_tls import make_certificates
 
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS, as_facts, environment
+from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS, SERVICES, as_facts, environment
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
 
 # The colours' addresses are then this machine's own, and the tests answer there.
 NETWORK_PREFIX = "127.78"
-SERVICES = ("frontend", "api-gateway")
 
 
 class Scene:
@@ -176,6 +175,16 @@ def test_the_other_colours_certificate_does_not_pass(scene: Scene, colours: dict
     assert "CERTIFICATE_VERIFY_FAILED" in scene.switch(to="green", endpoints=endpoints)["msg"]
 
 
+def test_without_its_processor_a_colour_is_no_candidate_but_a_way_back(scene: Scene) -> None:
+    container = scene.env.colour("green").container("order-processor")
+    docker("stop", "--time=0", container)
+    try:
+        assert f"{container} is not running" in scene.switch(to="green")["msg"]
+        assert scene.switch(to="green", purpose="rollback")["changed"]
+    finally:
+        docker("start", container)
+
+
 def test_stopped_and_removed_colours_are_refused(scene: Scene) -> None:
     container = scene.env.colour("green").container("api-gateway")
     docker("stop", "--time=0", container)
@@ -206,7 +215,7 @@ def test_info_tells_everything_and_changes_nothing(scene: Scene, colours: dict[s
     assert info["table"] == {"readable": True, "problem": ""}
     assert (info["edge"]["running"], info["edge"]["ready"]) == (False, False)
     blue, green = info["colours"]["blue"], info["colours"]["green"]
-    assert [container["name"] for container in blue["containers"]] == ["echobase-test-blue-api-gateway", "echobase-test-blue-frontend"]
+    assert [container["name"] for container in blue["containers"]] == sorted(scene.env.colour("blue").container(name) for name in SERVICES)
     assert (blue["ready"], blue["release"], blue["version"]) == (True, "1.0.0-test", "1.0.0")
     assert blue["schema"] == {"expand": "0002", "contract": None}
     assert (green["running"], green["ready"], green["release"]) == (True, False, "1.1.0-next")

@@ -1,4 +1,7 @@
-"""A real second daemon, beside the one that the tests need: no bridge, no packet filter, folders of its own."""
+"""A real second daemon beside the one that the tests need, in a network namespace of its own.
+
+Without that, a daemon told to have no bridge would remove the bridge of the one that runs.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class SecondEngine:
         self.address = f"unix://{folder}/engine.sock"
         options = {"data-root": "data", "exec-root": "exec", "pidfile": "docker.pid"}
         places = [f"--{name}={folder / place}" for name, place in options.items()]
-        command = ("dockerd", f"--host={self.address}", "--bridge=none", "--iptables=false", *places)
+        command = ("unshare", "--net", "dockerd", f"--host={self.address}", "--bridge=none", "--iptables=false", *places)
         self.daemon = DetachedDaemon(command, pid_file=folder / "docker.pid", log=folder / "log")
 
     def answers(self) -> bool:

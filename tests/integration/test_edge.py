@@ -400,7 +400,7 @@ def test_operators_have_to_log_in(operator: httpx.Client, colours: dict[str, Col
         {"headers": {"Cookie": f"{OPERATOR}=; {PREVIEW}=green"}},
         {"headers": {"Authorization": f"Bearer {OPERATOR_SESSION}"}},
     ]
-    for path in ("/", "/api/orders", "/preview/green", "/preview/blue", "/ready"):
+    for path in ("/", "/login", "/api/orders", "/preview/green", "/preview/blue", "/ready"):
         for arguments in wrong:
             answer = operator.get(path, **arguments)
             assert answer.status_code == 401, path
@@ -410,12 +410,17 @@ def test_operators_have_to_log_in(operator: httpx.Client, colours: dict[str, Col
 
 
 def test_a_login_gives_a_session_that_leaves_authorization_to_the_application(operator: httpx.Client) -> None:
-    login = operator.get("/", auth=BASIC)
-    assert (login.status_code, login.cookies[OPERATOR]) == (200, OPERATOR_SESSION)
-    assert "authorization" not in login.json()["headers"]
+    login = operator.get("/login", auth=BASIC)
+    assert (login.status_code, login.headers["Location"], login.cookies[OPERATOR]) == (303, "/", OPERATOR_SESSION)
     seen = operator.get("/api/orders", headers={"Authorization": "Bearer of-a-customer"}).json()["headers"]
     assert seen["authorization"] == "Bearer of-a-customer"
     assert OPERATOR_SESSION not in json.dumps(seen)
+
+
+def test_a_login_is_accepted_anywhere_and_never_passed_on(operator: httpx.Client) -> None:
+    page = operator.get("/some/page", auth=BASIC)
+    assert (page.status_code, page.cookies[OPERATOR]) == (200, OPERATOR_SESSION)
+    assert "authorization" not in page.json()["headers"]
 
 
 @pytest.mark.parametrize("entrance", ["operator", "customer"])

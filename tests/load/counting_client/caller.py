@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 import time
 from collections.abc import Callable
@@ -24,10 +25,14 @@ class Caller:
         self._tally = tally
         self._timeout = timeout
         self._connection: Connection | None = None
+        self._opened = False
 
-    async def attempt(self, build: Callable[[Request], bytes], pause: float = 0.0) -> Answer | None:
-        """The answer, or None for a loss; either is in the tally."""
-        connection, reopened = await self._open_connection()
+    async def attempt(self, build: Callable[[Request], bytes], pause: float = 0.0, patience: float = math.inf) -> Answer | None:
+        """The answer, or None for a loss; either is in the tally.
+
+        Tries to connect for `patience` seconds, then raises the last OSError: nothing was sent.
+        """
+        connection, reopened = await self._open_connection(time.monotonic() + patience)
         request = self._tally.number(self.name, pause, reopened)
         message = build(request)
         self._tally.count_sent()
@@ -40,11 +45,11 @@ class Caller:
         self._tally.count_answer(request, answer, sent, time.monotonic())
         return answer
 
-    async def _open_connection(self) -> tuple[Connection, bool]:
-        """Patiently; also whether it had to be opened anew."""
+    async def _open_connection(self, until: float) -> tuple[Connection, bool]:
+        """Also whether it had to be opened anew."""
         if self._connection is not None and self._connection.usable:
             return self._connection, False
-        again = self._connection is not None
+        again = self._opened
         self.close()
         wait = _FIRST_WAIT
         while True:
@@ -53,8 +58,11 @@ class Caller:
                 break
             except OSError as error:
                 self._tally.count_connect_failure(self.name, error)
+                if time.monotonic() + wait > until:
+                    raise
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
+        self._opened = True
         if again:
             self._tally.count_reopened()
         return self._connection, again

@@ -39,7 +39,10 @@ class PatientCaller:
         deadline = time.monotonic() + self._patience
         wait = _FIRST_WAIT
         while True:
-            answer = await self._attempt(method, path, document, headers or {})
+            try:
+                answer = await self._attempt(method, path, document, headers or {}, deadline - time.monotonic())
+            except OSError as error:
+                raise GaveUp(f"{method} {path}: no connection within {self._patience:g} s ({error})") from error
             if answer is not None and answer.status not in TRY_AGAIN:
                 return answer
             pause = self._pause(answer, wait)
@@ -51,7 +54,7 @@ class PatientCaller:
     def close(self) -> None:
         self._caller.close()
 
-    async def _attempt(self, method: str, path: str, document: Any, headers: Mapping[str, str]) -> Answer | None:
+    async def _attempt(self, method: str, path: str, document: Any, headers: Mapping[str, str], patience: float) -> Answer | None:
         def build(request: Request) -> bytes:
             all_headers = {"User-Agent": "counting-client", self._id_header: request.id, **headers}
             if self._cookies:
@@ -60,7 +63,7 @@ class PatientCaller:
                 return message(method, path, self._target.authority, all_headers)
             return json_message(method, path, self._target.authority, all_headers, document)
 
-        answer = await self._caller.attempt(build)
+        answer = await self._caller.attempt(build, patience=patience)
         if answer is not None and "set-cookie" in answer.headers:
             for line in answer.headers["set-cookie"].split("\n"):
                 name, _, value = line.partition(";")[0].partition("=")

@@ -31,6 +31,7 @@ class FlakyShop:
     _keys: dict[str, str] = field(default_factory=dict)
     _requests: int = 0
     _made: int = 0
+    _gone: bool = False
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[str]:
@@ -38,9 +39,12 @@ class FlakyShop:
         async with listening:
             yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
 
+    def close_for_good(self) -> None:
+        self._gone = True
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while True:
+            while not self._gone:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 length = _LENGTH.search(head)
                 body = await reader.readexactly(int(length[1]) if length else 0)

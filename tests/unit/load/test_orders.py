@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,20 @@ def test_an_order_that_is_never_processed_is_named_when_the_deadline_comes(journ
 def test_orders_beyond_the_end_of_a_list_are_asked_for_one_by_one(journal: Path) -> None:
     _, proof = run(FlakyShop(list_limit=3), journal)
     proof.assert_all_there()
+
+
+def test_customers_give_up_when_the_shop_is_gone_for_good(journal: Path) -> None:
+    async def place() -> OrdersReport:
+        shop = FlakyShop()
+        async with shop.open() as url:
+            client = OrdersClient(OrdersConfig(Target(url), journal, seconds=0.5, customers=2, timeout=1, patience=0.5))
+            running = asyncio.create_task(client.count())
+            while not shop.orders:
+                await asyncio.sleep(0.01)
+            shop.close_for_good()
+        return await running
+
+    report = run_in_fast_loop(place())
+    assert len(report.given_up) >= 2
+    with pytest.raises(OrdersLost, match="given up"):
+        report.assert_every_order_acknowledged()
