@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
@@ -12,6 +11,7 @@ from api_gateway import PORT
 from api_gateway.app import make_app
 from api_gateway.context import Context
 from api_gateway.settings import GatewaySettings
+from orders import logs
 from orders.settings import SettingsError
 
 # Longer than any caller keeps an idle connection: the edge 60 s, the front end less than 120 s.
@@ -21,7 +21,7 @@ LAST_REQUESTS_SECONDS = 25
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.to_stderr()
     try:
         settings = GatewaySettings.from_environment(os.environ)
         context = Context.of(settings)

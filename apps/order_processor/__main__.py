@@ -14,6 +14,7 @@ from order_processor.loop import Loop
 from order_processor.order_queue import OrderQueue
 from order_processor.relay import Relay
 from order_processor.settings import ProcessorSettings
+from orders import logs
 from orders.cloud import Kms, SecretsManager
 from orders.database import Database
 from orders.notes import Notes
@@ -29,7 +30,7 @@ SWEEP_REST_SECONDS = 1.0
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.to_stderr()
     try:
         settings = ProcessorSettings.from_environment(os.environ)
     except SettingsError as error:

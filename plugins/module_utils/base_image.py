@@ -82,7 +82,7 @@ class BaseImage:
         with process:
             for line in process.stderr or ():
                 log.append(line.rstrip())
-                say(line.strip())
+                say(line)
         if process.returncode != 0:
             addresses = ", ".join(sorted({source.address for source in self.sources}))
             raise Refusal(

@@ -6,16 +6,16 @@ import json
 import re
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base_image import BaseImage
+from ansible_collections.echobase.platform.plugins.module_utils.build_log import BuildLog
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.host_mirrors import build_arguments
@@ -30,13 +30,7 @@ HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 AT_ONCE = 2
 # No single step, and no silence within one, may take longer.
 PATIENCE_SECONDS = 3600
-_LOG_LINES = 15
-_LINE_LENGTH = 300
-_TOLD_LENGTH = 100
-_SECONDS_BETWEEN_LOG_LINES = 5.0
-_ENGINE_NOTES = ("--->", "Removing intermediate container")
 _EXIT_CODE = re.compile(r"returned a non-zero code: (\d+)")
-_TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -62,37 +56,6 @@ def plan_builds(wanted: Iterable[str], catalogue: ImageCatalogue, present: set[s
         order[name] = {parent for parent in parents if catalogue.tag(parent) not in present}
         left.extend(order[name])
     return BuildPlan(order)
-
-
-@dataclass
-class _BuildLog:
-    """The latest lines of one build, told to those who watch at a readable pace."""
-
-    name: str
-    progress: Progress
-    started: float = field(default_factory=time.monotonic)
-    step: str = ""
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
-    _told: float = 0.0
-
-    def add(self, text: str) -> None:
-        for raw in _TERMINAL_CODES.sub("", text).replace("\r", "\n").split("\n"):
-            line = " ".join(raw.split())
-            if not line or line.startswith(_ENGINE_NOTES):
-                continue
-            self.lines.append(line[:_LINE_LENGTH])
-            if line.startswith("Step "):
-                self.step = line[:_LINE_LENGTH]
-                self.lines.clear()
-                # Other steps take no time.
-                if " : RUN " in line:
-                    self.tell(line)
-            elif time.monotonic() - self._told >= _SECONDS_BETWEEN_LOG_LINES:
-                self.tell(line)
-
-    def tell(self, line: str) -> None:
-        self._told = time.monotonic()
-        self.progress.say(f"building {self.name} ({self._told - self.started:.0f} s): {line[:_TOLD_LENGTH]}")
 
 
 class ImageBuilder:
@@ -175,13 +138,13 @@ class ImageBuilder:
 
     def _build(self, name: str) -> None:
         image = self._catalogue.image(name)
-        log = _BuildLog(name, self._progress)
+        log = BuildLog(name, self._progress)
         if image.bootstrap:
             self._bootstrap(image, log)
         else:
             self._build_from_context(image, log)
 
-    def _bootstrap(self, image: Image, log: _BuildLog) -> None:
+    def _bootstrap(self, image: Image, log: BuildLog) -> None:
         with tempfile.TemporaryDirectory(prefix="echobase-base-") as folder:
             archive = self._base.make(self._catalogue.context(image.name), Path(folder), log.add)
             log.tell("handing it to the engine")
@@ -191,7 +154,7 @@ class ImageBuilder:
             for line in answer.splitlines():
                 self._take(json.loads(line), image, log)
 
-    def _build_from_context(self, image: Image, log: _BuildLog) -> None:
+    def _build_from_context(self, image: Image, log: BuildLog) -> None:
         context = self._catalogue.context(image.name)
         if "Dockerfile" not in context:
             raise Refusal(f"the build context of image {image.name} has no Dockerfile", f"restore it in images/{image.name}")
@@ -213,10 +176,11 @@ class ImageBuilder:
             for event in events:
                 self._take(event, image, log)
 
-    def _take(self, event: dict[str, Any], image: Image, log: _BuildLog) -> None:
+    def _take(self, event: dict[str, Any], image: Image, log: BuildLog) -> None:
         if "error" not in event:
             log.add(str(event.get("stream", "")))
             return
+        log.close()
         error = str(event["error"]).strip()
         exit_code = _EXIT_CODE.search(error)
         reason = f"exit code {exit_code[1]}" if exit_code else error

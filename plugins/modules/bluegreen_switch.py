@@ -26,7 +26,7 @@ options:
     type: bool
   purpose:
     description:
-      - What the switch is for. A target of V(promote) or V(canary) must have all its containers up and be ready with all that it depends on.
+      - What the switch is for. A target of V(promote) or V(canary) needs all its containers up and to be ready with all it depends on.
       - A target of V(rollback) must only be alive itself, so that the way back does not close when, say, the database is away.
     type: str
     choices: [promote, canary, rollback]
@@ -48,7 +48,7 @@ options:
     default: 5
   endpoints:
     description:
-      - For unusual layouts - where the services of a colour listen, such as C({green: {gateway: 'https://10.0.0.5:8443', frontend: 'https://10.0.0.6:8443'}}).
+      - For unusual layouts, where the services C(gateway) and C(frontend) of a colour listen, by colour.
       - The containers of such a colour are not looked for on this machine.
     type: dict
     default: {}
@@ -76,6 +76,15 @@ EXAMPLES = r"""
     environment: devlocal
     weights: {blue: 80, green: 20}
     purpose: canary
+
+- name: Promote a green that runs on other machines
+  echobase.platform.bluegreen_switch:
+    environment: devlocal
+    to: green
+    endpoints:
+      green:
+        gateway: https://10.0.0.5:8443
+        frontend: https://10.0.0.6:8443
 
 - name: Go back
   echobase.platform.bluegreen_switch:

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -124,7 +125,7 @@ class Backend:
     def start_mariadb(self) -> None:
         docker(
             "run", "--detach", "--name", self.mariadb.name, "--label", LABEL, "--restart", "unless-stopped",
-            "--network", self.network, "--network-alias", "mariadb", "--publish", "127.0.0.1::3306",
+            "--network", self.network, "--network-alias", "mariadb", "--publish", f"127.0.0.1:{_free_port()}:3306",
             "--env", "MARIADB_ROOT_PASSWORD_FILE=/run/secrets/root_password", "--env", f"MARIADB_DATABASE={self.env.database}",
             "--volume", f"{self.env.path('secrets', 'db')}:/run/secrets:ro",
             "--volume", f"{self.env.path('secrets', 'db', 'init.sql')}:/docker-entrypoint-initdb.d/init.sql:ro",
@@ -270,7 +271,7 @@ class ColourUnderTest:
         docker(
             "run", "--detach", "--name", container.name, "--label", LABEL, "--restart", "unless-stopped",
             "--network", self.backend.network, "--network-alias", service, *_HARDENED,
-            *(["--publish", f"127.0.0.1::{publish}"] if publish else []),
+            *(["--publish", f"127.0.0.1:{_free_port()}:{publish}"] if publish else []),
             *_as_options(self.backend.variables(self.name) | self.extra | variables),
             "--volume", f"{env.path('secrets', secrets)}:/run/secrets:ro",
             "--volume", f"{env.path('tls', self.name)}:/run/tls:ro",
@@ -328,6 +329,13 @@ class Customer:
             return order if order["status"] == "processed" else None
 
         return dict(eventually(processed, f"order {order_id} is processed"))
+
+
+def _free_port() -> int:
+    """Chosen here, since a port of the engine's choice changes with each start of its container."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _as_options(variables: Mapping[str, str]) -> list[str]:

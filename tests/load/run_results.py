@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from counting_client import Report, write_picture
+from counting_client import OrdersReport, Report, write_picture
 
 OUTPUT = Path(__file__).resolve().parents[1] / "output" / "load"
 
@@ -15,10 +15,9 @@ class Results:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def keep(self, report: Report, part: str = "") -> Report:
+    def keep(self, report: Report | OrdersReport) -> None:
         OUTPUT.mkdir(parents=True, exist_ok=True)
-        stem = f"{self._name}-{part}" if part else self._name
-        report.write_json(OUTPUT / f"{stem}.json")
-        write_picture(report, OUTPUT / f"{stem}.html")
-        print(f"\n{stem}\n{report.table()}")
-        return report
+        requests = report.attempts if isinstance(report, OrdersReport) else report
+        requests.write_json(OUTPUT / f"{self._name}.json")
+        write_picture(requests, OUTPUT / f"{self._name}.html")
+        print(f"\n{self._name}\n{report.table()}")

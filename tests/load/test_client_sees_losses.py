@@ -41,7 +41,8 @@ def count(tls: Path, plan: list[PlannedSwitch], seconds: float) -> Report:
 
 
 def test_a_proxy_that_does_not_switch_loses_nothing(proxy: ReloadingProxy, tls: Path, results: Results) -> None:
-    report = results.keep(count(tls, [], seconds=8))
+    report = count(tls, [], seconds=8)
+    results.keep(report)
     report.assert_nothing_lost()
 
 
@@ -54,7 +55,8 @@ def test_a_reload_loses_requests(proxy: ReloadingProxy, tls: Path, blue: Upstrea
         proxy.switch_to(blue)
         return Committed(BLUE)
 
-    report = results.keep(count(tls, every(0.4, [to_green, to_blue], 40), seconds=18))
+    report = count(tls, every(0.4, [to_green, to_blue], 40), seconds=18)
+    results.keep(report)
     assert report.failed_switches == 0
     assert report.lost > 0
     assert report.unaccounted == 0
@@ -69,7 +71,8 @@ def test_stopping_first_loses_requests(proxy: ReloadingProxy, tls: Path, blue: U
         proxy.switch_to(green)
         return Committed(GREEN)
 
-    report = results.keep(count(tls, [PlannedSwitch(1.0, to_green)], seconds=4))
+    report = count(tls, [PlannedSwitch(1.0, to_green)], seconds=4)
+    results.keep(report)
     assert report.failed_switches == 0
     assert report.server_errors > 0
     assert report.not_served > 0

@@ -55,8 +55,7 @@ def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results
     # The run goes on until the last switch is over and there were enough orders.
     client = OrdersClient(OrdersConfig(target, journal, seconds=40, orders=ORDERS, customers=16, rate=70, weights=serving()), plan)
     report = client.run()
-    results.keep(report.attempts)
-    print(report.table())
+    results.keep(report)
 
     report.assert_every_order_acknowledged()
     report.attempts.assert_nothing_lost()

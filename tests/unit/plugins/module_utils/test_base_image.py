@@ -32,7 +32,7 @@ def test_the_overlay_is_laid_over_what_was_made(tool: Path, tmp_path: Path) -> N
     write(tool, 'echo "I: unpacking" >&2; for word; do case $word in *base.tar) tar -cf "$word" -T /dev/null;; esac; done')
     heard: list[str] = []
     archive = BASE.make(OVERLAY, tmp_path, heard.append)
-    assert heard == ["I: unpacking"]
+    assert heard == ["I: unpacking\n"]
     with tarfile.open(archive) as made:
         assert [(entry.name, entry.mode) for entry in made] == [("usr/sbin/policy-rc.d", 0o755)]
 
