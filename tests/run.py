@@ -133,10 +133,20 @@ def survival(before: dict[str, object]) -> tuple[int, int, int]:
     return (0, 1, 0) if touched else (1, 0, 0)
 
 
-def prepare() -> None:
-    command = [str(BIN / "ansible-playbook"), "-i", "tests/inventory", "tests/prepare.yml"]
+def playbook(path: str) -> None:
+    command = [str(BIN / "ansible-playbook"), "-i", "tests/inventory", path]
     if subprocess.run(command, cwd=CHECKOUT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
-        sys.exit("tests/prepare.yml failed: the machine is not ready for the tests, see above")
+        sys.exit(f"{path} failed: this machine is not ready for the tests, see above")
+
+
+def prepare() -> None:
+    playbook("tests/prepare.yml")
+    clear()
+
+
+def clear() -> None:
+    """No trace of environment test: neither of an earlier run that was interrupted, nor of this one."""
+    playbook("molecule/default/destroy.yml")
 
 
 def close(results: list[Result]) -> int:
@@ -172,6 +182,7 @@ def main(wanted: list[str]) -> int:
     before = neighbours()
     for name in chosen:
         run(name, SUITES[name])
+    clear()
     run("survival", lambda: survival(before))
     return close(results)
 

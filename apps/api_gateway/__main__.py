@@ -10,6 +10,7 @@ import uvicorn
 from api_gateway import PORT
 from api_gateway.app import make_app
 from api_gateway.context import Context
+from api_gateway.server import Server
 from api_gateway.settings import GatewaySettings
 from orders import logs
 from orders.settings import SettingsError
@@ -28,7 +29,7 @@ def main() -> int:
     except (SettingsError, OSError) as error:
         print(f"api_gateway: {error}", file=sys.stderr)
         return 1
-    uvicorn.run(
+    config = uvicorn.Config(
         make_app(context),
         host="0.0.0.0",
         port=PORT,
@@ -42,6 +43,7 @@ def main() -> int:
         server_header=False,
         log_config=None,
     )
+    Server(config).run()
     return 0
 
 

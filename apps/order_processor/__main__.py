@@ -27,6 +27,7 @@ log = logging.getLogger("order_processor")
 CONNECTIONS = 3
 RELAY_REST_SECONDS = 0.2
 SWEEP_REST_SECONDS = 1.0
+LAST_WORK_SECONDS = 8.0
 
 
 def main() -> int:
@@ -45,7 +46,7 @@ def _run(settings: ProcessorSettings) -> int:
     database = Database(settings.database, SecretsManager(settings.cloud), CONNECTIONS)
     fulfilment = Fulfilment(database, Notes(Kms(settings.cloud, settings.release.environment)), colour, settings.most_failures)
     # Each loop has a queue of its own: one waits in it for messages most of the time.
-    consumer = Consumer(OrderQueue(settings.cloud), fulfilment, stop)
+    consumer = Consumer(OrderQueue(settings.cloud), fulfilment)
     relay = Relay(database, Outbox(colour), OrderQueue(settings.cloud), settings.relay_cap, settings.sweep_after)
     sweep = Relay(database, Outbox(colour), OrderQueue(settings.cloud), settings.relay_cap, settings.sweep_after)
     loops = [
@@ -62,8 +63,9 @@ def _run(settings: ProcessorSettings) -> int:
     crashed = [loop for loop in loops if loop.crash]
     for loop in crashed:
         log.critical("%s crashed", loop.name, exc_info=loop.crash)
-    # The message being handled is finished; the consumer may be waiting for the next one, which nobody has to.
-    consumer.handling.acquire()
+    for loop in loops:
+        # Until what it has taken in hand is finished.
+        loop.join(LAST_WORK_SECONDS)
     log.info("leaving")
     return 1 if crashed else 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 
 from order_processor.fulfilment import Fulfilment
@@ -13,12 +12,9 @@ log = logging.getLogger("order_processor")
 
 
 class Consumer:
-    def __init__(self, queue: OrderQueue, fulfilment: Fulfilment, stop: threading.Event) -> None:
+    def __init__(self, queue: OrderQueue, fulfilment: Fulfilment) -> None:
         self._queue = queue
         self._fulfilment = fulfilment
-        self._stop = stop
-        # Held while messages are being handled; who holds it may end the process.
-        self.handling = threading.Lock()
 
     def consume(self) -> int:
         """Waits for messages and handles them; returns how many came.
@@ -26,19 +22,16 @@ class Consumer:
         A message whose order could not be handled stays in the queue and comes again.
         """
         wakeups = self._queue.receive()
-        with self.handling:
-            done = []
-            results: Counter[str] = Counter()
-            try:
-                for wakeup in wakeups:
-                    if self._stop.is_set():
-                        break
-                    if wakeup.order_id is not None:
-                        results[self._fulfilment.handle(wakeup.order_id).name.lower()] += 1
-                    done.append(wakeup)
-            finally:
-                if done:
-                    self._queue.delete(done)
+        done = []
+        results: Counter[str] = Counter()
+        try:
+            for wakeup in wakeups:
+                if wakeup.order_id is not None:
+                    results[self._fulfilment.handle(wakeup.order_id).name.lower()] += 1
+                done.append(wakeup)
+        finally:
+            if done:
+                self._queue.delete(done)
         if results:
             log.info("orders: %s", ", ".join(f"{count} {name}" for name, count in sorted(results.items())))
         return len(wakeups)

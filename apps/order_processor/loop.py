@@ -30,7 +30,11 @@ class Loop:
     crash: BaseException | None = None
 
     def start(self, on_crash: Callable[[], None]) -> None:
-        threading.Thread(target=self._run, args=(on_crash,), name=self.name, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(on_crash,), name=self.name, daemon=True)
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
 
     def _run(self, on_crash: Callable[[], None]) -> None:
         try:

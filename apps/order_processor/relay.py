@@ -22,7 +22,7 @@ class Relay:
 
     def relay(self) -> int:
         """Sends what is new; returns how many orders that were."""
-        return self._send(self._claim_new)
+        return self._send(self._claim_new) if self._database.transaction(self._outbox.has_new) else 0
 
     def sweep(self) -> int:
         """Sends again what should have been finished by now."""

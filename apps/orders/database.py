@@ -75,6 +75,8 @@ class Database:
             # Most lost connections show when they are used, and the transaction runs again.
             pool_pre_ping=False,
             pool_use_lifo=True,
+            # Every transaction ends before its connection goes back.
+            pool_reset_on_return=None,
             connect_args={
                 "ssl": ssl.create_default_context(cafile=str(settings.ca_file)),
                 "connect_timeout": 3,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
 from orders.cloud import KeyService, KeyServiceAway, NotOurKey
 from orders.envelope import DataKey, Envelope, Unreadable
@@ -46,20 +47,12 @@ class Notes:
         return True
 
     def _usable_key(self, use: bool = True) -> DataKey:
-        key = self._current_key(RENEW_AFTER_SECONDS)
-        if key is None and self._current_key(GIVE_UP_AFTER_SECONDS) is None:
-            # Nobody can go on without one.
-            with self._renewal:
-                if self._current_key(RENEW_AFTER_SECONDS) is None:
-                    self._renew()
-        elif key is None and self._renewal.acquire(blocking=False):
-            # One caller asks for a new one; if nobody answers, the old one serves on.
-            try:
+        if self._current_key(RENEW_AFTER_SECONDS) is None:
+            if self._current_key(GIVE_UP_AFTER_SECONDS) is None:
                 self._renew()
-            except KeyServiceAway:
-                pass
-            finally:
-                self._renewal.release()
+            else:
+                # Nobody waits for it: the present key serves on until there is a new one, or longer if nobody answers.
+                threading.Thread(target=self._renew_quietly, name="data key", daemon=True).start()
         with self._lock:
             if self._key is None:
                 raise KeyServiceAway("there is no data key yet")
@@ -72,14 +65,22 @@ class Notes:
             return self._key if fresh else None
 
     def _renew(self) -> None:
-        if self._clock() - self._asked_at < _PAUSE_BETWEEN_ATTEMPTS_SECONDS:
-            raise KeyServiceAway("the key service did not answer a moment ago")
-        self._asked_at = self._clock()
-        plaintext, wrapped = self._service.new_data_key()
-        with self._lock:
-            self._key, self._made_at, self._uses = DataKey(plaintext, wrapped), self._clock(), 0
-            self._remember(wrapped, plaintext)
-        self._asked_at = float("-inf")
+        """One at a time, and after a failure not again at once."""
+        with self._renewal:
+            if self._current_key(RENEW_AFTER_SECONDS) is not None:
+                return
+            if self._clock() - self._asked_at < _PAUSE_BETWEEN_ATTEMPTS_SECONDS:
+                raise KeyServiceAway("the key service did not answer a moment ago")
+            self._asked_at = self._clock()
+            plaintext, wrapped = self._service.new_data_key()
+            with self._lock:
+                self._key, self._made_at, self._uses = DataKey(plaintext, wrapped), self._clock(), 0
+                self._remember(wrapped, plaintext)
+            self._asked_at = float("-inf")
+
+    def _renew_quietly(self) -> None:
+        with suppress(KeyServiceAway):
+            self._renew()
 
     def _unwrap(self, wrapped: bytes) -> bytes:
         with self._lock:

@@ -31,6 +31,10 @@ class Outbox:
     def unfinished(self, connection: Connection) -> int:
         return connection.scalar(select(func.count()).select_from(outbox).where(self._open)) or 0
 
+    def has_new(self, connection: Connection) -> bool:
+        """The cheapest question, since it is asked all the time."""
+        return connection.scalar(select(outbox.c.id).where(self._open, outbox.c.sent_at.is_(None)).limit(1)) is not None
+
     def under_way(self, connection: Connection) -> int:
         return connection.scalar(select(func.count()).select_from(outbox).where(self._open, outbox.c.sent_at.is_not(None))) or 0
 

@@ -24,7 +24,6 @@ class Image:
     parents: dict[str, str] = field(default_factory=dict)
     context: dict[str, str] = field(default_factory=dict)
     bootstrap: str = ""
-    pull: str = ""
 
     @property
     def repository(self) -> str:

@@ -23,11 +23,6 @@ options:
     description: The catalogue. The folder above its own is what the build contexts in it are relative to.
     type: path
     default: images/catalogue.yml
-  source:
-    description: Where images come from. V(build) makes them from the distribution's packages on this host.
-    type: str
-    choices: [build]
-    default: build
   state:
     description:
       - V(present) builds what is missing.
@@ -130,7 +125,6 @@ def main() -> None:
         argument_spec={
             "names": {"type": "list", "elements": "str", "default": []},
             "catalogue": {"type": "path", "default": "images/catalogue.yml"},
-            "source": {"type": "str", "choices": ["build"], "default": "build"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "home": {"type": "path", "default": "/var/lib/echobase"},
             "progress": {"type": "str", "default": ""},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from environment_under_test import CHECKOUT, TEST, run_playbook
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -101,11 +103,8 @@ def test_the_preview_asks_for_a_login_and_then_shows_the_chosen_colour(browser: 
     password = (Path(TEST.home) / "secrets" / "operator_password").read_text().strip()
     address = f"https://localhost:{TEST.operators_port}"
 
-    stranger = browser.new_context(base_url=address, ignore_https_errors=True)
-    answer = stranger.new_page().goto("/")
-    assert answer is not None
-    assert answer.status == 401
-    stranger.close()
+    for path in ("/", "/preview/green", "/api/orders", "/assets/"):
+        assert httpx.get(address + path, verify=ssl.create_default_context(cafile=TEST.path("tls", "ca.crt"))).status_code == 401
 
     operator = browser.new_context(
         base_url=address, ignore_https_errors=True, http_credentials={"username": "operator", "password": password}

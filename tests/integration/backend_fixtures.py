@@ -28,6 +28,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.topology import 
 
 LABEL = "io.echobase.test=backend"
 PATIENCE_SECONDS = 60.0
+_NOTHING: Mapping[str, str] = {}
 _HARDENED = [
     "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "10001:10001",
 ]  # fmt: skip
@@ -246,11 +247,11 @@ class ColourUnderTest:
         eventually(lambda: answers_ok(f"http://localhost:{self.emulator.port(4566)}/health"), f"the emulator of {self.name} answers")
 
     def start_gateway(self, **variables: str) -> None:
-        self._run(self.gateway, "python", "-m", "api_gateway", publish=8443, **variables)
+        self._run(self.gateway, "python", "-m", "api_gateway", publish=8443, variables=variables)
         eventually(lambda: answers_ok(f"{self.url}/health", self.backend.trust), f"the gateway of {self.name} answers")
 
     def start_processor(self, **variables: str) -> None:
-        self._run(self.processor, "python", "-m", "order_processor", **variables)
+        self._run(self.processor, "python", "-m", "order_processor", variables=variables)
 
     def drain(self, deadline: float, hand_to: str) -> subprocess.CompletedProcess[str]:
         return self.gateway.execute("python", "-m", "order_processor.drain", "--deadline", str(deadline), "--hand-to", hand_to)
@@ -264,7 +265,9 @@ class ColourUnderTest:
     def unfinished(self) -> int:
         return int(self.backend.sql("SELECT COUNT(*) FROM outbox WHERE colour = %s AND finished_at IS NULL", self.name)[0][0])
 
-    def _run(self, container: Container, *command: str, image: str = "backend", publish: int = 0, **variables: str) -> None:
+    def _run(
+        self, container: Container, *command: str, image: str = "backend", publish: int = 0, variables: Mapping[str, str] = _NOTHING
+    ) -> None:
         env = self.backend.env
         secrets = "emulator" if image == "emulator" else "app"
         service = container.name.removeprefix(f"{self.backend.prefix}-")

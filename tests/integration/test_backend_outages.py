@@ -212,7 +212,8 @@ def test_a_killed_processor_handles_each_order_once(backend: Backend, blue: Colo
     with ordering(anna) as customers:
         for kill in range(1, 4):
             # Somewhere in the stream, while it works.
-            eventually(lambda kill=kill: len(customers.accepted) > 40 * kill, "orders are accepted")
+            enough = 40 * kill
+            eventually(lambda enough=enough: len(customers.accepted) > enough, "orders are accepted")  # type: ignore[misc]
             blue.processor.await_running()
             blue.processor.kill()
     assert_each_processed_once(backend, customers, blue)
@@ -255,7 +256,9 @@ def test_a_stopped_gateway_answers_what_it_was_asked(blue: ColourUnderTest) -> N
     blue.gateway.remove()
     # A login takes a second with this cost, long enough to be under way when the signal comes.
     blue.start_gateway(BCRYPT_COST="14")
-    with blue.client() as client, ThreadPoolExecutor(1) as pool:
+    with blue.client() as idle, blue.client() as client, ThreadPoolExecutor(1) as pool:
+        # It stays open and says nothing, not even goodbye.
+        idle.get("/health")
         body = {"email": f"{uuid.uuid4().hex}@example.org", "password": customer.password}
         registration = pool.submit(client.post, "/api/auth/register", json=body)
         eventually(lambda: _in_flight(blue) == 1, "the registration is being answered")

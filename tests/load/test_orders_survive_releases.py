@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -14,13 +13,7 @@ from run_results import Results
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from counting_client import Committed, OrdersClient, OrdersConfig, Target, compare_with_rows, every, verify_orders
 
-pytestmark = [
-    pytest.mark.load,
-    pytest.mark.skipif(
-        not os.environ.get("ECHOBASE_DEPLOYED"),
-        reason="ECHOBASE_DEPLOYED is not set: this test deploys environment test, which tests/run.py allows",
-    ),
-]
+pytestmark = pytest.mark.load
 
 ORDERS = 3_000
 SWITCHES = 4

@@ -9,7 +9,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue 
 
 CATALOGUE = """\
 images:
-  base: {bootstrap: images/base/rootfs, pull: "base:1"}
+  base: {bootstrap: images/base/rootfs}
   web: {context: {images/web: .}, parents: {BASE: base}}
   job: {context: {images/job: .}, parents: {BASE: base}}
   app: {context: {images/app: .}, parents: {BASE: web}}
