@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from environment_under_test import TEST, PlaybookRun, delete_environment, run_playbook
 from integration.module_runner import run_module
 

@@ -1,7 +1,7 @@
 """`make test`: prepares the machine, runs every suite in environment test and closes with a table.
 
-    tests/run.py                  everything
-    tests/run.py unit integration only these suites
+tests/run.py                  everything
+tests/run.py unit integration only these suites
 """
 
 from __future__ import annotations

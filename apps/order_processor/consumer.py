@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 
 from order_processor.fulfilment import Fulfilment
 from order_processor.order_queue import OrderQueue
@@ -19,19 +18,11 @@ class Consumer:
     def consume(self) -> int:
         """Waits for messages and handles them; returns how many came.
 
-        A message whose order could not be handled stays in the queue and comes again.
+        Messages whose orders could not be handled stay in the queue and come again.
         """
         wakeups = self._queue.receive()
-        done = []
-        results: Counter[str] = Counter()
-        try:
-            for wakeup in wakeups:
-                if wakeup.order_id is not None:
-                    results[self._fulfilment.handle(wakeup.order_id).name.lower()] += 1
-                done.append(wakeup)
-        finally:
-            if done:
-                self._queue.delete(done)
-        if results:
-            log.info("orders: %s", ", ".join(f"{count} {name}" for name, count in sorted(results.items())))
+        if wakeups:
+            results = self._fulfilment.handle([wakeup.order_id for wakeup in wakeups if wakeup.order_id])
+            self._queue.delete(wakeups)
+            log.info("orders: %s", ", ".join(f"{count} {result.name.lower()}" for result, count in results.items()) or "none")
         return len(wakeups)

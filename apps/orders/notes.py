@@ -50,7 +50,7 @@ class Notes:
         if self._current_key(RENEW_AFTER_SECONDS) is None:
             if self._current_key(GIVE_UP_AFTER_SECONDS) is None:
                 self._renew()
-            else:
+            elif not self._renewal.locked() and self._may_ask:
                 # Nobody waits for it: the present key serves on until there is a new one, or longer if nobody answers.
                 threading.Thread(target=self._renew_quietly, name="data key", daemon=True).start()
         with self._lock:
@@ -64,12 +64,16 @@ class Notes:
             fresh = self._clock() - self._made_at < oldest and self._uses < MOST_USES
             return self._key if fresh else None
 
+    @property
+    def _may_ask(self) -> bool:
+        return self._clock() - self._asked_at >= _PAUSE_BETWEEN_ATTEMPTS_SECONDS
+
     def _renew(self) -> None:
         """One at a time, and after a failure not again at once."""
         with self._renewal:
             if self._current_key(RENEW_AFTER_SECONDS) is not None:
                 return
-            if self._clock() - self._asked_at < _PAUSE_BETWEEN_ATTEMPTS_SECONDS:
+            if not self._may_ask:
                 raise KeyServiceAway("the key service did not answer a moment ago")
             self._asked_at = self._clock()
             plaintext, wrapped = self._service.new_data_key()

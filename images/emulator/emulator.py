@@ -18,7 +18,7 @@ HEALTH_PATH = "/health"
 StartResponse = Callable[..., Any]
 
 
-class QuietRequestHandler(MotoRequestHandler):
+class QuietRequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is not installed where this is checked
     """A line for each call would be a line for each order, twice."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:

@@ -40,7 +40,9 @@ class HttpsClient:
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:
-            raise Refusal(f"the certificate authority {self.ca_file} cannot be read ({error})", "run playbooks/setup_durable.yml") from error
+            raise Refusal(
+                f"the certificate authority {self.ca_file} cannot be read ({error})", "run playbooks/setup_durable.yml"
+            ) from error
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=context)
         sent = {**self.headers, **(headers or {})}
         data = None

@@ -59,7 +59,9 @@ class Ledger:
         except ValueError:
             entry = None
         if not isinstance(entry, dict):
-            raise Refusal(f"{self.path} line {number} is not a ledger entry", "compare it with your backup; move it aside to start a new one")
+            raise Refusal(
+                f"{self.path} line {number} is not a ledger entry", "compare it with your backup; move it aside to start a new one"
+            )
         return entry
 
     @contextmanager

@@ -63,7 +63,9 @@ class SmokeTest:
             if status == "failed":
                 break
             time.sleep(0.2)
-        raise self._failure("processing an order", f"order {identity} is '{status}' after {self.deadline:.0f} s; is the order processor working?")
+        raise self._failure(
+            "processing an order", f"order {identity} is '{status}' after {self.deadline:.0f} s; is the order processor working?"
+        )
 
     def _expect(self, step: str, answer: Answer, status: int) -> Answer:
         if answer.status != status:
@@ -78,4 +80,6 @@ class SmokeTest:
         return answer
 
     def _failure(self, step: str, what: str) -> Refusal:
-        return Refusal(f"smoke test of {self.colour} through port {self.client.port}: {step}: {what}", "traffic was not moved; see `make logs`")
+        return Refusal(
+            f"smoke test of {self.colour} through port {self.client.port}: {step}: {what}", "traffic was not moved; see `make logs`"
+        )

@@ -93,7 +93,9 @@ def diagnosis(colour: str, step: Step, expected: Sequence[str], reports: Sequenc
     missing = sorted(set(expected) - {report.name for report in reports})
     if troubled:
         # A container that fell is the cause, one that merely waits is a consequence.
-        culprit = min(troubled, key=lambda report: (report.state == "created", report.health == "starting", report.name not in step.message))
+        culprit = min(
+            troubled, key=lambda report: (report.state == "created", report.health == "starting", report.name not in step.message)
+        )
         verdict = f"{culprit.name} {culprit.reason}"
     else:
         verdict = f"step '{step.name}' failed: {step.reason}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 from conftest import DeployedEnvironment
+
 from counting_client import OrdersClient, OrdersConfig, OrdersReport, PlannedSwitch, Target, compare_with_rows, verify_orders
 from environment_under_test import TEST
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from environment_under_test import CHECKOUT, TEST, run_playbook
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from environment_under_test import CHECKOUT, TEST, run_playbook
 
 SCREENSHOTS = CHECKOUT / "tests" / "output" / "screenshots"
 CHROMIUM = "/usr/bin/chromium"

@@ -20,15 +20,14 @@ from typing import Any
 import httpx
 import pymysql
 import pytest
-from integration.images_under_test import image_tag
 
 from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
+from integration.images_under_test import image_tag
 
 LABEL = "io.echobase.test=backend"
 PATIENCE_SECONDS = 60.0
-_NOTHING: Mapping[str, str] = {}
 _HARDENED = [
     "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "10001:10001",
 ]  # fmt: skip
@@ -266,7 +265,7 @@ class ColourUnderTest:
         return int(self.backend.sql("SELECT COUNT(*) FROM outbox WHERE colour = %s AND finished_at IS NULL", self.name)[0][0])
 
     def _run(
-        self, container: Container, *command: str, image: str = "backend", publish: int = 0, variables: Mapping[str, str] = _NOTHING
+        self, container: Container, *command: str, image: str = "backend", publish: int = 0, variables: dict[str, str] | None = None
     ) -> None:
         env = self.backend.env
         secrets = "emulator" if image == "emulator" else "app"
@@ -275,7 +274,7 @@ class ColourUnderTest:
             "run", "--detach", "--name", container.name, "--label", LABEL, "--restart", "unless-stopped",
             "--network", self.backend.network, "--network-alias", service, *_HARDENED,
             *(["--publish", f"127.0.0.1:{_free_port()}:{publish}"] if publish else []),
-            *_as_options(self.backend.variables(self.name) | self.extra | variables),
+            *_as_options(self.backend.variables(self.name) | self.extra | (variables or {})),
             "--volume", f"{env.path('secrets', secrets)}:/run/secrets:ro",
             "--volume", f"{env.path('tls', self.name)}:/run/tls:ro",
             "--volume", f"{env.path('tls', 'ca.crt')}:/run/tls-ca/ca.crt:ro",

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from integration.throwaway_tls import make_certificates
 
 from ansible_collections.echobase.platform.plugins.module_utils.edge_configuration import operator_session_map
 from ansible_collections.echobase.platform.plugins.module_utils.edge_pages import page_files
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.topology import as_facts, environment
+from integration.throwaway_tls import make_certificates
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "edge"
 NGINX_UID = 101

@@ -8,9 +8,9 @@ import pymysql
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from integration.backend_fixtures import Backend, empty_backend
 from sqlalchemy import URL, Engine, create_engine
 
+from integration.backend_fixtures import Backend, empty_backend
 from migrations.schema import Schema
 from orders.schema_range import VERSION_TABLE, SchemaRevisions
 from orders.tables import metadata

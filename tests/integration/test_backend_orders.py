@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+
 from integration.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, empty_backend
 
 __all__ = ["backend", "blue", "empty_backend"]

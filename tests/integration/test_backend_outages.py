@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import boto3
 import httpx
 import pytest
+
 from integration.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend, eventually
 
 __all__ = ["backend", "blue", "empty_backend"]

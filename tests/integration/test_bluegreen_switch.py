@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.colour_under_test import ColourUnderTest, running_colour
-from integration.images_under_test import image_tag
-from integration.module_runner import run_module
-from integration.throwaway_tls import make_certificates
 
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS, SERVICES, as_facts, environment
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from integration.colour_under_test import ColourUnderTest, running_colour
+from integration.images_under_test import image_tag
+from integration.module_runner import run_module
+from integration.throwaway_tls import make_certificates
 
 # The colours' addresses are then this machine's own, and the tests answer there.
 NETWORK_PREFIX = "127.78"

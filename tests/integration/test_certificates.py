@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from integration.module_runner import RunningModule, run_module
 
 FOLDERS = {"edge": 101, "db": 999, "blue": 10001, "green": 10001}

@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from environment_under_test import CHECKOUT, INVENTORY
 
 GALAXY = [sys.executable, "-m", "ansible", "galaxy", "collection"]
@@ -32,7 +33,11 @@ def test_the_tarball_holds_what_the_product_needs_and_nothing_else(tarball: Path
 def test_the_installed_collection_runs_by_full_names(tarball: Path, tmp_path: Path) -> None:
     # No ansible.cfg of ours: an installation must stand alone.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environment |= {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    environment |= {
+        "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"),
+        "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
     (tmp_path / "ansible.cfg").write_text("[defaults]\n")
     install = [*GALAXY, "install", str(tarball), "-p", str(tmp_path / "collections"), "--offline", "--no-deps"]
     subprocess.run(install, cwd=tmp_path, env=environment, check=True, capture_output=True)

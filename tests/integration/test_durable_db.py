@@ -20,11 +20,11 @@ import pymysql
 import pytest
 from docker import DockerClient
 from docker.errors import NotFound
+
+from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
 from environment_under_test import delete_environment
 from integration.images_under_test import image_tag
 from integration.module_runner import RunningModule, run_module
-
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
 
 PREFIX = "10.241"
 DEADLINE = 60

@@ -19,14 +19,14 @@ from typing import Any
 
 import httpx
 import pytest
+
+from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from api_gateway.__main__ import IDLE_SECONDS
 from integration.colour_under_test import ColourUnderTest, running_colour
 from integration.edge_under_test import OPERATOR_PASSWORD, OPERATOR_SESSION, EdgeUnderTest, edge_facts, running_edge
 from integration.images_under_test import image_tag
 from integration.murmur import bucket_of
 from integration.throwaway_tls import make_certificates
-
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
-from api_gateway.__main__ import IDLE_SECONDS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BLUE, GREEN = Weights.all_to("blue"), Weights.all_to("green")

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from integration.images_under_test import image_tag
-from integration.module_runner import CHECKOUT
-from integration.throwaway_tls import make_certificates
 
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from integration.images_under_test import image_tag
+from integration.module_runner import CHECKOUT
+from integration.throwaway_tls import make_certificates
 
 NETWORK_PREFIX = "127.79"
 SESSION = "0peratorsSecretSess10n"

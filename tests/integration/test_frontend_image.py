@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from docker.models.containers import Container
 from docker.models.networks import Network
+
 from integration.images_under_test import image_tag
 
 APP_UID = 10001

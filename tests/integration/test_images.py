@@ -10,6 +10,7 @@ from typing import Any
 import docker
 import pytest
 import yaml
+
 from integration.module_runner import CHECKOUT, RunningModule, run_module
 
 NAMES = ["zz-images-parent", "zz-images-child"]

@@ -11,10 +11,10 @@ import docker
 import pytest
 from docker import DockerClient
 from docker.types import IPAMConfig, IPAMPool
-from environment_under_test import delete_environment
-from integration.module_runner import RunningModule, run_module
 
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from environment_under_test import delete_environment
+from integration.module_runner import RunningModule, run_module
 
 PREFIX = "10.241"
 ENV = environment("test", network_prefix=PREFIX)

@@ -12,6 +12,7 @@ from typing import Any
 
 import docker
 import pytest
+
 from integration.module_runner import CHECKOUT, RunningModule, run_module
 
 VOLUME = "echobase-test-durable-mariadb-data"

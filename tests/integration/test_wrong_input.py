@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from environment_under_test import CHECKOUT, TEST, try_playbook
 from integration.module_runner import run_module
 
@@ -28,7 +29,9 @@ def nothing_changes() -> Iterator[None]:
 
 def inventory_of(folder: Path, environment: str) -> Path:
     inventory = folder / "hosts.yml"
-    variables = f"{{ansible_connection: local, ansible_python_interpreter: {sys.executable}, echobase_env: {environment}, echobase_home: {folder}}}"
+    variables = (
+        f"{{ansible_connection: local, ansible_python_interpreter: {sys.executable}, echobase_env: {environment}, echobase_home: {folder}}}"
+    )
     inventory.write_text(f"---\nechobase: {{hosts: {{nowhere: {variables}}}}}\n")
     return inventory
 

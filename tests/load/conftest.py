@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from integration.images_under_test import image_tag
 from integration.throwaway_tls import make_certificates
 from run_results import Results

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from rivals.reloading_proxy import ReloadingProxy, running_proxy
-from run_results import Results
 from upstreams import Upstream, running
 
 from counting_client import ClientConfig, Committed, CountingClient, PlannedSwitch, Report, Target, every
+from run_results import Results
 
 pytestmark = pytest.mark.load
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.router_conformance import RouterConformance
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import KEPT_GENERATIONS, NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from integration.router_conformance import RouterConformance
 
 BLUE, GREEN = Weights.all_to("blue"), Weights.all_to("green")
 

@@ -27,7 +27,9 @@ def test_the_verdict_names_the_container_that_fell_not_those_that_wait_for_it() 
 
 
 def test_a_container_in_trouble_tells_what_its_health_check_said() -> None:
-    lines = diagnosis("green", Step("Start", "", 1), NAMES, [report("x-api-gateway", health="unhealthy", health_output="503 schema too old")])
+    lines = diagnosis(
+        "green", Step("Start", "", 1), NAMES, [report("x-api-gateway", health="unhealthy", health_output="503 schema too old")]
+    )
     assert "x-api-gateway is unhealthy: 503 schema too old" in lines[0]
     assert "not created: x-frontend, x-localstack, x-order-processor" in lines
 
