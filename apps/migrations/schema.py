@@ -12,7 +12,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
+from orders.database import error_number
 from orders.schema_range import VERSION_TABLE
 
 BRANCHES = ("expand", "contract")
@@ -20,6 +22,7 @@ _LOCK = "echobase.migrations"
 _LOCK_WAIT_SECONDS = 60
 # A statement that waits longer for the live release's transactions gives way: all that comes after would queue behind it.
 _METADATA_WAIT_SECONDS = 5
+_LOCK_WAIT_TIMEOUT = 1205
 
 
 class SchemaBusy(Exception):
@@ -62,7 +65,14 @@ class Schema:
         with self._alone() as connection:
             before = self._heads(connection)
             self._config.attributes["connection"] = connection
-            act()
+            try:
+                act()
+            except OperationalError as error:
+                if error_number(error.orig) != _LOCK_WAIT_TIMEOUT:
+                    raise
+                raise SchemaBusy(
+                    f"transactions of others held a table for more than {_METADATA_WAIT_SECONDS} s; try again when they have ended"
+                ) from error
             connection.commit()
             return Move(before, self._heads(connection))
 

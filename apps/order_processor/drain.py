@@ -21,6 +21,7 @@ from orders.settings import CloudSettings, DatabaseSettings, Release, SettingsEr
 
 NOBODY = "none"
 _SECONDS_BETWEEN_LOOKS = 0.2
+_LEAST_PATIENCE_SECONDS = 5.0
 
 
 class LeftOver(Exception):
@@ -41,10 +42,10 @@ class Drain:
 
     def run(self, deadline_seconds: float, hand_to: str | None) -> Drained:
         deadline = time.monotonic() + deadline_seconds
-        pending = left = self._unfinished()
+        pending = left = self._unfinished(deadline)
         while left and time.monotonic() < deadline:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-            left = self._unfinished()
+            left = self._unfinished(deadline)
         if left and hand_to is None:
             raise LeftOver(f"{left} orders of {self._outbox.colour} are unfinished after {deadline_seconds:g} s and nobody takes them over")
         handed_over = 0
@@ -53,8 +54,10 @@ class Drain:
             handed_over = self._database.transaction(lambda connection: self._outbox.hand_over(connection, colour))
         return Drained(pending, max(pending - handed_over, 0), handed_over)
 
-    def _unfinished(self) -> int:
-        return self._database.transaction(self._outbox.unfinished)
+    def _unfinished(self, deadline: float) -> int:
+        """A database that is away for a moment is no reason to give up before the deadline."""
+        patience = max(_LEAST_PATIENCE_SECONDS, deadline - time.monotonic())
+        return self._database.transaction(self._outbox.unfinished, patience)
 
 
 def main() -> int:

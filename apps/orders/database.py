@@ -21,6 +21,7 @@ Answer = TypeVar("Answer")
 
 _PATIENCE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 1.0
 # Error numbers of MariaDB: lock wait timeout, deadlock, too many connections, shutting down, read-only, aborted.
 _PASSING = {1205, 1213, 1040, 1203, 1053, 1290, 1317, 1927, 1969}
 # Of the client library: nobody listens, the connection broke.
@@ -59,7 +60,7 @@ class Database:
                 if time.monotonic() + pause > deadline:
                     raise DatabaseAway(str(getattr(error, "orig", None) or error)) from error
             time.sleep(pause * random.uniform(0.5, 1))
-            pause *= 2
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -86,16 +86,16 @@ class EdgeConfiguration:
 
     def remove(self, check: bool) -> Outcome:
         present = [name for name in (_COMPOSE, "edge", _SESSION) if (self._home / name).exists()]
+        steps = ["remove the container"] * self._container.exists() + [f"remove {name}" for name in present]
         if not check:
+            self._container.remove()
             for name in present:
                 path = self._home / name
                 if path.is_dir():
                     shutil.rmtree(path)
                 else:
                     path.unlink()
-        return Outcome(
-            changed=bool(present), before=present, after=[], facts={"steps": [f"remove {name}" for name in present], "reloaded": False}
-        )
+        return Outcome(changed=bool(steps), before=steps, after=[], facts={"steps": steps, "reloaded": False})
 
     def _files(self, configuration: str, compose: str) -> list[EdgeFile]:
         session = self._read("secrets/operator_session").strip()

@@ -1,4 +1,4 @@
-"""The edge's container, as far as its configuration is concerned. Compose makes and removes it."""
+"""The edge's container. Compose makes it; it goes by its own name, since `compose down` takes its project, the database, with it."""
 
 from __future__ import annotations
 
@@ -66,6 +66,17 @@ class EdgeContainer:
             container.remove(force=True)
         complaints = [found[1] for line in lines if (found := _EMERGENCY.search(line))]
         return complaints[0] if complaints else f"it gives no reason but {lines[-1:]}"
+
+    def exists(self) -> bool:
+        return self._find() is not None
+
+    def remove(self) -> None:
+        container = self._find()
+        if container is not None:
+            refuse_foreign("container", self._name, container.labels, self._environment)
+            # With the signal and the grace period that its Compose file gave it.
+            container.stop()
+            container.remove()
 
     def reload(self) -> None:
         """Ends when workers with the new configuration are at work; the old ones finish what they have."""

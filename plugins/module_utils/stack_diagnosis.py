@@ -13,9 +13,7 @@ LAST_LINES = 15
 
 
 # What Compose says of its own work, and Ansible of a command without words, explains no failure.
-_NO_REASON = re.compile(
-    r"^\s*(Network|Container|Volume)\s+\S+\s+(Creating|Created|Starting|Started|Running|Recreate|Recreated|Waiting|Healthy)\s*$|Unknown error"
-)
+_NO_REASON = re.compile(r"^\s*(Network|Container|Volume)\s+\S+\s+(Creat|Start|Runn|Recreat|Wait|Health)\w+\s*$|Unknown error")
 _KILLED = 137
 
 

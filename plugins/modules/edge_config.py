@@ -25,7 +25,7 @@ options:
     description: Content of the Compose file. Needed with O(state=present).
     type: str
   state:
-    description: V(absent) removes the files, but never the routing table.
+    description: V(absent) removes the container and the files, but never the routing table.
     type: str
     choices: [present, absent]
     default: present

@@ -158,6 +158,11 @@ class Backend:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
 
+    def sql_as_root(self, statements: str) -> None:
+        client = 'MYSQL_PWD=$(cat /run/secrets/root_password) exec mariadb --user=root --execute "$0"'
+        done = self.mariadb.execute("sh", "-c", client, statements)
+        assert done.returncode == 0, done.stderr
+
     def migrate(self, action: str) -> dict[str, Any]:
         variables = self._variables("blue") | {"DB_USER": "migrate_user"}
         done = docker(

@@ -80,6 +80,18 @@ def test_a_half_made_schema_is_completed(empty_backend: Backend, engine: Engine)
     assert empty_backend.sql("SELECT COUNT(*) FROM order_events") == [(0,)]
 
 
+def test_a_table_in_use_makes_it_give_way(empty_backend: Backend, engine: Engine) -> None:
+    """All statements that come after it would queue behind it."""
+    empty_backend.migrate("expand")
+    with empty_backend.connect() as reader, reader.cursor() as cursor:
+        reader.begin()
+        cursor.execute("SELECT COUNT(*) FROM orders")
+        with pytest.raises(AssertionError, match="migrations contract: transactions of others held a table"):
+            empty_backend.migrate("contract")
+        reader.rollback()
+    assert empty_backend.migrate("status")["after"] == EXPANDED
+
+
 def _an_order_of_the_release_before(backend: Backend) -> None:
     user, order = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
     backend.sql("INSERT INTO users VALUES (%s, 'a@example.org', 'x', NOW())", user)

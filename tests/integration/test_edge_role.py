@@ -120,12 +120,24 @@ def test_each_state_twice_and_check_mode(scene: Scene) -> None:
         assert (again.changed, again.failed, scene.files()) == (0, 0, files), again.output
 
     for check in (("--check",), ()):
-        assert scene.run(*check, edge_state="absent").changed == 2
+        assert scene.run(*check, edge_state="absent").changed == 1
     gone = scene.run(edge_state="absent")
     assert (gone.changed, gone.failed) == (0, 0)
     assert not docker("ps", "--all", "--quiet", f"--filter=name=^{scene.env.edge_container}$")
     # Where traffic belongs outlives the edge.
     assert NginxRoutes(scene.home / "routes").exists()
+
+
+def test_the_rest_of_the_durable_layer_outlives_the_edge(running: Scene) -> None:
+    """`docker compose down` takes every container of the project with it, and the database is one."""
+    project = running.env.durable_project
+    neighbour = ["--label", f"com.docker.compose.project={project}", "--label", "com.docker.compose.service=mariadb"]
+    name = docker("run", "--detach", "--rm", *neighbour, "--network", "none", image_tag("nginx"), "sleep", "300").strip()
+    try:
+        assert running.run(edge_state="absent").changed == 1
+        assert docker("inspect", "--format", "{{.State.Running}}", name).strip() == "true"
+    finally:
+        docker("rm", "--force", name)
 
 
 def test_no_secret_is_shown(scene: Scene) -> None:
