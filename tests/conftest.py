@@ -19,8 +19,8 @@ class DeployedEnvironment:
     base_url: str = f"https://localhost:{TEST.edge_port}"
     ca_file: str = TEST.path("tls", "ca.crt")
 
-    def run(self, playbook: str) -> PlaybookRun:
-        return run_playbook(playbook)
+    def run(self, playbook: str, *arguments: str) -> PlaybookRun:
+        return run_playbook(playbook, *arguments)
 
     def promote(self) -> PlaybookRun:
         return self.run("promote")

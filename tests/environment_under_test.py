@@ -37,7 +37,7 @@ class PlaybookRun:
         return int(recap.group(group))
 
 
-def try_playbook(name: str, *arguments: str) -> PlaybookRun:
+def try_playbook(name: str, *arguments: str, checkout: Path = CHECKOUT) -> PlaybookRun:
     """Runs a playbook of the collection in environment test, whatever comes of it."""
     assert not any(argument.startswith(("-i", "--inventory")) or "echobase_env" in argument for argument in arguments), (
         "tests touch no environment but test"
@@ -45,8 +45,8 @@ def try_playbook(name: str, *arguments: str) -> PlaybookRun:
     command = [sys.executable, "-m", "ansible", "playbook", "-i", str(INVENTORY), f"playbooks/{name}.yml", *arguments]
     done = subprocess.run(
         command,
-        cwd=CHECKOUT,
-        env=os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
+        cwd=checkout,
+        env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(checkout / "ansible.cfg")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -56,8 +56,8 @@ def try_playbook(name: str, *arguments: str) -> PlaybookRun:
     return PlaybookRun(name, done.returncode, done.stdout)
 
 
-def run_playbook(name: str, *arguments: str) -> PlaybookRun:
-    run = try_playbook(name, *arguments)
+def run_playbook(name: str, *arguments: str, checkout: Path = CHECKOUT) -> PlaybookRun:
+    run = try_playbook(name, *arguments, checkout=checkout)
     assert run.code == 0, f"playbooks/{name}.yml failed:\n{run.output}"
     return run
 
