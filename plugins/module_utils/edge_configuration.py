@@ -95,7 +95,7 @@ class EdgeConfiguration:
                     shutil.rmtree(path)
                 else:
                     path.unlink()
-        return Outcome(changed=bool(steps), before=steps, after=[], facts={"steps": steps, "reloaded": False})
+        return Outcome(changed=bool(steps), before="".join(f"{step}\n" for step in steps), facts={"steps": steps, "reloaded": False})
 
     def _files(self, configuration: str, compose: str) -> list[EdgeFile]:
         session = self._read("secrets/operator_session").strip()

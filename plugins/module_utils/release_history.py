@@ -42,11 +42,13 @@ class ReleaseHistory:
         last = next((entry for entry in reversed(self.entries) if entry["event"] in TRAFFIC_EVENTS), None)
         if last is not None and last["event"] == "rolled_back" and last["colour"] == live:
             return live
-        for entry in reversed(self.entries):
-            if entry["colour"] == live:
-                continue
-            # The newest event of the other colour: anything but traffic means that its old release is gone.
-            return str(entry["colour"]) if entry["event"] in TRAFFIC_EVENTS else ""
+        others = [entry for entry in reversed(self.entries) if entry["colour"] != live]
+        for entry in others:
+            # Removed, or overwritten by another release: what served before is gone.
+            if entry["event"] == "removed" or entry["release"] != others[0]["release"]:
+                return ""
+            if entry["event"] in TRAFFIC_EVENTS:
+                return str(entry["colour"])
         return ""
 
     def last(self, count: int) -> list[Mapping[str, Any]]:

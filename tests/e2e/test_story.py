@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import docker
-import pytest
 from conftest import DeployedEnvironment
 from environment_under_test import CHECKOUT, TEST, run_playbook, try_playbook
 
@@ -38,21 +37,17 @@ def test_a_second_setup_changes_nothing_and_is_short(deployed_environment: Deplo
     assert again.executed <= TASK_BUDGET
 
 
-@pytest.mark.parametrize("playbook", ["deploy_green", "promote", "rollback", "cleanup"])
-def test_a_second_run_changes_nothing(playbook: str, both_colours: DeployedEnvironment) -> None:
-    if playbook == "rollback":
-        both_colours.promote()
-    both_colours.run(playbook)
-    again = try_playbook(playbook)
-    assert again.code == 0, again.output
-    assert again.changed == 0
+def test_a_second_run_of_each_step_changes_nothing(both_colours: DeployedEnvironment) -> None:
+    for playbook in ("deploy_green", "promote", "rollback", "cleanup"):
+        both_colours.run(playbook)
+        assert both_colours.run(playbook).changed == 0, playbook
 
 
-@pytest.mark.parametrize("playbook", ["setup", "deploy", "deploy_green", "promote", "cleanup", "teardown"])
-def test_check_mode_writes_nothing(playbook: str, both_colours: DeployedEnvironment) -> None:
+def test_check_mode_writes_nothing(both_colours: DeployedEnvironment) -> None:
     before = fingerprint()
-    both_colours.run(playbook, "--check", "--diff")
-    assert fingerprint() == before
+    for playbook in ("setup", "deploy", "deploy_green", "promote", "cleanup", "teardown"):
+        both_colours.run(playbook, "--check", "--diff")
+        assert fingerprint() == before, playbook
 
 
 def test_check_mode_predicts_what_a_promotion_changes(both_colours: DeployedEnvironment) -> None:

@@ -62,13 +62,6 @@ class Container:
     name: str
 
     @property
-    def is_running(self) -> bool:
-        return self._process > 0
-
-    def await_running(self) -> None:
-        eventually(lambda: self.is_running, f"{self.name} runs")
-
-    @property
     def logs(self) -> str:
         return subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, check=True).stderr
 
@@ -89,9 +82,10 @@ class Container:
 
     def kill(self) -> None:
         """As the machine would: `docker kill` would also switch the restart policy off."""
-        process = self._process
-        assert process > 0, f"{self.name} does not run"
+        process = eventually(lambda: self._process, f"{self.name} runs")
         os.kill(process, signal.SIGKILL)
+        # The engine takes a moment to notice.
+        eventually(lambda: self._process != process, f"the engine knows that {self.name} was killed")
 
     @property
     def _process(self) -> int:

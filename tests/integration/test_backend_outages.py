@@ -216,7 +216,6 @@ def test_a_killed_processor_handles_each_order_once(backend: Backend, blue: Colo
             # Somewhere in the stream, while it works.
             enough = 40 * kill
             eventually(lambda enough=enough: len(customers.accepted) > enough, "orders are accepted")  # type: ignore[misc]
-            blue.processor.await_running()
             blue.processor.kill()
     assert_each_processed_once(backend, customers, blue)
 

@@ -6,11 +6,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.release_history 
 
 
 def history(story: str, *live: str) -> ReleaseHistory:
-    """A story such as "deployed blue, promoted blue"."""
+    """A story such as "deployed blue, promoted blue"; "deployed blue 2" is another release."""
     entries = []
     for event in filter(None, story.split(", ")):
-        what, colour = event.split()
-        entries.append({"event": what, "colour": colour})
+        what, colour, *release = event.split()
+        entries.append({"event": what, "colour": colour, "release": "".join(release) or "1"})
     return ReleaseHistory(entries, list(live))
 
 
@@ -45,7 +45,9 @@ def test_candidate_is_what_was_deployed_last_and_is_still_there(story: str, cand
         (f"{SECOND}, promoted green, rolled_back blue", ["blue"], "blue"),
         # The old release is gone: removed, or overwritten by the next candidate.
         (f"{SECOND}, promoted green, removed blue", ["green"], ""),
-        (f"{SECOND}, promoted green, deployed blue", ["green"], ""),
+        (f"{SECOND}, promoted green, deployed blue 2", ["green"], ""),
+        # Deployed once more as it was: it is a candidate now, and still the way back.
+        (f"{SECOND}, promoted green, deployed blue", ["green"], "blue"),
         # Killed between the switch and its record: traffic is the truth.
         (SECOND, ["green"], "blue"),
         # A canary goes back to the stable colour.
