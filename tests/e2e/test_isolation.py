@@ -10,9 +10,9 @@ import docker
 import pytest
 from conftest import DeployedEnvironment
 from docker.models.containers import Container
-from environment_under_test import TEST
 
 from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES, Colour
+from environment_under_test import TEST
 
 pytestmark = pytest.mark.usefixtures("both_colours")
 

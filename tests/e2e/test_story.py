@@ -8,6 +8,7 @@ from pathlib import Path
 
 import docker
 from conftest import DeployedEnvironment
+
 from environment_under_test import CHECKOUT, TEST, run_playbook, try_playbook
 
 TASK_BUDGET = 30
