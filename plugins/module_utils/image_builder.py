@@ -204,8 +204,9 @@ class ImageBuilder:
             except ImageNotFound:
                 continue
             except APIError as error:
-                # Something started to use it just now; an unnamed layer may also carry an image that is not ours.
-                self._progress.say(f"kept {reference}: {error.explanation}")
+                # Something started to use it just now. An unnamed layer that carries an image of somebody else's is no news.
+                if reference in tags:
+                    self._progress.say(f"kept {reference}: {error.explanation}")
 
 
 def unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[str]:

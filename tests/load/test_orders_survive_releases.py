@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,10 @@ from run_results import Results
 pytestmark = pytest.mark.load
 
 ORDERS = 3_000
-SWITCHES = 4
+SWITCHES = 20
+# Customers who come back after a minute, on the connection that they left.
+LONG_PAUSE = 65.0
+IDLERS = 20
 
 
 class Deployed(Protocol):
@@ -31,7 +35,6 @@ class Deployed(Protocol):
 
 
 def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results: Results) -> None:
-    journal = tmp_path / "acknowledged"
     target = Target(both_colours.base_url, both_colours.ca_file)
 
     def serving() -> dict[str, int]:
@@ -44,21 +47,28 @@ def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results
 
         return act
 
-    plan = every(8.0, [switch(both_colours.promote), switch(both_colours.rollback)], SWITCHES)
+    plan = every(4.0, [switch(both_colours.promote), switch(both_colours.rollback)], SWITCHES)
     # The run goes on until the last switch is over and there were enough orders.
-    client = OrdersClient(OrdersConfig(target, journal, seconds=40, orders=ORDERS, customers=16, rate=70, weights=serving()), plan)
-    report = client.run()
-    results.keep(report)
+    busy = OrdersConfig(target, tmp_path / "busy", seconds=80, orders=ORDERS, customers=16, rate=40, weights=serving())
+    idle = OrdersConfig(target, tmp_path / "idle", seconds=80, customers=IDLERS, rate=IDLERS / LONG_PAUSE)
+    with ThreadPoolExecutor() as pool:
+        idling = pool.submit(OrdersClient(idle).run)
+        report = OrdersClient(busy, plan).run()
+        idlers = idling.result()
+    results.keep(report.attempts)
+    results.keep(idlers.attempts, "idle")
 
-    report.assert_every_order_acknowledged()
-    report.attempts.assert_nothing_lost()
+    for one in (report, idlers):
+        print(one.table())
+        one.assert_every_order_acknowledged()
+        one.attempts.assert_nothing_lost()
     assert len(report.attempts.switches) == SWITCHES
     assert report.acknowledged >= ORDERS
+    assert idlers.acknowledged > IDLERS
     assert min(report.attempts.by_colour[colour] for colour in ("blue", "green")) > 0
 
-    proof = verify_orders(target, journal, deadline=120)
-    proof.assert_all_there()
-    assert proof.acknowledged == report.acknowledged
-    compare_with_rows(
-        journal, both_colours.sql("SELECT id, item, quantity, status FROM orders WHERE item LIKE 'item %'")
-    ).assert_all_there()
+    for config in (busy, idle):
+        verify_orders(target, config.journal, deadline=120).assert_all_there()
+    rows = both_colours.sql("SELECT id, item, quantity, status FROM orders")
+    for config in (busy, idle):
+        compare_with_rows(config.journal, rows).assert_all_there()
