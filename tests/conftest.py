@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
 from environment_under_test import TEST, PlaybookRun, delete_environment, run_playbook
 from integration.module_runner import run_module
 
@@ -51,11 +53,14 @@ def deployed_environment() -> DeployedEnvironment:
 @pytest.fixture
 def both_colours(deployed_environment: DeployedEnvironment) -> DeployedEnvironment:
     """Blue serves, green is deployed beside it."""
-    live = run_module("bluegreen_info", {"environment": "test"})["live"]
-    if live != ["blue"]:
+    traffic = run_module("bluegreen_info", {"environment": "test"})
+    if traffic["live"] != ["blue"]:
         run_playbook("deploy_blue")
         run_playbook("promote")
-    run_playbook("deploy_green")
+    # Deploying what is there takes seconds, and most tests leave it there.
+    candidate = ReleaseHistory(Ledger(Path(TEST.path("ledger.jsonl"))).entries(), ["blue"]).candidate
+    if candidate != "green" or not traffic["colours"]["green"]["ready"]:
+        run_playbook("deploy_green")
     return deployed_environment
 
 

@@ -94,7 +94,7 @@ def molecule() -> tuple[int, int, int]:
 SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {
     "lint": lint,
     "unit": lambda: pytest("unit", "tests/unit"),
-    "integration": lambda: pytest("integration", "tests/integration"),
+    "integration": lambda: pytest("integration", "-n", "2", "--dist", "loadgroup", "tests/integration"),
     "molecule": molecule,
     "e2e": lambda: pytest("e2e", "tests/e2e"),
     "chaos": lambda: pytest("chaos", "tests/chaos"),

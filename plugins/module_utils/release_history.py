@@ -19,14 +19,21 @@ class ReleaseHistory:
     @property
     def candidate(self) -> str:
         """The colour that was deployed last and is still there; empty when there is none."""
+        return str(self._deployment.get("colour", ""))
+
+    @property
+    def candidate_release(self) -> str:
+        return str(self._deployment.get("release", ""))
+
+    @property
+    def _deployment(self) -> Mapping[str, Any]:
         removed: set[str] = set()
         for entry in reversed(self.entries):
             if entry["event"] == "removed":
-                removed.add(str(entry["colour"]))
+                removed.add(entry["colour"])
             elif entry["event"] == "deployed":
-                colour = str(entry["colour"])
-                return "" if colour in removed else colour
-        return ""
+                return {} if entry["colour"] in removed else entry
+        return {}
 
     @property
     def rollback_target(self) -> str:

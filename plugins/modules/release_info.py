@@ -43,6 +43,10 @@ candidate:
   description: The colour deployed last; empty when there is none.
   returned: success
   type: str
+candidate_release:
+  description: The release in it, as it was proved and recorded.
+  returned: success
+  type: str
 rollback_target:
   description: The colour that a rollback leads to; empty when nothing is live.
   returned: success
@@ -70,6 +74,7 @@ def operate(module: AnsibleModule) -> Outcome:
     history = ReleaseHistory(ledger.entries(), module.params["live"])
     facts = {
         "candidate": history.candidate,
+        "candidate_release": history.candidate_release,
         "rollback_target": history.rollback_target,
         "history": history.last(module.params["last"]),
     }
