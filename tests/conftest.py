@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
-from environment_under_test import TEST, PlaybookRun, delete_environment, run_playbook
+from environment_under_test import TEST, PlaybookRun, run_playbook
 from integration.module_runner import run_module
 
 
@@ -62,9 +62,3 @@ def both_colours(deployed_environment: DeployedEnvironment) -> DeployedEnvironme
     if candidate != "green" or not traffic["colours"]["green"]["ready"]:
         run_playbook("deploy_green")
     return deployed_environment
-
-
-@pytest.fixture
-def no_environment() -> None:
-    """Nothing of environment test is there, no data either."""
-    delete_environment()

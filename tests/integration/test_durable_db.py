@@ -22,7 +22,6 @@ from docker import DockerClient
 from docker.errors import NotFound
 
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
-from environment_under_test import delete_environment
 from integration.images_under_test import image_tag
 from integration.module_runner import RunningModule, run_module
 
@@ -139,8 +138,6 @@ def engine() -> Iterator[DockerClient]:
 
 @pytest.fixture(scope="module", autouse=True)
 def networks(engine: DockerClient) -> Iterator[None]:
-    if engine.api.containers(all=True, filters={"label": "io.echobase.environment=test"}):
-        delete_environment()
     arguments = {"environment": "test", "network_prefix": PREFIX}
     succeeded(run_module("networks", arguments))
     yield

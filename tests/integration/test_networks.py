@@ -13,7 +13,6 @@ from docker import DockerClient
 from docker.types import IPAMConfig, IPAMPool
 
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
-from environment_under_test import delete_environment
 from integration.module_runner import RunningModule, run_module
 
 PREFIX = "10.241"
@@ -34,8 +33,6 @@ def engine() -> Iterator[DockerClient]:
 
 @pytest.fixture(autouse=True)
 def no_networks(engine: DockerClient) -> Iterator[None]:
-    if engine.api.containers(all=True, filters={"label": "io.echobase.environment=test"}):
-        delete_environment()
     answer = ensure("absent")
     assert "failed" not in answer, answer["msg"]
     yield
