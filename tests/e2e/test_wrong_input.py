@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from environment_under_test import CHECKOUT, TEST, try_playbook
-from integration.module_runner import run_module
+from environment_under_test import CHECKOUT, try_playbook
 
 
 def everything() -> set[str]:
@@ -68,24 +67,3 @@ def test_a_wrong_name_is_refused_before_anything_is_touched(playbook: str, argum
     assert message in " ".join(run.output.split())
     assert "Traceback" not in run.output
     assert run.changed == 0
-
-
-@pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for almost nothing."""
-    folder = tmp_path / "full"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)], check=True)
-    (folder / "ballast").write_bytes(b"x" * 12_288)
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.mark.parametrize("module", ["environment_secrets", "certificates"])
-def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_half_written(module: str, full_disk: Path) -> None:
-    answer = run_module(module, {"environment": "test", "home": str(full_disk)})
-    assert answer["failed"]
-    assert "No space left on device" in answer["msg"]
-    assert "\n" not in answer["msg"]
-    state = full_disk / TEST.name
-    assert not any(file.is_file() and file.stat().st_size == 0 and file.suffix in (".key", ".json", ".crt") for file in state.rglob("*"))
