@@ -60,8 +60,3 @@ def run_playbook(name: str, *arguments: str, checkout: Path = CHECKOUT) -> Playb
     run = try_playbook(name, *arguments, checkout=checkout)
     assert run.code == 0, f"playbooks/{name}.yml failed:\n{run.output}"
     return run
-
-
-def delete_environment() -> None:
-    """Everything of environment test, its data too: they are this project's own."""
-    run_playbook("teardown", "-e", f"durable_db_confirm={TEST.mariadb_volume}", "-e", "durable_db_final_backup=false")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 
 EVENTS = ("deployed", "verified", "promoted", "rolled_back", "removed")
 _FIRST = "0" * 64
@@ -45,7 +43,7 @@ class Ledger:
         return entries
 
     def append(self, entry: dict[str, Any]) -> dict[str, Any]:
-        with self._locked():
+        with exclusive(self.path.with_name(".ledger.lock")):
             entries = self.entries()
             sealed = {**entry, "previous": entries[-1]["hash"] if entries else _FIRST}
             sealed["hash"] = _digest(sealed)
@@ -63,10 +61,3 @@ class Ledger:
                 f"{self.path} line {number} is not a ledger entry", "compare it with your backup; move it aside to start a new one"
             )
         return entry
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_name(".ledger.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
