@@ -29,14 +29,39 @@ _STACKS = {
 _DURABLE_PROJECTS = {"devlocal": "echobase-durable", "ci": "echobase-ci-durable", "test": "echobase-test-durable"}
 # Last octet of a colour's services on the edge network.
 _EDGE_HOSTS = {"blue": 20, "green": 30}
+_DESK_HOST = 10
+# Behind the operators' login: last octet on the edge network, and port.
+_TOOLS = {"grafana": (40, 3000), "prometheus": (41, 9090), "jaeger": (42, 16686), "loki": (43, 3100)}
 
 ENVIRONMENTS = tuple(_DURABLE_PROJECTS)
+# Properties of an environment that templates use as well.
+_DERIVED = (
+    "mariadb_container",
+    "mariadb_volume",
+    "edge_container",
+    "edge_next_container",
+    "sockets_container",
+    "desk_container",
+    "client_cookie",
+    "preview_cookie",
+    "operator_cookie",
+    "ports",
+)
 
 
 @dataclass(frozen=True)
 class Network:
     name: str
     subnet: str
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something that operators reach through the edge, behind its login, at /<name>/."""
+
+    name: str
+    address: str
+    port: int
 
 
 @dataclass(frozen=True)
@@ -92,9 +117,12 @@ class Environment:
     durable_network: Network
     edge_network: Network
     mariadb_address: str
+    # The operators' desk: their login, and the edge's metrics.
+    desk_address: str
     database: str = "orders_db"
     database_user: str = "app_user"
     colours: dict[str, Colour] = field(default_factory=dict)
+    tools: dict[str, Tool] = field(default_factory=dict)
 
     @property
     def mariadb_container(self) -> str:
@@ -107,6 +135,20 @@ class Environment:
     @property
     def edge_container(self) -> str:
         return f"echobase-{self.name}-edge"
+
+    @property
+    def edge_next_container(self) -> str:
+        """Serves for a moment while the edge itself is replaced."""
+        return f"{self.edge_container}-next"
+
+    @property
+    def sockets_container(self) -> str:
+        """Holds the edge's listening sockets, so that they outlive every nginx."""
+        return f"{self.edge_container}-sockets"
+
+    @property
+    def desk_container(self) -> str:
+        return f"{self.edge_container}-desk"
 
     @property
     def client_cookie(self) -> str:
@@ -183,14 +225,16 @@ def environment(name: str, home: str = "", network_prefix: str = "") -> Environm
         durable_network=Network(f"echobase-{name}-durable-network", f"{subnet(0)}.0/24"),
         edge_network=Network(f"echobase-{name}-edge-network", f"{edge}.0/24"),
         mariadb_address=f"{subnet(0)}.10",
+        desk_address=f"{edge}.{_DESK_HOST}",
         colours=colours,
+        tools={tool: Tool(tool, f"{edge}.{host}", port) for tool, (host, port) in _TOOLS.items()},
     )
 
 
 def as_facts(env: Environment) -> dict[str, Any]:
     """The same as plain data, derived names included, for playbooks and templates."""
     facts = asdict(env)
-    for name in ("mariadb_container", "mariadb_volume", "edge_container", "client_cookie", "preview_cookie", "operator_cookie", "ports"):
+    for name in _DERIVED:
         facts[name] = getattr(env, name)
     for name, colour in env.colours.items():
         facts["colours"][name]["tls_name"] = colour.tls_name

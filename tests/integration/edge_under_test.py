@@ -61,12 +61,9 @@ class EdgeUnderTest:
     def render(self, template: str) -> str:
         variables: dict[str, Any] = {"ansible_managed": "rendered by a test", "edge_topology": self.facts, "edge_image": self.image}
         variables |= {"edge_hsts": False, "edge_ipv6": Path("/proc/net/if_inet6").exists(), "edge_max_body": "1m"}
-        source = (ROLE / "templates" / template).read_text()
-        return (
-            jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-            .from_string(source)
-            .render(variables)
-        )
+        loader = jinja2.FileSystemLoader(ROLE / "templates")
+        templates = jinja2.Environment(loader=loader, trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+        return templates.get_template(template).render(variables)
 
     def start(self) -> None:
         self._write_files()
