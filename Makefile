@@ -5,7 +5,7 @@ PLAYBOOK = .venv/bin/ansible-playbook -i inventories/$(ENV)
 LOCK = .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help dev down status logs clean test lint lock venv test-venv
+.PHONY: help dev down status logs clean test bench lint lock venv test-venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ clean: venv  ## remove all but the data; the data too with CONFIRM=<exact volume
 test: test-venv  ## lint, unit, integration, molecule, browser, load and chaos tests, in environment test
 	@.venv/bin/python tests/run.py $(SUITES)
 
+bench: test-venv  ## the long load and comparison runs, about 25 minutes; BENCH="throughput switching" chooses
+	@PYTHONPATH=.collections:tests:tests/load .venv/bin/python -m bench $(BENCH)
+
 lint: test-venv  ## the linters alone
 	@.venv/bin/python tests/run.py lint
 
@@ -40,6 +43,7 @@ lock: test-venv  ## resolve the Python requirements anew, with hashes
 	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu apps/requirements.in -o apps/requirements.txt
 	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu images/emulator/requirements.in -o images/emulator/requirements.txt
 	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu images/frontend/requirements.in -o images/frontend/requirements.txt
+	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu bench/image/requirements.in -o bench/image/requirements.txt
 
 venv:
 	@tools/venv run

@@ -78,7 +78,7 @@ def lint() -> tuple[int, int, int]:
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         ("mypy", "plugins/module_utils", "plugins/filter"),
-        ("mypy", "apps/orders", "apps/api_gateway", "apps/order_processor", "apps/migrations"),
+        ("mypy", "apps/orders", "apps/api_gateway", "apps/operators_desk", "apps/order_processor", "apps/migrations"),
         ("yamllint", "--strict", "."),
         ("ansible-lint", "--offline", "--strict", "-q"),
         ("npm", "ci", "--no-fund", "--no-audit", "--silent"),
@@ -89,7 +89,7 @@ def lint() -> tuple[int, int, int]:
 
 
 # The files that use the names and volumes of environment test's durable layer; the others go on beside them.
-DURABLE = [f"tests/integration/test_{name}.py" for name in ("durable_db", "networks", "secrets", "certificates")]
+DURABLE = [f"tests/integration/test_{name}.py" for name in ("durable_db", "networks", "operators_desk_role", "secrets", "certificates")]
 
 
 def integration() -> tuple[int, int, int]:
@@ -101,7 +101,7 @@ def integration() -> tuple[int, int, int]:
 
 
 def molecule() -> tuple[int, int, int]:
-    return commands("molecule", ("molecule", "test", "--scenario-name", "default"))
+    return commands("molecule", *(("molecule", "test", "--scenario-name", scenario) for scenario in ("edge", "default")))
 
 
 SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from starlette.types import Scope
 
-from api_gateway.settings import IpNetwork
+from orders.settings import IpNetwork
 
 
 class ClientAddress:

@@ -49,6 +49,12 @@ async def health_all(context: Given) -> JSONResponse:
     return JSONResponse(content, status_code=200 if database else 503)
 
 
+@router.get("/in-flight", include_in_schema=False)
+async def in_flight(request: Request) -> JSONResponse:
+    """For whoever waits until this colour has answered everything; the edge does not let customers ask."""
+    return JSONResponse({"in_flight": request.app.state.in_flight.count})
+
+
 @router.get("/ready")
 async def ready(context: Given, request: Request) -> JSONResponse:
     """Everything that serving needs is there, and the schema is one that this release runs on."""

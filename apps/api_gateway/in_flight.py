@@ -1,4 +1,4 @@
-"""How many requests are being answered right now, those about health aside."""
+"""How many requests are being answered right now, those about health aside: until the last byte, a session until its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class InFlight:
         self.count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+        if scope["type"] not in ("http", "websocket") or not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return
         self.count += 1

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from orders.settings import CloudSettings, DatabaseSettings, Release, SettingsError, Variables
-
-IpNetwork = IPv4Network | IPv6Network
+from orders.settings import CloudSettings, DatabaseSettings, IpNetwork, Release, Variables
 
 # Containers see the edge and the front end under addresses of Docker's networks.
 _PRIVATE_NETWORKS = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 ::1/128 fc00::/7"
@@ -45,12 +42,5 @@ class GatewaySettings:
             bcrypt_cost=variables.number("BCRYPT_COST", default=12, at_least=4),
             token_seconds=variables.number("TOKEN_SECONDS", default=8 * 3600, at_least=1),
             database_connections=variables.number("DB_CONNECTIONS", default=16, at_least=1),
-            trusted_proxies=_networks(variables.text("TRUSTED_PROXIES", default=_PRIVATE_NETWORKS)),
+            trusted_proxies=variables.networks("TRUSTED_PROXIES", default=_PRIVATE_NETWORKS),
         )
-
-
-def _networks(text: str) -> tuple[IpNetwork, ...]:
-    try:
-        return tuple(ip_network(part) for part in text.replace(",", " ").split())
-    except ValueError as error:
-        raise SettingsError(f"TRUSTED_PROXIES: {error}") from None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
 
+IpNetwork = IPv4Network | IPv6Network
 Value = TypeVar("Value")
 
 
@@ -34,6 +36,12 @@ class Variables:
 
     def path(self, name: str) -> Path:
         return Path(self.text(name))
+
+    def networks(self, name: str, default: str | None = None) -> tuple[IpNetwork, ...]:
+        try:
+            return tuple(ip_network(part) for part in self.text(name, default).replace(",", " ").split())
+        except ValueError as error:
+            raise SettingsError(f"{name}: {error}") from None
 
     def _converted(self, name: str, default: str | None, convert: Callable[[str], Value], kind: str) -> Value:
         value = self.text(name, default)

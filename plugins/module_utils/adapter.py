@@ -20,4 +20,6 @@ def run(module: AnsibleModule, operation: Callable[[], Outcome]) -> None:
         # Disk full, permission, read-only file system: the operating system's own words name the file.
         module.fail_json(msg=str(error), exception=traceback.format_exc())
     else:
+        for warning in outcome.warnings:
+            module.warn(warning)
         module.exit_json(changed=outcome.changed, diff={"before": outcome.before, "after": outcome.after}, **outcome.facts)

@@ -10,13 +10,13 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.colour_containers import Container, containers_of, problem_with
 from ansible_collections.echobase.platform.plugins.module_utils.colour_health import ColourHealth, Endpoints, Probe, probe
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.edge_memory import EdgeMemory
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
+from ansible_collections.echobase.platform.plugins.module_utils.generation import NOTHING, Generation
+from ansible_collections.echobase.platform.plugins.module_utils.in_flight import InFlight
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Colour, Environment
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY
 
-NOT_SET_UP = Generation(0, EMPTY)
 _TIMEOUT = 2
 
 
@@ -33,6 +33,7 @@ class BluegreenInfo:
     def collect(self, tolerate_broken_table: bool = False) -> dict[str, Any]:
         table = self._table(tolerate_broken_table)
         weights = table.generation.weights
+        undecided = EdgeMemory(self._env.path("routes")).undecided
         containers = containers_of(docker_client(), self._env.colours.values())
         with ThreadPoolExecutor(1 + len(containers)) as pool:
             edge = pool.submit(self._edge)
@@ -42,6 +43,10 @@ class BluegreenInfo:
             "generation": table.generation.number,
             "live": weights.live,
             "idle": weights.idle,
+            "candidate": table.generation.candidate,
+            "stable": table.generation.stable,
+            "maintenance": table.generation.maintenance,
+            "undecided": undecided.as_dict() if undecided else {},
             "table": {"readable": not table.problem, "problem": table.problem},
             "edge": edge.result(),
             "colours": {name: colour.result() for name, colour in colours.items()},
@@ -51,13 +56,13 @@ class BluegreenInfo:
         """Before an environment is set up there is no table, and that is no problem."""
         router = NginxRoutes(self._env.path("routes"))
         if not router.exists():
-            return Table(NOT_SET_UP)
+            return Table(NOTHING)
         try:
             return Table(router.current())
         except Refusal as refusal:
             if not tolerate_broken:
                 raise
-            return Table(NOT_SET_UP, str(refusal))
+            return Table(NOTHING, str(refusal))
 
     def _edge(self) -> dict[str, Any]:
         url = f"https://127.0.0.1:{self._env.edge_port}/edge/ready"
@@ -77,7 +82,7 @@ class BluegreenInfo:
 
     def _colour(self, colour: Colour, containers: list[Container]) -> dict[str, Any]:
         problem = problem_with(colour, containers)
-        answers = [] if problem else self._ask(colour)
+        answers, in_flight = ([], InFlight()) if problem else self._ask(colour)
         problems = [problem] if problem else [f"{answer.url} {answer.problem}" for answer in answers if answer.problem]
         gateway = answers[0].body if answers else {}
         labelled = next((container.release for container in containers if container.release), "")
@@ -90,10 +95,15 @@ class BluegreenInfo:
             "release": str(gateway.get("release") or labelled),
             "version": str(gateway.get("version") or labelled.rpartition("-")[0]),
             "schema": gateway.get("schema"),
+            "in_flight": {"gateway": in_flight.gateway, "frontend": in_flight.frontend},
         }
 
-    def _ask(self, colour: Colour) -> list[Probe]:
-        try:
-            return ColourHealth(Endpoints.of(colour), self._env.path("tls", "ca.crt"), _TIMEOUT).readiness()
-        except Refusal as refusal:
-            return [Probe("", refusal.cause)]
+    def _ask(self, colour: Colour) -> tuple[list[Probe], InFlight]:
+        health = ColourHealth(Endpoints.of(colour), self._env.path("tls", "ca.crt"), _TIMEOUT)
+        with ThreadPoolExecutor(1) as pool:
+            in_flight = pool.submit(InFlight.asked, health)
+            try:
+                answers = health.readiness()
+            except Refusal as refusal:
+                answers = [Probe("", refusal.cause)]
+        return answers, in_flight.result()

@@ -1,94 +1,66 @@
-"""Moving traffic: decide what changes, ask whoever gets more traffic whether it can take it, then switch at once."""
+"""Moving traffic: decide what changes, ask whoever gets more traffic whether it can take it, switch at once, await the last answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
+from ansible_collections.echobase.platform.plugins.module_utils.generation import NOTHING, Generation
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.router import Router
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from ansible_collections.echobase.platform.plugins.module_utils.switch_order import Order
+from ansible_collections.echobase.platform.plugins.module_utils.switch_report import SwitchReport
+from ansible_collections.echobase.platform.plugins.module_utils.switch_verdict import Findings, judge
 
-UNKNOWN = Generation(0, EMPTY)
-
-
-@dataclass(frozen=True)
-class Order:
-    """What somebody asked for."""
-
-    weights: Weights
-    break_glass: str = ""
-    fencing_number: int | None = None
-    repair: bool = False
+# Waits for the colours' last answers and tells how it went.
+AwaitSilence = Callable[[Iterable[str]], dict[str, dict[str, Any]]]
 
 
 class BluegreenSwitch:
-    """`findings` tells what speaks against a colour getting traffic; nothing speaks for a switch but its silence."""
-
-    def __init__(self, router: Router, findings: Callable[[str], list[str]]) -> None:
+    def __init__(self, router: Router, findings: Findings, await_silence: AwaitSilence) -> None:
         self._router = router
         self._findings = findings
+        self._await_silence = await_silence
 
     def execute(self, order: Order, check: bool = False) -> Outcome:
-        self._router.refuse_outdated(order.fencing_number)
-        before = self._current(order)
-        overridden = self._judge(order, before)
-        if check:
-            return self._outcome(order, before, overridden, None)
-        with self._router.exclusive():
-            # Another switch may have come first while the colours were asked.
-            before = self._current(order)
-            if not self._changes(order, before):
-                return self._outcome(order, before, overridden, None)
+        while True:
             self._router.refuse_outdated(order.fencing_number)
-            committed = self._router.commit(self._router.prepare(order.weights), order.fencing_number)
-            self._router.prune()
-        return self._outcome(order, before, overridden, (committed.generation, committed.microseconds))
-
-    def _current(self, order: Order) -> Generation:
-        try:
-            return self._router.current()
-        except Refusal:
-            if order.repair and self._router.exists():
-                return UNKNOWN
-            raise
-
-    def _changes(self, order: Order, before: Generation) -> bool:
-        return before == UNKNOWN or order.weights != before.weights
-
-    def _judge(self, order: Order, before: Generation) -> list[str]:
-        findings = {colour: self._findings(colour) for colour in order.weights.gaining(before.weights)}
-        spoken = [finding for colour in findings.values() for finding in colour]
-        if spoken and not order.break_glass:
-            colour = next(name for name, found in findings.items() if found)
-            raise Refusal(
-                f"{colour} cannot take traffic: {'; '.join(findings[colour])}",
-                "traffic was not moved; mend or deploy that colour, or give break_glass a reason to switch all the same",
-            )
-        return spoken
-
-    def _outcome(self, order: Order, before: Generation, overridden: list[str], done: tuple[Generation, float] | None) -> Outcome:
-        changed = self._changes(order, before)
-        expected = Generation(self._router.upcoming(), order.weights) if changed else before
-        after = done[0] if done else expected
-        return Outcome(
-            changed=changed,
-            before=_shown(before),
-            after=_shown(after),
-            facts={
-                "before": before.as_dict(),
-                "after": after.as_dict(),
-                "live": after.weights.live,
-                "idle": after.weights.idle,
-                "switch_microseconds": done[1] if done else None,
-                "break_glass": order.break_glass,
-                "overridden": overridden,
-            },
-        )
+            before = in_force(self._router, order.repair)
+            after = wanted(self._router, order, before)
+            overridden = judge(self._findings, before, after, order.break_glass)
+            if check or after == before:
+                return SwitchReport(before, after, order.break_glass, overridden).outcome()
+            with self._router.exclusive():
+                # Where another switch came first while the colours were asked, they were asked the wrong question.
+                if in_force(self._router, order.repair) == before:
+                    after = wanted(self._router, order, before)
+                    committed = self._router.commit(self._router.lay(after), order.fencing_number)
+                    warnings = prune(self._router)
+                    break
+        drained = self._await_silence(before.losing(after))
+        return SwitchReport(before, after, order.break_glass, overridden, committed.microseconds, drained, warnings).outcome()
 
 
-def _shown(generation: Generation) -> str:
-    """One line a colour, so that a diff shows who gains and who loses."""
-    return "".join(f"{colour}: {share}%\n" for colour, share in generation.weights.as_dict().items()) + f"generation: {generation.number}\n"
+def in_force(router: Router, repair: bool) -> Generation:
+    try:
+        return router.current()
+    except Refusal:
+        if repair and router.exists():
+            return NOTHING
+        raise
+
+
+def prune(router: Router) -> list[str]:
+    """Traffic has moved by now: what cannot be forgotten is worth a warning, and no reason to call the switch failed."""
+    try:
+        router.prune()
+    except Refusal as refusal:
+        return [f"traffic moved, but older generations could not be removed: {refusal.cause}"]
+    return []
+
+
+def wanted(router: Router, order: Order, before: Generation) -> Generation:
+    """The generation in force itself where it says already what is asked for."""
+    after = order.after(before, router.upcoming())
+    return before if before != NOTHING and after.says_the_same_as(before) else after

@@ -29,6 +29,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.outcome import O
 from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES, Environment
 
 ROOT, MARIADB, NGINX, APPLICATION = 0, 999, 101, 10001
+DESK_TLS_NAME = "desk.echobase.internal"
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
 RENEW_BEFORE_DAYS = 30
@@ -77,6 +78,7 @@ def wanted_leaves(env: Environment) -> list[Leaf]:
     local = ("localhost", "127.0.0.1")
     leaves = [
         Leaf("edge", (*local, "::1"), NGINX),
+        Leaf("desk", (DESK_TLS_NAME, *local, env.desk_address), APPLICATION),
         Leaf("db", (env.mariadb_container, "mariadb", *local, env.mariadb_address), MARIADB),
     ]
     for colour in env.colours.values():

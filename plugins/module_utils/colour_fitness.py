@@ -1,4 +1,4 @@
-"""What speaks against a colour getting traffic."""
+"""What speaks against a colour getting traffic, and what it has still to answer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colour_container
 from ansible_collections.echobase.platform.plugins.module_utils.colour_health import ColourHealth, Endpoints
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.in_flight import InFlight
 from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES, Environment
 
 # What a switch is for decides what its target has to show.
@@ -31,6 +32,9 @@ class ColourFitness:
         except Refusal as refusal:
             return [str(refusal)]
 
+    def in_flight(self, name: str) -> InFlight:
+        return InFlight.asked(self._health(name))
+
     def _missing(self, name: str) -> list[str]:
         if name in self._endpoints:
             return []
@@ -40,7 +44,10 @@ class ColourFitness:
         return [problem] if problem else []
 
     def _unhealthy(self, name: str) -> list[str]:
-        endpoints = Endpoints.of(self._env.colour(name), self._endpoints.get(name))
-        health = ColourHealth(endpoints, self._env.path("tls", "ca.crt"), self._timeout)
+        health = self._health(name)
         probes = health.liveness() if self._purpose == "rollback" else health.readiness()
         return [f"{probe.url} {probe.problem}" for probe in probes if probe.problem]
+
+    def _health(self, name: str) -> ColourHealth:
+        endpoints = Endpoints.of(self._env.colour(name), self._endpoints.get(name))
+        return ColourHealth(endpoints, self._env.path("tls", "ca.crt"), self._timeout)

@@ -63,6 +63,10 @@ class ColourHealth:
         """Does it answer by itself? What a rollback asks: a database that is away is no reason to close the way back."""
         return self._ask([f"{self._endpoints.gateway}/health", f"{self._endpoints.frontend}/healthz"])
 
+    def in_flight(self) -> list[Probe]:
+        """What the gateway and the front end are answering right now, in this order."""
+        return self._ask([f"{self._endpoints.gateway}/in-flight", f"{self._endpoints.frontend}/in-flight"])
+
     def _ask(self, urls: list[str]) -> list[Probe]:
         try:
             context = ssl.create_default_context(cafile=self._ca_file)

@@ -19,11 +19,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.database_login i
     NotReadyError,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.docker_compose import ComposeFile
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import CONFIGURATION_LABEL, ENVIRONMENT_LABEL, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_server import (
-    CONFIGURATION_LABEL,
     KEY_FINGERPRINT_LABEL,
     ROOT_PASSWORD_FILE,
     SERVICE,

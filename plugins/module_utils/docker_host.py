@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # On everything we make: the environment it belongs to. What lacks the label is somebody else's and is never touched.
 ENVIRONMENT_LABEL = "io.echobase.environment"
+# A digest of what a container was made from: when it differs from what is wanted, the container is outdated.
+CONFIGURATION_LABEL = "io.echobase.configuration"
 
 
 def docker_client(timeout: int = 120) -> DockerClient:

@@ -1,105 +1,107 @@
-"""The edge's container. Compose makes it; it goes by its own name, since `compose down` takes its project, the database, with it."""
+"""One of the edge's containers: the nginx that serves, the one that stands in for it, or the holder of their sockets.
+
+Each goes by its own name, since `compose down` takes its project, the database, with it.
+"""
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import refuse_foreign
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.port_holder import port_holder
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import CONFIGURATION_LABEL, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.tcp_table import ESTABLISHED, open_in, sockets
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_EMERGENCY = re.compile(r"\[emerg\] (?:\d+#\d+: )?(.+)")
-_RELOAD_SECONDS = 10
-_POLL_SECONDS = 0.05
+_READY = ("edge-health",)
+_LEAVE = ("edge-leave",)
+_IS_LEAVING = ("test", "-e", "/tmp/leaving")
 
 
 class EdgeContainer:
-    def __init__(self, docker: DockerClient, environment: str, name: str, image: str) -> None:
+    def __init__(self, docker: DockerClient, environment: str, name: str) -> None:
         self._docker = docker
         self._environment = environment
-        self._name = name
-        self._image = image
+        self.name = name
 
-    def refuse_obstacles(self, ports: Sequence[int]) -> None:
-        """Nothing of somebody else's may have the edge's name, nor a port while the edge does not run."""
+    def refuse_foreign(self) -> None:
         container = self._find()
         if container is not None:
-            refuse_foreign("container", self._name, container.labels, self._environment)
-            if container.status == "running":
-                return
-        for port in ports:
-            holder = port_holder(port, self._docker)
-            if holder:
-                raise Refusal(f"port {port}, which {self._name} needs, is taken by {holder}", "stop that, then run this again")
-
-    def image_exists(self) -> bool:
-        return bool(self._docker.api.images(name=self._image, quiet=True))
-
-    def runs_wanted_image(self) -> bool:
-        container = self._find()
-        return container is not None and container.status == "running" and container.attrs["Config"]["Image"] == self._image
-
-    def test(self, mounts: Mapping[Path, str]) -> str:
-        """nginx's own complaint about a configuration; empty when it accepts it."""
-        container = self._docker.containers.create(
-            self._image,
-            ["nginx", "-e", "/dev/stderr", "-t", "-q", "-c", "/edge/nginx.conf"],
-            network_mode="none",
-            read_only=True,
-            tmpfs={"/tmp": ""},
-            volumes={str(path): {"bind": target, "mode": "ro"} for path, target in mounts.items()},
-            labels={"io.echobase.environment": self._environment},
-        )
-        try:
-            container.start()
-            if container.wait()["StatusCode"] == 0:
-                return ""
-            lines = container.logs().decode(errors="replace").splitlines()
-        finally:
-            container.remove(force=True)
-        complaints = [found[1] for line in lines if (found := _EMERGENCY.search(line))]
-        return complaints[0] if complaints else f"it gives no reason but {lines[-1:]}"
+            refuse_foreign("container", self.name, container.labels, self._environment)
 
     def exists(self) -> bool:
         return self._find() is not None
 
+    def runs(self) -> bool:
+        container = self._find()
+        return container is not None and container.status == "running"
+
+    def is_made_from(self, digest: str) -> bool:
+        container = self._find()
+        return container is not None and container.labels.get(CONFIGURATION_LABEL) == digest
+
+    def is_unhealthy(self) -> bool:
+        container = self._find()
+        return container is not None and container.attrs["State"].get("Health", {}).get("Status") == "unhealthy"
+
+    def is_ready(self) -> bool:
+        return self.succeeds(*_READY)
+
+    def is_leaving(self) -> bool:
+        return self.succeeds(*_IS_LEAVING)
+
+    def leave(self) -> None:
+        """From now on every answer is the last one on its connection."""
+        self.succeeds(*_LEAVE)
+
+    def connections(self, ports: Container[int]) -> set[str]:
+        """Those of its clients, each by a name that no later one will have."""
+        return sockets(ports, ESTABLISHED) & open_in(self._processes())
+
+    def succeeds(self, *command: str) -> bool:
+        """Whether this command does, in the container; without one nothing does."""
+        import docker  # noqa: PLC0415 - the caller's client proves that it is there
+
+        container = self._find()
+        try:
+            return container is not None and container.exec_run(list(command)).exit_code == 0
+        except docker.errors.APIError:
+            # It stopped meanwhile.
+            return False
+
+    def last_words(self) -> str:
+        container = self._find()
+        return container.logs(tail=1).decode(errors="replace").strip() if container is not None else "it is gone"
+
+    def stop(self) -> None:
+        """With the signal and the grace period that its Compose file gave it."""
+        container = self._find()
+        if container is not None:
+            container.stop()
+
     def remove(self) -> None:
         container = self._find()
         if container is not None:
-            refuse_foreign("container", self._name, container.labels, self._environment)
-            # With the signal and the grace period that its Compose file gave it.
+            refuse_foreign("container", self.name, container.labels, self._environment)
             container.stop()
             container.remove()
 
-    def reload(self) -> None:
-        """Ends when workers with the new configuration are at work; the old ones finish what they have."""
-        container = self._docker.containers.get(self._name)
-        before = _processes(container)
-        container.kill(signal="HUP")
-        end = time.monotonic() + _RELOAD_SECONDS
-        while not _processes(container) - before:
-            if time.monotonic() > end:
-                last = container.logs(tail=1).decode(errors="replace").strip()
-                raise Refusal(f"{self._name} did not reload within {_RELOAD_SECONDS} s: {last}", f"see `docker logs {self._name}`")
-            time.sleep(_POLL_SECONDS)
+    def _processes(self) -> set[str]:
+        import docker  # noqa: PLC0415 - the caller's client proves that it is there
+
+        container = self._find()
+        try:
+            listing = container.top() if container is not None else {"Titles": ["PID"], "Processes": []}
+        except docker.errors.APIError:
+            return set()
+        column = listing["Titles"].index("PID")
+        return {process[column] for process in listing["Processes"]}
 
     def _find(self) -> Any:
         import docker  # noqa: PLC0415 - the caller's client proves that it is there
 
         try:
-            return self._docker.containers.get(self._name)
+            return self._docker.containers.get(self.name)
         except docker.errors.NotFound:
             return None
-
-
-def _processes(container: Any) -> set[str]:
-    listing = container.top()
-    column = listing["Titles"].index("PID")
-    return {process[column] for process in listing["Processes"]}

@@ -33,7 +33,13 @@ PAGES = (
         "This address works, but nothing is published here so far. Please come back a little later.",
     ),
     EdgePage(
-        "table-unreadable",
+        "maintenance",
+        503,
+        "We are at work on this site",
+        "It is back soon, and everything that was confirmed is safe. Please try again in a few minutes.",
+    ),
+    EdgePage(
+        "routing-table-unreadable",
         503,
         "We cannot tell who should answer you",
         "The fault is ours, it has been recorded, and nothing you sent was processed. Please try again in a moment.",
@@ -44,7 +50,27 @@ PAGES = (
         "The application did not answer",
         "It is probably back in a moment. Please try again; an order that was confirmed is safe.",
     ),
+    EdgePage(
+        "desk-away",
+        503,
+        "Nobody can log in right now",
+        "The desk that knows the operators does not answer; its log says more. Customers are served as usual.",
+    ),
+    EdgePage("tool-away", 503, "That tool does not answer", "It is not installed in this environment, or it is just starting."),
+    EdgePage("edge-failed", 500, "Something went wrong on our side", "It has been recorded. Please try again in a moment."),
+    EdgePage("bad-request", 400, "That is no request we understand", "What arrived here is not valid HTTP."),
+    EdgePage("not-found", 404, "There is nothing here", "The address may be mistyped, or what was here is gone."),
     EdgePage("too-large", 413, "That is too large", "The request is larger than this site accepts."),
+    EdgePage("address-too-long", 414, "That address is too long", "The address is longer than this site accepts."),
+    EdgePage(
+        "too-many-requests", 429, "Too many requests at once", "Your address has too many requests open here. Please try again in a moment."
+    ),
+    EdgePage(
+        "headers-too-large",
+        431,
+        "Your browser sent too much",
+        "The headers of the request are larger than this site accepts. It probably helps to delete the cookies of this site.",
+    ),
     EdgePage(
         "choose",
         300,

@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.secret_files imp
     Change,
     apply_changes,
     plan_changes,
+    retired_files,
     wanted_files,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import (
@@ -23,6 +24,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.secret_store imp
     completed,
     key_fingerprint,
     missing,
+    retired,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
@@ -39,10 +41,12 @@ class SecretsPlan:
     rewrites_store: bool
     changes: list[Change]
     moves_folder: bool
+    retired: list[str]
+    retired_files: list[Path]
 
     @property
     def is_empty(self) -> bool:
-        return not (self.rewrites_store or self.changes or self.moves_folder)
+        return not (self.rewrites_store or self.changes or self.moves_folder or self.retired_files)
 
 
 class EnvironmentSecrets:
@@ -86,9 +90,11 @@ class EnvironmentSecrets:
         return SecretsPlan(
             values=values,
             generated=lacking,
-            rewrites_store=bool(lacking) or self._store.needs_rewrite(),
+            rewrites_store=bool(lacking or retired(known)) or self._store.needs_rewrite(),
             changes=plan_changes(current, wanted_files(self._env, values, current)),
             moves_folder=self._is_elsewhere(),
+            retired=retired(known),
+            retired_files=retired_files(current),
         )
 
     def _refuse_to_orphan(self, lacking: list[str]) -> None:
@@ -109,6 +115,8 @@ class EnvironmentSecrets:
         if self._leaves_vault():
             self._link.unlink()
         apply_changes(self._folder, plan.changes)
+        for path in plan.retired_files:
+            path.unlink()
         if plan.moves_folder and self._folder != self._link:
             _replace_by_link(self._link, self._folder)
 
@@ -123,7 +131,8 @@ class EnvironmentSecrets:
     def _outcome(self, plan: SecretsPlan) -> Outcome:
         before: dict[str, str] = {}
         if plan.rewrites_store:
-            before["secrets.json"] = f"lacks {', '.join(plan.generated)}" if plan.generated else "readable by others, or not encrypted"
+            before["secrets.json"] = _store_reason(plan)
+        before |= {f"secrets/{path.name}": "no longer used" for path in plan.retired_files}
         before |= {f"secrets/{change.file.name}": change.reason for change in plan.changes}
         if plan.moves_folder:
             before["secrets"] = f"not in {self._folder}"
@@ -138,6 +147,12 @@ class EnvironmentSecrets:
                 "operator_password_file": self._env.path("secrets", "operator_password"),
             },
         )
+
+
+def _store_reason(plan: SecretsPlan) -> str:
+    reasons = [f"lacks {', '.join(plan.generated)}"] if plan.generated else []
+    reasons += [f"still holds {', '.join(plan.retired)}"] if plan.retired else []
+    return "; ".join(reasons) or "readable by others, or not encrypted"
 
 
 def _replace_by_link(link: Path, target: Path) -> None:

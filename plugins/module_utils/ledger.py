@@ -12,7 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_file imp
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 
-EVENTS = ("deployed", "verified", "promoted", "rolled_back", "removed")
+EVENTS = ("deployed", "verified", "canary", "promoted", "rolled_back", "switched", "closed", "opened", "removed")
 _FIRST = "0" * 64
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import CONFIGURATION_LABEL, ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 SERVICE = "mariadb"
-CONFIGURATION_LABEL = "io.echobase.configuration"
 KEY_FINGERPRINT_LABEL = "io.echobase.key-fingerprint"
 ROOT_PASSWORD_FILE = "/run/secrets/root_password"
 

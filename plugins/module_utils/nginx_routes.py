@@ -4,16 +4,19 @@ current -> generations/000007        one rename(2) of this link moves traffic
 generations/000007/generation        the marker: the edge is ready while its workers can read it
 generations/000007/weights.json
 generations/000007/blue/37           bucket 37 belongs to blue
+generations/000007/candidate/green/3 bucket 3 belongs to green, which is the candidate; then green/ itself is empty
+generations/000007/canary            the candidate's name, while there is one
 generations/000007/empty             instead of any bucket, while no colour is live
+generations/000007/maintenance       instead of any bucket, while weights.json says what traffic returns to
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +24,7 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import sync_directory, write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.router import Committed, Prepared, Router
 from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS
@@ -30,21 +34,29 @@ KEPT_GENERATIONS = 10
 # The edge's workers are another user; nothing in the table is secret.
 _DIRECTORY_MODE = 0o755
 _FILE_MODE = 0o644
+_CANDIDATE = "candidate"
+_FOLDERS = (*COLOURS, *(f"{_CANDIDATE}/{colour}" for colour in COLOURS))
 _NUMBER = re.compile(r"\d{6}")
-_REPAIR = "say where traffic belongs: bluegreen_switch with `repair: true` and `to` or `weights`"
+_REPAIR = (
+    "say where traffic belongs: playbooks/switch.yml -e switch_to=<colour> -e switch_repair=true"
+    " (module bluegreen_switch: `repair: true`), see docs/repair.md"
+)
+# A change takes milliseconds, on a slow disk a second.
+_LOCK_PATIENCE = 30
 
 
 class NginxRoutes(Router):
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, lock_patience: float = _LOCK_PATIENCE) -> None:
         self._folder = Path(folder)
         self._generations = self._folder / "generations"
         self._current = self._folder / "current"
         self._fencing = self._folder / "fencing"
-        self._lock = -1
-        self._lock_depth = 0
+        self._lock_patience = lock_patience
+        self._is_exclusive = False
 
     def exists(self) -> bool:
-        return os.path.lexists(self._current) or bool(self._numbers())
+        # Nothing but empty generations without a link: laying the first one was cut short, and nothing is lost by laying it again.
+        return os.path.lexists(self._current) or any(not (self._path(number) / "empty").exists() for number in self._numbers())
 
     def initialise(self) -> bool:
         """Lay the empty generation where no table is; True when that was needed."""
@@ -72,8 +84,10 @@ class NginxRoutes(Router):
         return max(self._numbers(), default=0) + 1
 
     def refuse_outdated(self, fencing_number: int | None) -> None:
+        if fencing_number is None:
+            return
         highest = self._highest_fencing_number()
-        if fencing_number is not None and fencing_number < highest:
+        if fencing_number < highest:
             raise Refusal(
                 f"fencing number {fencing_number} is outdated, {highest} was here already",
                 "another run has taken over; start again if this is still wanted",
@@ -81,40 +95,63 @@ class NginxRoutes(Router):
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        if self._lock_depth == 0:
-            _make_directory(self._folder)
-            self._lock = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._lock_depth += 1
         try:
-            yield
-        finally:
-            self._lock_depth -= 1
-            if self._lock_depth == 0:
-                os.close(self._lock)
+            if self._is_exclusive:
+                yield
+                return
+            if not self._folder.is_dir():
+                _make_directory(self._folder)
+            with exclusive(self._folder / ".lock", patience=self._lock_patience):
+                self._is_exclusive = True
+                try:
+                    yield
+                finally:
+                    self._is_exclusive = False
+        except OSError as error:
+            raise Refusal(
+                f"the routing table cannot be written: {error.strerror} ({error.filename or self._folder})",
+                "make room there (df -h, df -i) or make it writable (mount), then run this again; the edge goes on with the table it has",
+            ) from error
 
-    def prepare(self, weights: Weights) -> Prepared:
+    def lay(self, generation: Generation) -> Prepared:
         with self.exclusive():
-            _make_directory(self._generations)
+            for folder in (self._folder, self._generations):
+                _make_directory(folder)
             self._remove_leftovers()
-            generation = Generation(self.upcoming(), weights)
+            if self._path(generation.number).exists():
+                self._confirm(generation)
+                return Prepared(generation)
             unfinished = self._generations / f".{generation.number:06d}"
-            self._build(unfinished, generation)
+            try:
+                self._build(unfinished, generation)
+            except BaseException:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
             os.rename(unfinished, self._path(generation.number))
             sync_directory(self._generations)
             sync_directory(self._folder)
         return Prepared(generation)
 
+    def discard(self, generation: Generation) -> None:
+        with self.exclusive():
+            path = self._path(generation.number)
+            if path.exists() and self.current_or_nothing().number != generation.number:
+                # Out of the way at once, so that a crash leaves no half of it under its number.
+                os.rename(path, self._generations / f".{generation.number:06d}")
+                self._remove_leftovers()
+
     def commit(self, prepared: Prepared, fencing_number: int | None = None) -> Committed:
         with self.exclusive():
-            if self._read(prepared.generation.number) != prepared.generation:
-                raise self._broken(f"generation {prepared.generation.number} is not the one that was prepared")
+            self._confirm(prepared.generation)
             self.refuse_outdated(fencing_number)
             if fencing_number is not None and fencing_number > self._highest_fencing_number():
                 write_durably(self._fencing, f"{fencing_number}\n", mode=_FILE_MODE)
             link = self._folder / ".current"
             link.unlink(missing_ok=True)
             os.symlink(f"generations/{prepared.generation.number:06d}", link)
+            if self._current.is_dir() and not self._current.is_symlink():
+                # A copy that somebody put in the link's place: a link cannot be renamed onto it.
+                os.rename(self._current, self._generations / ".current")
             before = time.perf_counter()
             os.rename(link, self._current)
             elapsed = time.perf_counter() - before
@@ -125,8 +162,15 @@ class NginxRoutes(Router):
         with self.exclusive():
             current = self.current().number
             outdated = [number for number in self._numbers()[:-KEPT_GENERATIONS] if number != current]
+            failures = []
             for number in outdated:
-                shutil.rmtree(self._path(number))
+                try:
+                    shutil.rmtree(self._path(number))
+                except OSError as error:
+                    failures.append(error)
+            self._remove_leftovers()
+            if failures:
+                raise failures[0]
         return outdated
 
     def _current_number(self) -> int:
@@ -152,27 +196,50 @@ class NginxRoutes(Router):
     def _read(self, number: int) -> Generation:
         path = self._path(number)
         try:
+            closed = self._closed(path)
             marker = (path / "generation").read_text(encoding="ascii").strip()
             content = json.loads((path / "weights.json").read_text(encoding="ascii"))
             weights = EMPTY if (path / "empty").exists() else Weights.parse(content)
-            found = {colour: sorted(int(name) for name in os.listdir(path / colour)) for colour in COLOURS}
+            generation = Generation(number, weights, _read_candidate(path), (path / "maintenance").exists())
+            found = {folder: _read_buckets(path / folder) for folder in _FOLDERS}
         except (OSError, ValueError, Refusal) as error:
             raise self._broken(f"generation {number} cannot be read ({error})") from error
-        if marker != str(number) or content != weights.as_dict() or found != {colour: list(weights.buckets(colour)) for colour in COLOURS}:
+        if closed:
+            raise self._broken(closed)
+        expected = {folder: list(buckets) for folder, buckets in _buckets(generation).items()}
+        has_nobody_beside = bool(generation.candidate) and len(weights.live) < 2
+        if marker != str(number) or content != weights.as_dict() or found != expected or has_nobody_beside:
             raise self._broken(f"generation {number} contradicts itself")
-        return Generation(number, weights)
+        return generation
+
+    def _closed(self, generation: Path) -> str:
+        """To a worker, what it may not read is not there; we read it all the same."""
+        for path in (self._folder, self._generations, generation, *(generation / name for name in (*_FOLDERS, "generation"))):
+            if path.exists() and not _is_open(path):
+                return f"{path} is closed to the edge's workers (mode {stat.S_IMODE(path.stat().st_mode):04o})"
+        return ""
+
+    def _confirm(self, generation: Generation) -> None:
+        if self._read(generation.number) != generation:
+            raise Refusal(f"generation {generation.number} is there and says something else", "run this again; another run came between")
 
     def _build(self, path: Path, generation: Generation) -> None:
         _make_directory(path)
         _write(path / "weights.json", json.dumps(generation.weights.as_dict()) + "\n")
         if generation.weights.is_empty:
             _write(path / "empty", "")
-        for colour in COLOURS:
-            self._build_colour(path / colour, generation.weights.buckets(colour))
+        if generation.candidate:
+            _write(path / "canary", f"{generation.candidate}\n")
+        if generation.maintenance:
+            _write(path / "maintenance", "")
+        _make_directory(path / _CANDIDATE)
+        for folder, buckets in _buckets(generation).items():
+            self._build_folder(path / folder, buckets)
+        sync_directory(path / _CANDIDATE)
         _write(path / "generation", f"{generation.number}\n")
         sync_directory(path)
 
-    def _build_colour(self, path: Path, buckets: range) -> None:
+    def _build_folder(self, path: Path, buckets: range) -> None:
         _make_directory(path)
         for position, bucket in enumerate(buckets):
             if position == 0:
@@ -186,6 +253,9 @@ class NginxRoutes(Router):
         """What a killed run left half-made; nobody is at work on it, since we hold the lock."""
         for path in self._generations.glob(".*"):
             shutil.rmtree(path)
+        # Of `write_durably`; the lock has no second dot.
+        for path in self._folder.glob(".*.*"):
+            path.unlink()
 
     def _highest_fencing_number(self) -> int:
         try:
@@ -193,16 +263,53 @@ class NginxRoutes(Router):
         except FileNotFoundError:
             return 0
         except ValueError as error:
-            raise Refusal(f"{self._fencing} holds no number", "write the highest fencing number of any run into it") from error
+            raise Refusal(
+                f"{self._fencing} holds no number", f"write the highest fencing number of any run into it: echo <number> > {self._fencing}"
+            ) from error
 
     def _broken(self, cause: str) -> Refusal:
         return Refusal(f"the routing table is broken: {cause}", _REPAIR)
 
 
+def _buckets(generation: Generation) -> dict[str, range]:
+    """What belongs into each folder. The candidate's clients alone pay for a third look-up, so its buckets are apart."""
+    buckets = dict.fromkeys(_FOLDERS, range(0))
+    for colour in generation.served.live:
+        folder = f"{_CANDIDATE}/{colour}" if colour == generation.candidate else colour
+        buckets[folder] = generation.weights.buckets(colour)
+    return buckets
+
+
+def _read_buckets(path: Path) -> list[int]:
+    try:
+        return sorted(int(name) for name in os.listdir(path))
+    except FileNotFoundError:
+        # A generation of before there were candidates.
+        if path.parent.name == _CANDIDATE:
+            return []
+        raise
+
+
+def _read_candidate(path: Path) -> str:
+    try:
+        candidate = (path / "canary").read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return ""
+    if candidate not in COLOURS:
+        raise ValueError(f"'{candidate}' is no colour")
+    return candidate
+
+
 def _make_directory(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     # Not left to the umask of whoever runs us.
-    path.chmod(_DIRECTORY_MODE)
+    if stat.S_IMODE(path.stat().st_mode) != _DIRECTORY_MODE:
+        path.chmod(_DIRECTORY_MODE)
+
+
+def _is_open(path: Path) -> bool:
+    needed = 0o005 if path.is_dir() else 0o004
+    return path.stat().st_mode & needed == needed
 
 
 def _write(path: Path, content: str) -> None:

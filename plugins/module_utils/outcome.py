@@ -14,3 +14,5 @@ class Outcome:
     before: Any = ""
     after: Any = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    # What is no error and should be read all the same.
+    warnings: list[str] = field(default_factory=list)

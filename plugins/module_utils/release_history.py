@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-TRAFFIC_EVENTS = ("promoted", "rolled_back")
+TRAFFIC_EVENTS = ("promoted", "rolled_back", "switched")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ReleaseHistory:
         last = next((entry for entry in reversed(self.entries) if entry["event"] in TRAFFIC_EVENTS), None)
         if last is not None and last["event"] == "rolled_back" and last["colour"] == live:
             return live
-        others = [entry for entry in reversed(self.entries) if entry["colour"] != live]
+        others = [entry for entry in reversed(self.entries) if entry["colour"] not in (live, "")]
         for entry in others:
             # Removed, or overwritten by another release: what served before is gone.
             if entry["event"] == "removed" or entry["release"] != others[0]["release"]:

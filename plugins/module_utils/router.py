@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.generation import NOTHING, Generation
 from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
 
 
@@ -45,8 +46,24 @@ class Router(ABC):
         """No other process changes this router while the context lasts. May be entered again by its holder."""
 
     @abstractmethod
-    def prepare(self, weights: Weights) -> Prepared:
-        """Make a new generation ready. Traffic does not change."""
+    def lay(self, generation: Generation) -> Prepared:
+        """Make a generation ready. Traffic does not change. What was laid already is confirmed; a number never means two things."""
+
+    @abstractmethod
+    def discard(self, generation: Generation) -> None:
+        """Forget a generation that was laid and never came into force."""
+
+    def prepare(self, weights: Weights, maintenance: bool = False) -> Prepared:
+        """Make the generation ready that follows the one in force."""
+        with self.exclusive():
+            return self.lay(self.current_or_nothing().followed_by(self.upcoming(), weights, maintenance))
+
+    def current_or_nothing(self) -> Generation:
+        """As `current`, where a table that cannot be told tells nothing."""
+        try:
+            return self.current()
+        except Refusal:
+            return NOTHING
 
     @abstractmethod
     def commit(self, prepared: Prepared, fencing_number: int | None = None) -> Committed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ import bcrypt
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
-ROOT, MARIADB, NGINX, APPLICATION = 0, 999, 101, 10001
+ROOT, MARIADB, APPLICATION = 0, 999, 10001
 MIGRATE_USER = "migrate_user"
 OPERATOR = "operator"
-_HTPASSWD = "edge/operators.htpasswd"
-_BCRYPT_COST = 8
+_HTPASSWD = "desk/operators.htpasswd"
+_BCRYPT_COST = 10
+_BCRYPT_HASH = re.compile(r"\$2y\$\d\d\$[./A-Za-z0-9]{53}")
+# Of earlier versions. Their nginx still read secrets/edge: that folder goes when it reads it no more, by module edge_config.
+_RETIRED_FILES = ("operator_session",)
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,16 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path) -> l
         SecretFile("emulator/kms_key", values["kms_key"], APPLICATION),
         SecretFile("emulator/db_password", values["db_app_password"], APPLICATION),
         SecretFile("emulator/jwt_key", values["jwt_key"], APPLICATION),
-        SecretFile(_HTPASSWD, _htpasswd(values["operator_password"], folder / _HTPASSWD), NGINX),
+        SecretFile(_HTPASSWD, _htpasswd(values["operator_password"], folder / _HTPASSWD), APPLICATION),
+        SecretFile("desk/desk_key", values["desk_key"], APPLICATION),
+        SecretFile("desk/preview_key", values["preview_key"], APPLICATION),
         SecretFile("operator_password", values["operator_password"], ROOT, 0o600),
-        SecretFile("operator_session", values["operator_session"], ROOT, 0o600),
+        SecretFile("preview_key", values["preview_key"], ROOT, 0o600),
     ]
+
+
+def retired_files(folder: Path) -> list[Path]:
+    return [path for name in _RETIRED_FILES if (path := folder / name).exists()]
 
 
 def plan_changes(folder: Path, wanted: list[SecretFile]) -> list[Change]:
@@ -87,16 +97,25 @@ def _make_folder(folder: Path, uid: int) -> None:
 
 
 def _htpasswd(password: str, current: Path) -> str:
+    """Further operators, whom somebody added to the file, stay in it."""
     try:
-        found = current.read_text(encoding="utf-8")
+        lines = current.read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
-        found = ""
-    user, _, hashed = found.strip().partition(":")
-    if user == OPERATOR and hashed.startswith("$2y$") and bcrypt.checkpw(password.encode(), hashed.encode()):
-        return found
+        lines = []
+    own = next((line for line in lines if line.startswith(f"{OPERATOR}:")), "")
+    others = [line for line in lines if line.strip() and not line.startswith(f"{OPERATOR}:")]
+    return "".join(f"{line}\n" for line in [own if _fits(password, own) else _entry(password), *others])
+
+
+def _fits(password: str, line: str) -> bool:
+    hashed = line.partition(":")[2]
+    return _BCRYPT_HASH.fullmatch(hashed) is not None and bcrypt.checkpw(password.encode(), hashed.encode())
+
+
+def _entry(password: str) -> str:
     fresh = bcrypt.hashpw(password.encode(), bcrypt.gensalt(_BCRYPT_COST)).decode()
-    # The prefix that crypt(3), and so nginx, knows; the hash is the same.
-    return f"{OPERATOR}:{fresh.replace('$2b$', '$2y$', 1)}\n"
+    # The prefix that every htpasswd file has; the hash is the same.
+    return f"{OPERATOR}:{fresh.replace('$2b$', '$2y$', 1)}"
 
 
 def _initial_users(env: Environment, values: Mapping[str, str]) -> str:

@@ -41,8 +41,12 @@ KINDS = {
     "kms_key": Kind(_key, guards_data=True),
     "jwt_key": Kind(_key, guards_data=True),
     "operator_password": Kind(_password, guards_data=False),
-    "operator_session": Kind(_password, guards_data=False),
+    # What they sign expires by itself, so where they are missing they are simply made, beside existing data, too.
+    "preview_key": Kind(_key, guards_data=False),
+    "desk_key": Kind(_key, guards_data=False),
 }
+# Kept by earlier versions; they open nothing any more.
+RETIRED = ("operator_session",)
 
 
 class SecretStore:
@@ -92,8 +96,13 @@ def missing(values: dict[str, str]) -> list[str]:
     return [name for name in KINDS if name not in values]
 
 
+def retired(values: dict[str, str]) -> list[str]:
+    return [name for name in RETIRED if name in values]
+
+
 def completed(values: dict[str, str]) -> dict[str, str]:
-    return {**values, **{name: KINDS[name].generate() for name in missing(values)}}
+    kept = {name: value for name, value in values.items() if name not in RETIRED}
+    return {**kept, **{name: KINDS[name].generate() for name in missing(values)}}
 
 
 def key_fingerprint(values: dict[str, str]) -> str:

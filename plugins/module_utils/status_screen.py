@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS, SERVICES, Environment
+
+TROUBLE_MINUTES = 10
+# Events after which the colour they name had all traffic.
+_SWITCHES = ("promoted", "rolled_back", "switched")
+_INVENTORIES = {"test": "tests/inventory"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,9 @@ class StatusScreen:
     # Newest first; `ledger_problem` when they cannot be trusted.
     history: Sequence[Mapping[str, Any]] = ()
     ledger_problem: str = ""
+    # Of the edge's further containers, by name; empty where all is well.
+    edge_parts: Mapping[str, str] = field(default_factory=dict)
+    edge_troubles: Sequence[str] = ()
 
     def lines(self, with_hints: bool) -> list[str]:
         sections = [self._traffic(), self._colours(), self._durable(), self._releases(), self._entrances()]
@@ -40,14 +48,50 @@ class StatusScreen:
     def is_well(self) -> bool:
         live = self.traffic["live"]
         healthy = all(self.traffic["colours"][colour]["ready"] for colour in live)
-        edge = self.traffic["edge"]["ready"] and self.traffic["table"]["readable"]
-        return bool(live and healthy and edge) and not self.database.problem and not self.ledger_problem
+        served = not self.traffic["maintenance"] and not self.traffic["undecided"]
+        edge = self.traffic["edge"]["ready"] and self.traffic["table"]["readable"] and not any(self.edge_parts.values())
+        return bool(live and healthy and served and edge) and not self.database.problem and not self.ledger_problem
 
     def _traffic(self) -> list[str]:
         if not self.traffic["table"]["readable"]:
-            return [f"TRAFFIC   UNKNOWN: {self.traffic['table']['problem']}"]
-        shares = [f"{colour} {self.traffic['weights'][colour]} %" for colour in self.traffic["live"]]
-        return [f"TRAFFIC   {', '.join(shares) if shares else 'nothing is live'} (generation {self.traffic['generation']})"]
+            return self._broken_table()
+        generation = f"generation {self.traffic['generation']}"
+        shares = _shares(self.traffic["weights"])
+        if self.traffic["maintenance"]:
+            lines = [
+                f"TRAFFIC   MAINTENANCE: every customer sees the maintenance page ({generation})",
+                f"          {self._playbook('maintenance', 'maintenance=off')} brings back {shares}",
+            ]
+        else:
+            lines = [f"TRAFFIC   {shares} ({generation})"]
+        return [*lines, *([] if self.traffic["maintenance"] else self._canary()), *self._undecided()]
+
+    def _broken_table(self) -> list[str]:
+        cause = self.traffic["table"]["problem"].partition(" - ")[0]
+        told = next((event for event in self.history if event["event"] in _SWITCHES), None)
+        colour, source = (told["colour"], f"{told['colour']} is what the ledger told last") if told else ("<colour>", "blue or green")
+        return [
+            f"TRAFFIC   UNKNOWN: {cause}",
+            f"REPAIR    {self._playbook('switch', f'switch_to={colour} -e switch_repair=true')}    {source}",
+        ]
+
+    def _canary(self) -> list[str]:
+        candidate = self.traffic["candidate"]
+        if not candidate:
+            return []
+        return [
+            f"CANARY    {candidate} is tried with {self.traffic['weights'][candidate]} %,"
+            f" {self.traffic['stable']} answers in its place where it fails"
+        ]
+
+    def _undecided(self) -> list[str]:
+        undecided = self.traffic["undecided"]
+        if not undecided:
+            return []
+        return [
+            f"UNDECIDED generation {undecided['generation']} ({_shares(undecided['weights'])}) of edges {', '.join(undecided['edges'])}:"
+            " a switch was cut off. Any further switch of all edges first settles it"
+        ]
 
     def _colours(self) -> list[str]:
         lines = [f"{'COLOUR':<9} {'WEIGHT':>6}  {'VERSION':<9} {'RELEASE':<20} HEALTH"]
@@ -70,15 +114,23 @@ class StatusScreen:
         return f"ready, {count}" if colour["ready"] else f"NOT READY: {colour['problem']}; {count}"
 
     def _durable(self) -> list[str]:
-        edge = self.traffic["edge"]
         database = self.database
         where = f"127.0.0.1:{self.env.mariadb_port}, volume {self.env.mariadb_volume}"
         return [
             f"DATABASE  MariaDB {database.version} ready, {database.tls_cipher}, {where}"
             if not database.problem
             else f"DATABASE  NOT READY: {database.problem} ({where})",
-            "EDGE      ready" if edge["ready"] else f"EDGE      NOT READY: {edge['problem']}",
+            *self._edge(),
         ]
+
+    def _edge(self) -> list[str]:
+        edge = self.traffic["edge"]
+        problems = [f"NOT READY: {problem}" for problem in self.edge_parts.values() if problem]
+        lines = ["EDGE      ready" if edge["ready"] else f"EDGE      NOT READY: {edge['problem']}"]
+        lines += [f"          {problem}" for problem in problems]
+        if self.edge_troubles:
+            lines.append(f"TROUBLE   in the last {TROUBLE_MINUTES} minutes at the edge: {', '.join(self.edge_troubles)}")
+        return lines
 
     def _releases(self) -> list[str]:
         if self.ledger_problem:
@@ -97,13 +149,21 @@ class StatusScreen:
         ]
 
     def _hints(self) -> list[str]:
-        inventory = "" if self.env.name == "devlocal" else f" -i inventories/{self.env.name}"
         return [
             "NEXT      . .venv/bin/activate",
-            f"          ansible-playbook{inventory} playbooks/deploy.yml      a candidate beside the live colour",
-            f"          ansible-playbook{inventory} playbooks/promote.yml     traffic moves to it",
-            f"          ansible-playbook{inventory} playbooks/rollback.yml    and back",
+            f"          {self._playbook('deploy')}      a candidate beside the live colour",
+            f"          {self._playbook('promote')}     traffic moves to it",
+            f"          {self._playbook('rollback')}    and back",
         ]
+
+    def _playbook(self, name: str, variable: str = "") -> str:
+        """What to type."""
+        inventory = "" if self.env.name == "devlocal" else f" -i {_INVENTORIES.get(self.env.name, f'inventories/{self.env.name}')}"
+        return f"ansible-playbook{inventory} playbooks/{name}.yml{f' -e {variable}' if variable else ''}"
+
+
+def _shares(weights: Mapping[str, int]) -> str:
+    return ", ".join(f"{colour} {share} %" for colour, share in weights.items() if share) or "nothing is live"
 
 
 def _url(port: int) -> str:

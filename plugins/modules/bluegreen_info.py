@@ -52,7 +52,7 @@ generation:
   returned: success
   type: int
 live:
-  description: The colours with traffic.
+  description: The colours with traffic. Under maintenance, those to which it returns.
   returned: success
   type: list
   elements: str
@@ -60,6 +60,22 @@ idle:
   description: The colour for the next candidate; empty while both have traffic.
   returned: success
   type: str
+candidate:
+  description: While both colours have traffic, the one that is tried; else empty.
+  returned: success
+  type: str
+stable:
+  description: The colour with all the traffic, or beside a candidate the other one; empty while nothing is live.
+  returned: success
+  type: str
+maintenance:
+  description: Whether visitors see the maintenance page.
+  returned: success
+  type: bool
+undecided:
+  description: With several edges, what this edge agreed to and does not know yet to hold; empty when there is nothing.
+  returned: success
+  type: dict
 table:
   description: Whether the routing table is C(readable), else the C(problem).
   returned: success
@@ -73,6 +89,7 @@ colours:
     - By colour the Compose C(project), the C(containers) with C(name), C(state), C(health), C(image) and C(release),
       whether all of them are C(running) and the colour is C(ready), else the C(problem),
       and C(release), C(version) and C(schema) as its gateway says, or as its containers are labelled while that does not answer.
+    - C(in_flight) is how many requests its C(gateway) and its C(frontend) are answering right now; nothing where one does not say.
   returned: success
   type: dict
 """

@@ -14,6 +14,9 @@ description:
   - Whoever gets more traffic than before is asked first whether it can take it.
     A colour that is removed, not running or unhealthy is refused.
   - Clients are sticky - while a weight grows, clients only ever move towards that colour.
+  - While both colours have traffic, the one that had all of it before is stable and the other one is the candidate.
+  - Then it waits until the colours that lost all their traffic have answered what they were asked, see O(drain_seconds).
+  - Several edges switch as one, see O(phase); the role C(traffic) calls the phases in their order.
 options:
   to:
     description: The colour that gets all traffic.
@@ -22,7 +25,14 @@ options:
     description: Per cent of the clients by colour, whole numbers that sum to 100.
     type: dict
   empty:
-    description: No colour gets traffic; visitors see a friendly page.
+    description: No colour gets traffic; visitors see a friendly page. It ends maintenance, unless O(maintenance=true) says otherwise.
+    type: bool
+  maintenance:
+    description:
+      - With V(true) nobody is served and visitors see the maintenance page; the weights are kept. With V(false) traffic returns to them.
+      - Left out, it stays as it is. So O(to) and O(weights) under maintenance change what traffic will return to, and the page stays up -
+        a rollback needs no visitor to see the bad release again.
+      - Together with O(to) or O(weights) both happen at once.
     type: bool
   purpose:
     description:
@@ -31,6 +41,13 @@ options:
     type: str
     choices: [promote, canary, rollback]
     default: promote
+  drain_seconds:
+    description:
+      - The longest to wait for the last answers of a colour that lost all its traffic, as counted by its gateway and its front end.
+        V(0) does not wait.
+      - What is unanswered then is told in RV(drained) and in a warning. It is no error, and nothing is cut off; traffic has moved already.
+    type: float
+    default: 10
   break_glass:
     description: A reason to switch although something speaks against it. It is returned with what was overridden, to be recorded.
     type: str
@@ -52,6 +69,33 @@ options:
       - The containers of such a colour are not looked for on this machine.
     type: dict
     default: {}
+  phase:
+    description:
+      - V(all) switches the only edge.
+      - With several edges, each of these runs on the edge's own host. V(look) tells what an edge knows.
+        V(prepare) makes the generation ready and has the edge agree to it; the first edge works out what is wanted,
+        the others get its O(proposal).
+        V(decide) records on the first edge that the proposal holds. V(commit) puts it in force, however late, and V(abort) forgets it.
+      - Before V(decide) a failure leaves all edges as they were; after it, every edge gets there.
+    type: str
+    choices: [all, look, prepare, decide, commit, abort]
+    default: all
+  edges:
+    description: The names of all edges that take part, for the first V(prepare).
+    type: list
+    elements: str
+    default: []
+  number:
+    description: For the first V(prepare), the number of the next generation, one that no edge has used.
+    type: int
+  differ:
+    description:
+      - For the first V(prepare), whether the edges differ, so that all of them need a new generation even if the first has the wanted one.
+    type: bool
+    default: false
+  proposal:
+    description: What the first V(prepare) returned as RV(proposal), for all that follows.
+    type: dict
 extends_documentation_fragment:
   - echobase.platform.environment
 attributes:
@@ -60,7 +104,7 @@ attributes:
     description: Nothing changes in check mode; what would be refused is refused.
   diff_mode:
     support: full
-    description: Shows weights and generation before and after.
+    description: Shows weights, candidate, maintenance and generation before and after.
 author:
   - The echobase.platform authors (@echobase)
 """
@@ -76,6 +120,17 @@ EXAMPLES = r"""
     environment: devlocal
     weights: {blue: 80, green: 20}
     purpose: canary
+
+- name: Show the maintenance page
+  echobase.platform.bluegreen_switch:
+    environment: devlocal
+    maintenance: true
+
+- name: Open again, with green
+  echobase.platform.bluegreen_switch:
+    environment: devlocal
+    maintenance: false
+    to: green
 
 - name: Promote a green that runs on other machines
   echobase.platform.bluegreen_switch:
@@ -95,63 +150,125 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: Number and C(weights) of the C(generation) that was in force.
-  returned: success
+  description: The C(generation) that was in force - its number, C(weights), C(candidate) and whether C(maintenance) was on.
+  returned: success of phases all, prepare and commit
   type: dict
-  sample: {generation: 6, weights: {blue: 100, green: 0}}
+  sample: {generation: 6, weights: {blue: 100, green: 0}, candidate: "", maintenance: false}
 after:
-  description: Number and C(weights) of the C(generation) that is in force now, or would be in check mode.
-  returned: success
+  description: The same of the generation in force now, or that would be in check mode. For phase prepare, what would be once it is decided.
+  returned: success of phases all, prepare and commit
   type: dict
-  sample: {generation: 7, weights: {blue: 0, green: 100}}
+  sample: {generation: 7, weights: {blue: 80, green: 20}, candidate: green, maintenance: false}
 live:
-  description: The colours with traffic afterwards.
-  returned: success
+  description: The colours with traffic afterwards. Under maintenance, those to which it returns.
+  returned: success of phases all, prepare and commit
   type: list
   elements: str
 idle:
   description: The colour without traffic afterwards; empty when both have some.
-  returned: success
+  returned: success of phases all, prepare and commit
   type: str
+candidate:
+  description: While both colours have traffic, the one that is tried; else empty.
+  returned: success of phases all, prepare and commit
+  type: str
+maintenance:
+  description: Whether visitors see the maintenance page afterwards.
+  returned: success of phases all, prepare and commit
+  type: bool
 switch_microseconds:
   description: How long the rename took; nothing when nothing was switched.
-  returned: success
+  returned: success of phases all, prepare and commit
   type: float
+drained:
+  description:
+    - Each colour that lost all its traffic, with the number of its requests still C(in_flight) after so many C(seconds).
+    - C(in_flight) is nothing where C(problem) says why nobody could tell.
+  returned: success of phases all, prepare and commit
+  type: dict
+  sample: {blue: {in_flight: 0, seconds: 1.2, problem: ""}}
 break_glass:
   description: The reason that was given.
-  returned: success
+  returned: success of phases all, prepare and commit
   type: str
 overridden:
   description: What spoke against the switch and was overridden.
-  returned: success
+  returned: success of phases all, prepare and commit
   type: list
   elements: str
+proposal:
+  description: What the other edges are to agree to.
+  returned: success of phase prepare
+  type: dict
+decision:
+  description: The newest proposal that holds, as far as this edge knows; empty when there is none.
+  returned: success of phases look and decide
+  type: dict
+undecided:
+  description: The proposal that this edge agreed to and does not know to hold; empty when there is none.
+  returned: success of phase look
+  type: dict
+current:
+  description: The generation in force.
+  returned: success of phase look
+  type: dict
+upcoming:
+  description: The lowest number that this edge has never used.
+  returned: success of phase look
+  type: int
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.bluegreen_switch import BluegreenSwitch, Order
 from ansible_collections.echobase.platform.plugins.module_utils.colour_fitness import PURPOSES, ColourFitness
+from ansible_collections.echobase.platform.plugins.module_utils.drain import Drain
+from ansible_collections.echobase.platform.plugins.module_utils.edge_memory import EdgeMemory
+from ansible_collections.echobase.platform.plugins.module_utils.joint_switch import JointSwitch
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.proposal import Proposal
+from ansible_collections.echobase.platform.plugins.module_utils.switch_order import Order
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
 
+_WANTED = ("to", "weights", "empty", "maintenance")
 
-def wanted_weights(module: AnsibleModule) -> Weights:
+
+def wanted_weights(module: AnsibleModule) -> Weights | None:
     params = module.params
     if params["to"] is not None:
         return Weights.all_to(params["to"])
-    return EMPTY if params["empty"] else Weights.parse(params["weights"])
+    if params["empty"]:
+        return EMPTY
+    return None if params["weights"] is None else Weights.parse(params["weights"])
+
+
+def order_of(module: AnsibleModule) -> Order:
+    params = module.params
+    return Order(wanted_weights(module), params["maintenance"], params["break_glass"], params["fencing_number"], params["repair"])
 
 
 def operate(module: AnsibleModule) -> Outcome:
-    params = module.params
+    params, check = module.params, module.check_mode
     env = environment_of(params)
-    order = Order(wanted_weights(module), params["break_glass"], params["fencing_number"], params["repair"])
     fitness = ColourFitness(env, params["purpose"], params["health_timeout"], params["endpoints"])
-    return BluegreenSwitch(NginxRoutes(env.path("routes")), fitness.findings).execute(order, module.check_mode)
+    drain = Drain(fitness.in_flight, params["drain_seconds"])
+    switch = JointSwitch(NginxRoutes(env.path("routes")), EdgeMemory(env.path("routes")), fitness.findings, drain.await_silence)
+    order = order_of(module)
+    phase = params["phase"]
+    if phase == "all":
+        return switch.execute_alone(order, check)
+    if phase == "look":
+        return switch.look(order.repair)
+    if phase == "prepare" and not params["proposal"]:
+        return switch.prepare_first(order, params["number"], params["edges"], params["differ"], check)
+    proposal = Proposal.parse(params["proposal"])
+    if phase == "prepare":
+        return switch.prepare(proposal, order, check)
+    if phase == "decide":
+        return switch.decide(proposal, check)
+    return switch.commit(proposal, check) if phase == "commit" else switch.abort(proposal, check)
 
 
 def main() -> None:
@@ -161,15 +278,28 @@ def main() -> None:
             "to": {"type": "str"},
             "weights": {"type": "dict"},
             "empty": {"type": "bool"},
+            "maintenance": {"type": "bool"},
             "purpose": {"type": "str", "choices": list(PURPOSES), "default": "promote"},
+            "drain_seconds": {"type": "float", "default": 10},
             "break_glass": {"type": "str", "default": ""},
             "fencing_number": {"type": "int"},
             "repair": {"type": "bool", "default": False},
             "health_timeout": {"type": "float", "default": 5},
             "endpoints": {"type": "dict", "default": {}},
+            "phase": {"type": "str", "choices": ["all", "look", "prepare", "decide", "commit", "abort"], "default": "all"},
+            "edges": {"type": "list", "elements": "str", "default": []},
+            "number": {"type": "int"},
+            "differ": {"type": "bool", "default": False},
+            "proposal": {"type": "dict"},
         },
         mutually_exclusive=[("to", "weights", "empty")],
-        required_one_of=[("to", "weights", "empty")],
+        required_if=[
+            ("phase", "all", _WANTED, True),
+            ("phase", "prepare", ("number", "proposal"), True),
+            ("phase", "decide", ("proposal",)),
+            ("phase", "commit", ("proposal",)),
+            ("phase", "abort", ("proposal",)),
+        ],
         supports_check_mode=True,
     )
     run(module, lambda: operate(module))

@@ -10,7 +10,7 @@ module: certificates
 short_description: An environment's certificate authority and the certificates of its services
 description:
   - Keeps an authority in C(<home>/<environment>/tls), and below it one folder with C(tls.crt) (with the chain) and C(tls.key)
-    for the edge, the database and each colour, owned by the user that reads it.
+    for the edge, the operators' desk, the database and each colour, owned by the user that reads it.
   - A certificate is issued anew when it is missing or unreadable, when it expires within 30 days, when its names or the authority
     changed, or when its key does not belong to it. Otherwise only owner and mode are mended.
   - When this reports a change, whoever uses the certificates has to load them again.

@@ -1,19 +1,21 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Module edge_config: the edge's configuration files."""
+"""Module edge_config: the edge, its configuration and its listening sockets."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: edge_config
-short_description: Put the edge's configuration in place, tested first
+short_description: Have the edge serve with the wanted configuration and image, and cut nobody off for it
 description:
-  - Writes the edge's nginx configuration, its own pages and its Compose file to the environment's state folder.
+  - Writes the edge's nginx configuration, its own pages and its Compose files to the environment's state folder, and starts its containers.
   - A new configuration is tested by the edge's own image first. One that nginx refuses is reported with nginx's words and never goes live.
-  - A running edge of the same image reloads gracefully, also when its certificate was renewed. Its container is never recreated for that.
+  - The listening sockets belong to a container of their own, so connections wait while no nginx runs.
+  - When image, configuration or certificate change, a second nginx shares the work. The old one tells its clients with each answer to come
+    back on a new connection, and is replaced when those that knew it are gone; then the second one goes in the same way.
   - Where there is no routing table yet, the empty one is laid.
-  - The container itself is made and removed with the Compose file.
+  - A run that was killed at any point is finished by the next one.
 options:
   image:
     description: Tag of the nginx image that the edge runs. Needed with O(state=present).
@@ -22,10 +24,27 @@ options:
     description: Content of C(nginx.conf). Needed with O(state=present).
     type: str
   compose:
-    description: Content of the Compose file. Needed with O(state=present).
+    description:
+      - Content of the Compose file with the services C(edge) and C(edge-next). Needed with O(state=present).
+      - C(@configuration@) in it stands for a digest of everything that nginx reads when it starts.
     type: str
+  sockets:
+    description: Content of the Compose file with the service C(edge-sockets). Needed with O(state=present).
+    type: str
+  ready_seconds:
+    description: How long an nginx may take to become ready.
+    type: int
+    default: 30
+  drain_seconds:
+    description: How long an nginx that goes waits for its clients' connections to end. What is still there then may finish what it does.
+    type: int
+    default: 80
+  progress:
+    description: File that a wait appends to, for the callback C(echobase.platform.progress).
+    type: str
+    default: ""
   state:
-    description: V(absent) removes the container and the files, but never the routing table.
+    description: V(absent) removes the containers and the files, but never the routing table nor the access log.
     type: str
     choices: [present, absent]
     default: present
@@ -37,18 +56,19 @@ attributes:
     description: Nothing is written in check mode; a configuration that nginx refuses is refused then, too.
   diff_mode:
     support: full
-    description: Shows the files that change, without secrets.
+    description: Shows the files that change.
 author:
   - The echobase.platform authors (@echobase)
 """
 
 EXAMPLES = r"""
-- name: Put the edge's configuration in place
+- name: Have the edge serve as configured
   echobase.platform.edge_config:
     environment: devlocal
     image: "{{ images_result.tags.nginx }}"
     configuration: "{{ lookup('ansible.builtin.template', 'nginx.conf.j2') }}"
     compose: "{{ lookup('ansible.builtin.template', 'compose.yml.j2') }}"
+    sockets: "{{ lookup('ansible.builtin.template', 'sockets.yml.j2') }}"
 """
 
 RETURN = r"""
@@ -57,10 +77,6 @@ steps:
   returned: success
   type: list
   elements: str
-reloaded:
-  description: Whether a running edge reloads for it.
-  returned: success
-  type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -68,21 +84,24 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.edge_configuration import EdgeConfiguration
-from ansible_collections.echobase.platform.plugins.module_utils.edge_container import EdgeContainer
+from ansible_collections.echobase.platform.plugins.module_utils.edge_configuration import EdgeConfiguration, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.edge_servers import EdgeServers
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.nginx_trial import NginxTrial
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
-    container = EdgeContainer(docker_client(), env.name, env.edge_container, params["image"] or "")
-    edge = EdgeConfiguration(env, container)
+    docker = docker_client()
+    servers = EdgeServers(docker, env, params["ready_seconds"], params["drain_seconds"], Progress(params["progress"]))
+    edge = EdgeConfiguration(env, servers, NginxTrial(docker, env.name, params["image"] or ""))
     with host_lock(env.edge_container):
         if params["state"] == "absent":
             return edge.remove(module.check_mode)
-        return edge.ensure(params["configuration"], params["compose"], module.check_mode)
+        return edge.ensure(Wanted(params["configuration"], params["compose"], params["sockets"]), module.check_mode)
 
 
 def main() -> None:
@@ -92,9 +111,13 @@ def main() -> None:
             "image": {"type": "str"},
             "configuration": {"type": "str"},
             "compose": {"type": "str"},
+            "sockets": {"type": "str"},
+            "ready_seconds": {"type": "int", "default": 30},
+            "drain_seconds": {"type": "int", "default": 80},
+            "progress": {"type": "str", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
-        required_if=[("state", "present", ("image", "configuration", "compose"))],
+        required_if=[("state", "present", ("image", "configuration", "compose", "sockets"))],
         supports_check_mode=True,
     )
     run(module, lambda: operate(module))

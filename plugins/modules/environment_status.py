@@ -10,6 +10,7 @@ module: environment_status
 short_description: Show everything about an environment on one screen
 description:
   - Tells which colour serves with which weights, versions, health, database, edge and the last events of releases.
+  - Under maintenance, during a canary, after a switch that was cut off, and with a broken routing table it says so, and what to type.
 options:
   with_hints:
     description: Add what to type next.
@@ -43,11 +44,12 @@ lines:
   type: list
   elements: str
 well:
-  description: Whether a ready colour serves through a ready edge on a ready database.
+  description: Whether a ready colour serves through a ready edge, desk and sockets included, on a ready database.
   returned: success
   type: bool
 """
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -56,11 +58,14 @@ from ansible_collections.echobase.platform.plugins.module_utils.adapter import r
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.bluegreen_info import BluegreenInfo
 from ansible_collections.echobase.platform.plugins.module_utils.database_login import AccessDeniedError, DatabaseLogin, NotReadyError
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.edge_parts import problems_of_edge_parts
+from ansible_collections.echobase.platform.plugins.module_utils.edge_troubles import recent_troubles
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
-from ansible_collections.echobase.platform.plugins.module_utils.status_screen import DatabaseState, StatusScreen
+from ansible_collections.echobase.platform.plugins.module_utils.status_screen import TROUBLE_MINUTES, DatabaseState, StatusScreen
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 
@@ -81,7 +86,9 @@ def operate(module: AnsibleModule) -> Outcome:
         history = ReleaseHistory(entries, traffic["live"]).last(module.params["last"])
     except Refusal as refusal:
         problem = str(refusal)
-    screen = StatusScreen(env, traffic, database_state(env), history, problem)
+    parts = problems_of_edge_parts(docker_client(), env)
+    troubles = recent_troubles(Path(env.path("edge-log", "access.log")), datetime.now(UTC), timedelta(minutes=TROUBLE_MINUTES))
+    screen = StatusScreen(env, traffic, database_state(env), history, problem, parts, troubles)
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 

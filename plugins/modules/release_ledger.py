@@ -12,15 +12,17 @@ description:
   - Appends one line to the environment's ledger. Each line carries the hash of the one before, so a changed or cut ledger is noticed.
 options:
   event:
-    description: What happened.
+    description:
+      - What happened. V(canary) is that some customers try it, V(switched) that somebody sent traffic by hand,
+        V(closed) and V(opened) that the maintenance page came and went.
     type: str
-    choices: [deployed, verified, promoted, rolled_back, removed]
+    choices: [deployed, verified, canary, promoted, rolled_back, switched, closed, opened, removed]
     required: true
   colour:
-    description: The colour it happened to.
+    description: The colour it happened to; empty when it concerns none in particular.
     type: str
-    choices: [blue, green]
-    required: true
+    choices: [blue, green, ""]
+    default: ""
   release:
     description: The release in that colour.
     type: str
@@ -89,7 +91,7 @@ def main() -> None:
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
             "event": {"type": "str", "choices": list(EVENTS), "required": True},
-            "colour": {"type": "str", "choices": ["blue", "green"], "required": True},
+            "colour": {"type": "str", "choices": ["blue", "green", ""], "default": ""},
             "release": {"type": "str", "default": ""},
             "details": {"type": "dict", "default": {}},
         },

@@ -61,25 +61,15 @@ order:
   type: str
 """
 
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.https_client import HttpsClient
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.preview import preview_headers
+from ansible_collections.echobase.platform.plugins.module_utils.secret_reader import read_secret
 from ansible_collections.echobase.platform.plugins.module_utils.smoke_test import SmokeTest
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
-
-
-def operator_secret(env: Environment, name: str) -> str:
-    try:
-        return Path(env.path("secrets", name)).read_text().strip()
-    except FileNotFoundError as error:
-        raise Refusal(f"{error.filename} does not exist", "run playbooks/setup_durable.yml first") from error
 
 
 def operate(module: AnsibleModule) -> Outcome:
@@ -91,11 +81,11 @@ def operate(module: AnsibleModule) -> Outcome:
             host="127.0.0.1",
             port=env.operators_port if preview else env.edge_port,
             ca_file=env.path("tls", "ca.crt"),
-            headers=preview_headers(env, params["colour"], operator_secret(env, "operator_session")) if preview else {},
+            headers=preview_headers(env, params["colour"], read_secret(env, "preview_key")) if preview else {},
         ),
         colour=params["colour"],
         release=params["release"],
-        password=operator_secret(env, "operator_password"),
+        password=read_secret(env, "operator_password"),
     )
     test.read_only()
     if params["place_order"] and not module.check_mode:

@@ -107,15 +107,24 @@ def test_the_preview_asks_for_a_login_and_then_shows_the_chosen_colour(browser: 
     for path in ("/", "/preview/green", "/api/orders", "/assets/"):
         assert httpx.get(address + path, verify=ssl.create_default_context(cafile=TEST.path("tls", "ca.crt"))).status_code == 401
 
-    operator = browser.new_context(
-        base_url=address, ignore_https_errors=True, http_credentials={"username": "operator", "password": password}
-    )
+    operator = browser.new_context(base_url=address, ignore_https_errors=True)
     page = operator.new_page()
     page.goto("/preview/green")
+    page.get_by_label("Name").fill("operator")
+    page.get_by_label("Password").fill("not the right one")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+    page.get_by_label("Password").fill(password)
+    page.screenshot(path=SCREENSHOTS / "operators-login.png", full_page=True)
+    page.get_by_role("button", name="Log in").click()
     expect(page.get_by_test_id("colour")).to_have_text("green", ignore_case=True)
     page.get_by_test_id("email").fill(f"operator-{id(page)}@shop.example.com")
     page.get_by_test_id("password").fill("correct horse battery staple")
     page.get_by_test_id("register").click()
     place_order(page, "ordered through the preview")
     page.screenshot(path=SCREENSHOTS / "preview-green.png", full_page=True)
+    page.goto("/login")
+    page.get_by_role("button", name="Log out").click()
+    page.goto("/")
+    expect(page).to_have_title("Operators: log in")
     operator.close()

@@ -6,16 +6,18 @@ import asyncio
 import base64
 import hashlib
 import json
+import socket
 import ssl
+import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 _WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_REASONS = {200: "OK", 202: "Accepted", 503: "Service Unavailable"}
 PORT = 8443
 
 
@@ -26,6 +28,12 @@ class Request:
     path: str
     headers: Mapping[str, str]
     body: str
+    # Every header as it came, repeated ones too.
+    header_lines: tuple[str, ...] = ()
+
+
+def never_fails(_: Request) -> str:
+    return ""
 
 
 @dataclass
@@ -37,9 +45,29 @@ class ColourUnderTest:
     tls_folder: Path
     statuses: dict[str, int] = field(default_factory=dict)
     release: str = "1.0.0-test"
+    in_flight: int = 0
     requests: list[Request] = field(default_factory=list)
+    # How a request fails: "reset", "hang" or a status. Those that did are in `failed`.
+    failure: Callable[[Request], str] = never_fails
+    failed: list[Request] = field(default_factory=list)
+    # Further headers of every answer, and further bytes by path.
+    headers: dict[str, str] = field(default_factory=dict)
+    padding: dict[str, int] = field(default_factory=dict)
+    # Answers are held back until the event is set, by path.
+    held: dict[str, threading.Event] = field(default_factory=dict)
+    # Answers of which all but the last 64 kB have left.
+    sent: list[Request] = field(default_factory=list)
+    port: int = PORT
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _thread: threading.Thread | None = None
+
+    def forget(self) -> None:
+        """What was seen, and what was told to be different."""
+        for memory in (self.requests, self.failed, self.sent):
+            memory.clear()
+        for instruction in (self.statuses, self.headers, self.padding, self.held):
+            instruction.clear()
+        self.failure = never_fails
 
     def start(self) -> None:
         started = threading.Event()
@@ -83,32 +111,49 @@ class ColourUnderTest:
             finally:
                 writer.close()
 
-        return await asyncio.start_server(connection, address, PORT, ssl=context, backlog=1024)
+        return await asyncio.start_server(connection, address, self.port, ssl=context, backlog=1024)
 
     async def _exchange(self, service: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        request = Request(service, method, path, headers, body.decode())
+        request = Request(service, method, path, headers, body.decode(), tuple(head[1:-2]))
         self.requests.append(request)
-        if headers.get("upgrade") == "websocket":
+        if failure := self.failure(request):
+            self.failed.append(request)
+        if failure == "reset":
+            _reset(writer)
+            return False
+        if failure == "hang":
+            await reader.read()
+            return False
+        if failure:
+            self._answer(request, int(failure), writer)
+        elif headers.get("upgrade") == "websocket" and "sec-websocket-key" in headers:
             await self._echo_frames(headers["sec-websocket-key"], reader, writer)
             return False
-        if path == "/api/events":
+        elif path == "/api/events":
             await self._send_events(reader, writer)
             return False
-        self._answer(request, writer)
+        else:
+            if path in self.held:
+                await asyncio.to_thread(self.held[path].wait, 60)
+            self._answer(request, self.statuses.get(path, 200), writer)
         await writer.drain()
+        self.sent.append(request)
         return True
 
-    def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        status = self.statuses.get(request.path, 200)
+    def _answer(self, request: Request, status: int, writer: asyncio.StreamWriter) -> None:
         seen: dict[str, Any] = {
             "colour": self.name,
             "release": self.release,
             "version": "1.0.0",
             "schema": {"expand": "0002", "contract": None},
+            "in_flight": self.in_flight,
+            # As the front end's nginx counts: the connection on which it was asked is among those that it writes to.
+            "reading": 0,
+            "writing": self.in_flight + 1,
         }
         seen |= {
             "service": request.service,
@@ -116,12 +161,14 @@ class ColourUnderTest:
             "path": request.path,
             "headers": dict(request.headers),
             "body": request.body,
+            "padding": "x" * self.padding.get(request.path, 0),
         }
         content = json.dumps(seen).encode()
+        further = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         writer.write(
-            f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n"
             f"X-Echobase-Colour: {self.name}\r\nX-Echobase-Release: {self.release}\r\n"
-            f"X-Request-Id: {request.headers.get('x-request-id', '')}\r\n\r\n".encode()
+            f"X-Request-Id: {request.headers.get('x-request-id', '')}\r\n{further}\r\n".encode()
             + content
         )
 
@@ -136,12 +183,23 @@ class ColourUnderTest:
             await writer.drain()
 
     async def _send_events(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One event at once; the answer ends when the client leaves."""
+        """One event at once, another one when it is not held any more; the answer ends when the client leaves."""
         writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\nConnection: close\r\n\r\ndata: first\n\n"
+            f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Echobase-Colour: {self.name}\r\nConnection: close\r\n\r\n".encode()
         )
+        writer.write(b"data: first\n\n")
         await writer.drain()
+        if "/api/events" in self.held:
+            await asyncio.to_thread(self.held["/api/events"].wait, 60)
+            writer.write(b"data: second\n\n")
+            await writer.drain()
         await reader.read()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    connection: socket.socket = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 @contextmanager

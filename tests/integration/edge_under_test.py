@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import yaml
 
-from ansible_collections.echobase.platform.plugins.module_utils.edge_configuration import operator_session_map
+from ansible_collections.echobase.platform.plugins.module_utils.certificates import DESK_TLS_NAME
 from ansible_collections.echobase.platform.plugins.module_utils.edge_pages import page_files
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.topology import as_facts, environment
 from integration.throwaway_tls import make_certificates
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "edge"
-NGINX_UID = 101
-OPERATOR_PASSWORD = "correct horse"
-OPERATOR_SESSION = "s3ss10n0fth30perat0rs"
-# Its hash with cost 4, so that a test is quick.
-_HTPASSWD = "operator:$2y$04$ueEvPre.VE8z34JRVmEX3eE7zrm19bk53KJVti0GijtkvHzDMtwcW\n"
 
 
 @dataclass
 class EdgeUnderTest:
     facts: dict[str, Any]
     image: str
+    # The role's own variables, where a test wants other values.
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def home(self) -> Path:
@@ -60,7 +59,7 @@ class EdgeUnderTest:
 
     def render(self, template: str) -> str:
         variables: dict[str, Any] = {"ansible_managed": "rendered by a test", "edge_topology": self.facts, "edge_image": self.image}
-        variables |= {"edge_hsts": False, "edge_ipv6": Path("/proc/net/if_inet6").exists(), "edge_max_body": "1m"}
+        variables = _role_defaults() | variables | {"edge_ipv6": Path("/proc/net/if_inet6").exists()} | self.options
         loader = jinja2.FileSystemLoader(ROLE / "templates")
         templates = jinja2.Environment(loader=loader, trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
         return templates.get_template(template).render(variables)
@@ -75,8 +74,9 @@ class EdgeUnderTest:
         self.compose("down", "--timeout", "2")
 
     def compose(self, *arguments: str) -> None:
-        command = ["docker", "compose", "--project-name", self.facts["durable_project"], "--file", str(self.home / "compose" / "edge.yml")]
-        done = subprocess.run([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        files = [f"--file={self.home}/compose/{name}" for name in ("edge-sockets.yml", "edge.yml")]
+        command = ["docker", "compose", "--project-name", self.facts["durable_project"], *files, *arguments]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
     def await_ready(self, seconds: float = 20) -> None:
@@ -93,26 +93,47 @@ class EdgeUnderTest:
         done = subprocess.run(["docker", "logs", self.container], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         return done.stdout
 
+    def access_log(self) -> list[dict[str, Any]]:
+        """What is written so far; nginx keeps lines back for a second."""
+        lines = (self.home / "edge-log" / "access.log").read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def logged(self, request_id: str) -> dict[str, Any]:
+        return self.logged_requests({request_id})[request_id]
+
+    def logged_requests(self, request_ids: Collection[str], seconds: float = 20) -> dict[str, dict[str, Any]]:
+        """Awaits the line of each of these requests."""
+        end = time.monotonic() + seconds
+        # Makes nginx write what it keeps back, and open the file anew, as after a rotation.
+        os.kill(self.state()["Pid"], signal.SIGUSR1)
+        while True:
+            found = {line["request_id"]: line for line in self.access_log() if line["request_id"] in request_ids}
+            if len(found) == len(request_ids):
+                return found
+            assert time.monotonic() < end, "requests are missing in the access log"
+            time.sleep(0.05)
+
     def tls_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.ca_file))
 
     def _write_files(self) -> None:
-        for folder in ("edge", "routes", "secrets/edge", "compose"):
+        for folder in ("edge", "edge-log", "edge-sockets", "routes", "compose"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
-        make_certificates(self.home / "tls", [colour["tls_name"] for colour in self.facts["colours"].values()])
+        names = [colour["tls_name"] for colour in self.facts["colours"].values()]
+        names += [DESK_TLS_NAME, *(f"{tool}.echobase.internal" for tool in self.facts["tools"])]
+        make_certificates(self.home / "tls", names)
         (self.home / "edge" / "nginx.conf").write_text(self.render("nginx.conf.j2"))
         (self.home / "edge" / "ca.crt").write_bytes(self.ca_file.read_bytes())
         pages = self.home / "edge" / "pages"
         pages.mkdir(exist_ok=True)
         for name, content in page_files().items():
             (pages / name).write_text(content)
-        secrets = self.home / "secrets" / "edge"
-        (secrets / "operators.htpasswd").write_text(_HTPASSWD)
-        (secrets / "operator_session.conf").write_text(operator_session_map(self.facts["operator_cookie"], OPERATOR_SESSION))
-        for secret in secrets.iterdir():
-            os.chown(secret, NGINX_UID, NGINX_UID)
-            secret.chmod(0o400)
         (self.home / "compose" / "edge.yml").write_text(self.render("compose.yml.j2"))
+        (self.home / "compose" / "edge-sockets.yml").write_text(self.render("sockets.yml.j2"))
+
+
+def _role_defaults() -> dict[str, Any]:
+    return dict(yaml.safe_load((ROLE / "defaults" / "main.yml").read_text()))
 
 
 def edge_facts(home: Path, name: str, port: int, network_prefix: str) -> dict[str, Any]:
@@ -123,14 +144,16 @@ def edge_facts(home: Path, name: str, port: int, network_prefix: str) -> dict[st
     return as_facts(environment("test", str(home), network_prefix)) | {
         "durable_project": f"zz-edge-{name}",
         "edge_container": f"zz-edge-{name}",
+        "edge_next_container": f"zz-edge-{name}-next",
+        "sockets_container": f"zz-edge-{name}-sockets",
         "edge_port": port,
         "operators_port": port + 1000,
     }
 
 
 @contextmanager
-def running_edge(facts: dict[str, Any], image: str) -> Iterator[EdgeUnderTest]:
-    edge = EdgeUnderTest(facts, image)
+def running_edge(facts: dict[str, Any], image: str, **options: Any) -> Iterator[EdgeUnderTest]:
+    edge = EdgeUnderTest(facts, image, options)
     try:
         edge.start()
         yield edge

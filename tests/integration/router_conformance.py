@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
 
@@ -34,6 +35,41 @@ class RouterConformance(ABC):
             assert committed.generation.weights == weights
             assert committed.microseconds >= 0
             assert router.current() == committed.generation == self.make_router(tmp_path).current()
+
+    @pytest.mark.parametrize(
+        ("history", "candidate"),
+        [
+            ([BLUE, Weights(80, 20)], "green"),
+            ([GREEN, Weights(80, 20)], "blue"),
+            ([BLUE, Weights(80, 20), Weights(10, 90)], "green"),
+            ([BLUE, Weights(80, 20), GREEN], ""),
+            ([BLUE, Weights(80, 20), GREEN, Weights(10, 90)], "blue"),
+            ([EMPTY, Weights(60, 40)], "green"),
+            ([EMPTY, Weights(40, 60)], "blue"),
+            ([Weights(50, 50)], "green"),
+        ],
+    )
+    def test_who_was_stable_stays_so_while_a_candidate_tries(self, router: Router, history: list[Weights], candidate: str) -> None:
+        for weights in history:
+            router.commit(router.prepare(weights))
+        assert router.current().candidate == candidate
+
+    def test_maintenance_remembers_what_traffic_returns_to(self, router: Router, tmp_path: Path) -> None:
+        router.commit(router.prepare(BLUE))
+        canary = router.commit(router.prepare(BOTH)).generation
+        closed = router.commit(router.prepare(BOTH, maintenance=True)).generation
+        assert router.current() == self.make_router(tmp_path).current() == closed
+        assert (closed.maintenance, closed.weights, closed.candidate, closed.served) == (True, BOTH, "green", EMPTY)
+        opened = router.commit(router.prepare(closed.weights)).generation
+        assert opened.says_the_same_as(canary)
+        assert opened.number > closed.number
+
+    def test_what_is_laid_is_what_comes_into_force(self, router: Router) -> None:
+        """So that several routers can be told one generation by somebody who knows them all."""
+        router.commit(router.prepare(BLUE))
+        agreed = Generation(router.upcoming() + 5, BOTH, candidate="blue")
+        assert router.commit(router.lay(agreed)).generation == router.current() == agreed
+        assert router.upcoming() == agreed.number + 1
 
     def test_preparing_changes_no_traffic(self, router: Router) -> None:
         before = router.commit(router.prepare(BLUE)).generation

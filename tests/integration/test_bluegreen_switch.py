@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.topology import 
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
 from integration.colour_under_test import ColourUnderTest, running_colour
 from integration.images_under_test import image_tag
-from integration.module_runner import run_module
+from integration.module_runner import RunningModule, run_module
 from integration.throwaway_tls import make_certificates
 
 # The colours' addresses are then this machine's own, and the tests answer there.
@@ -61,6 +62,13 @@ class Scene:
         docker("rm", "--force", *(place.container(service) for service in SERVICES))
 
 
+def await_condition(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, f"still not so: {what}"
+        time.sleep(0.02)
+
+
 def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout
 
@@ -99,8 +107,10 @@ def blue_is_live(scene: Scene, colours: dict[str, ColourUnderTest]) -> None:
         ({"weights": {"blue": 80, "green": 20}, "purpose": "canary"}, {"blue": 80, "green": 20}),
         ({"empty": True}, {"blue": 0, "green": 0}),
         ({"to": "green", "purpose": "rollback"}, {"blue": 0, "green": 100}),
+        ({"maintenance": True}, {"blue": 100, "green": 0}),
+        ({"to": "green", "maintenance": True}, {"blue": 0, "green": 100}),
     ],
-    ids=["to", "weights", "empty", "rollback"],
+    ids=["to", "weights", "empty", "rollback", "maintenance", "maintenance and to"],
 )
 def test_each_state_twice_with_check_and_diff(scene: Scene, options: dict[str, Any], weights: dict[str, int]) -> None:
     before = scene.routes.current()
@@ -198,6 +208,50 @@ def test_stopped_and_removed_colours_are_refused(scene: Scene) -> None:
         scene.start_containers("green")
 
 
+def test_maintenance_keeps_the_weights_and_a_rollback_under_it_changes_them(scene: Scene, colours: dict[str, ColourUnderTest]) -> None:
+    scene.switch(weights={"blue": 80, "green": 20}, purpose="canary")
+    closed = scene.switch(maintenance=True)
+    assert (closed["maintenance"], closed["candidate"], closed["live"]) == (True, "green", ["blue", "green"])
+    assert "maintenance: on\n" in closed["diff"]["after"]
+    info = scene.info()
+    assert (info["maintenance"], info["candidate"], info["stable"], info["weights"]) == (True, "green", "blue", {"blue": 80, "green": 20})
+    back = scene.switch(to="blue", purpose="rollback")
+    assert (back["changed"], back["maintenance"], back["candidate"]) == (True, True, "")
+    colours["blue"].statuses["/ready"] = 503
+    assert scene.switch(maintenance=False)["msg"].startswith("blue cannot take traffic: ")
+    colours["blue"].statuses.clear()
+    opened = scene.switch(maintenance=False)
+    assert (opened["changed"], opened["maintenance"], opened["after"]["weights"]) == (True, False, {"blue": 100, "green": 0})
+
+
+def test_it_waits_for_the_last_answer(scene: Scene, colours: dict[str, ColourUnderTest]) -> None:
+    colours["blue"].in_flight = 1
+    running = RunningModule("bluegreen_switch", scene.options | {"to": "green", "drain_seconds": 300})
+    await_condition(lambda: scene.routes.current().weights == Weights.all_to("green"), "traffic has moved")
+    colours["blue"].in_flight = 0
+    answer = running.answer()
+    assert answer["drained"]["blue"]["in_flight"] == 0
+    assert "warnings" not in answer
+
+
+def test_an_answer_that_takes_too_long_is_told_and_is_no_error(scene: Scene, colours: dict[str, ColourUnderTest]) -> None:
+    colours["blue"].in_flight = 2
+    answer = scene.switch(to="green", drain_seconds=0.5)
+    # Two at its gateway, two at its front end.
+    assert (answer["changed"], answer["drained"]["blue"]["in_flight"]) == (True, 4)
+    assert "traffic left blue, which after " in str(answer["warnings"])
+    assert scene.info()["colours"]["blue"]["in_flight"] == {"gateway": 2, "frontend": 2}
+    assert scene.switch(to="blue", drain_seconds=0)["drained"] == {}
+
+
+def test_a_colour_that_does_not_count_is_not_waited_for(scene: Scene, colours: dict[str, ColourUnderTest]) -> None:
+    colours["blue"].statuses["/in-flight"] = 503
+    answer = scene.switch(to="green", drain_seconds=300)
+    assert answer["drained"]["blue"]["in_flight"] is None
+    assert "/in-flight answered 503" in answer["drained"]["blue"]["problem"]
+    assert scene.info()["colours"]["blue"]["in_flight"] == {"gateway": None, "frontend": None}
+
+
 def test_an_outdated_run_cannot_flip_traffic_back(scene: Scene) -> None:
     assert scene.switch(to="green", fencing_number=41)["changed"]
     assert scene.switch(to="blue", fencing_number=40)["msg"].startswith("fencing number 40 is outdated, 41 was here already")
@@ -211,12 +265,14 @@ def test_info_tells_everything_and_changes_nothing(scene: Scene, colours: dict[s
     info = scene.info()
     assert not info["changed"]
     assert (info["weights"], info["live"], info["idle"]) == ({"blue": 80, "green": 20}, ["blue", "green"], "")
+    assert (info["candidate"], info["stable"], info["maintenance"], info["undecided"]) == ("green", "blue", False, {})
     assert info["generation"] == scene.routes.current().number
     assert info["table"] == {"readable": True, "problem": ""}
     assert (info["edge"]["running"], info["edge"]["ready"]) == (False, False)
     blue, green = info["colours"]["blue"], info["colours"]["green"]
     assert [container["name"] for container in blue["containers"]] == sorted(scene.env.colour("blue").container(name) for name in SERVICES)
     assert (blue["ready"], blue["release"], blue["version"]) == (True, "1.0.0-test", "1.0.0")
+    assert blue["in_flight"] == {"gateway": 0, "frontend": 0}
     assert blue["schema"] == {"expand": "0002", "contract": None}
     assert (green["running"], green["ready"], green["release"]) == (True, False, "1.1.0-next")
     assert "/ready answered 503" in green["problem"]

@@ -13,7 +13,7 @@ import pytest
 
 from integration.module_runner import RunningModule, run_module
 
-FOLDERS = {"edge": 101, "db": 999, "blue": 10001, "green": 10001}
+FOLDERS = {"edge": 101, "desk": 10001, "db": 999, "blue": 10001, "green": 10001}
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_files_belong_to_their_readers(home: Path) -> None:
     for folder, uid in FOLDERS.items():
         key = (tls / folder / "tls.key").stat()
         assert (key.st_uid, key.st_gid) == (uid, uid)
-        assert key.st_mode & 0o777 == (0o440 if uid == 10001 else 0o400)
+        assert key.st_mode & 0o777 == (0o440 if folder in ("blue", "green") else 0o400)
     assert (tls / "ca.crt").stat().st_mode & 0o777 == 0o644
     assert (tls / "ca.key").stat().st_mode & 0o777 == 0o600
 
@@ -74,6 +74,7 @@ def test_clients_trust_every_name(home: Path) -> None:
     run(home)
     for folder, names in {
         "edge": ["localhost", "127.0.0.1", "::1"],
+        "desk": ["desk.echobase.internal", "localhost"],
         "db": ["echobase-test-durable-mariadb", "mariadb", "localhost"],
         "blue": ["blue.echobase.internal", "blue-api-gateway", "echobase-test-blue-frontend"],
         "green": ["green.echobase.internal", "green-frontend", "localhost"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import http.client
+import json
 import os
 import ssl
 import time
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from docker.models.containers import Container
 from docker.models.networks import Network
 
+from ansible_collections.echobase.platform.plugins.module_utils.colour_health import Probe
+from ansible_collections.echobase.platform.plugins.module_utils.in_flight import InFlight
 from integration.images_under_test import image_tag
 
 APP_UID = 10001
@@ -34,6 +37,7 @@ pid /tmp/nginx.pid; events {} http {
   server { listen 8443 ssl; ssl_certificate /run/tls/tls.crt; ssl_certificate_key /run/tls/tls.key;
     add_header X-Echobase-Colour gateway-colour always; add_header X-Echobase-Release gateway-release always;
     add_header X-Request-Id $http_x_request_id always; add_header X-Seen-Client "$http_x_forwarded_for" always;
+    location /api/slow { limit_rate 1; return 200 "an answer that takes its time: a byte a second"; }
     location / { return 207 "$request_method $request_uri"; } } }
 """
 
@@ -250,3 +254,27 @@ def test_a_value_of_another_shape_is_refused_in_one_line(value: str) -> None:
         docker.from_env().containers.run(image_tag("frontend"), environment={"ECHOBASE_COLOUR": value}, remove=True)
     assert refused.value.stderr.decode().count("\n") == 1
     assert "ECHOBASE_COLOUR" in refused.value.stderr.decode()
+
+
+def test_it_counts_what_it_is_answering_until_the_last_byte(page: Page, gateway: None) -> None:
+    def in_flight() -> int | None:
+        told = Probe("frontend", body=json.loads(page.ask("/in-flight").body))
+        return InFlight.of(Probe("gateway", body={"in_flight": 0}), told).total
+
+    def await_in_flight(count: int) -> None:
+        end = time.monotonic() + 60
+        while in_flight() != count:
+            assert time.monotonic() < end, f"{in_flight()} in flight, not {count}"
+            time.sleep(0.05)
+
+    await_in_flight(0)
+    trust = ssl.create_default_context(cafile=str(page.authority))
+    idle = http.client.HTTPSConnection("localhost", page.port(8443), context=trust, timeout=20)
+    idle.request("GET", "/healthz")
+    idle.getresponse().read()
+    # A connection that waits for its next request is not in flight.
+    await_in_flight(0)
+    idle.request("GET", "/api/slow")
+    await_in_flight(1)
+    idle.close()
+    await_in_flight(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,9 @@ CONSUMERS = {
     "emulator/kms_key": 10001,
     "emulator/db_password": 10001,
     "emulator/jwt_key": 10001,
-    "edge/operators.htpasswd": 101,
+    "desk/operators.htpasswd": 10001,
+    "desk/desk_key": 10001,
+    "desk/preview_key": 10001,
 }
 
 
@@ -87,14 +90,14 @@ def test_harm_is_named_and_mended_without_new_values(home: Path) -> None:
     folder = home / "test/secrets"
     (folder / "app/jwt_key").unlink()
     (folder / "db/init.sql").write_text("DROP DATABASE orders_db;")
-    (folder / "edge/operators.htpasswd").chmod(0o644)
+    (folder / "desk/operators.htpasswd").chmod(0o644)
     predicted = run(home, check=True)
     mended = run(home)
     assert predicted["diff"] == mended["diff"]
     assert mended["diff"]["before"].splitlines() == [
         "secrets/db/init.sql: content differs",
         "secrets/app/jwt_key: missing",
-        "secrets/edge/operators.htpasswd: mode 0644 instead of 0400",
+        "secrets/desk/operators.htpasswd: mode 0644 instead of 0400",
     ]
     assert values(home) == before
     assert not run(home)["changed"]
@@ -116,7 +119,7 @@ def test_no_output_ever_holds_a_value(home: Path, vault_password: Path) -> None:
     output += verbose(plain)
     secret |= set(values(home).values())
     output += verbose({**plain, "vault_password_file": str(vault_password)})
-    secret |= {"correct horse", (home / "test/secrets/edge/operators.htpasswd").read_text().strip()}
+    secret |= {"correct horse", (home / "test/secrets/desk/operators.htpasswd").read_text().strip()}
     assert "planted-value" in secret
     assert [value for value in secret if value in output] == []
 
@@ -151,9 +154,36 @@ def test_nothing_is_generated_beside_an_existing_volume(home: Path) -> None:
     assert not run(home, volume_exists=True)["changed"]
     (home / "test/secrets.json").write_text(json.dumps({name: value for name, value in known.items() if name != "kms_key"}))
     assert "(kms_key)" in run(home, volume_exists=True)["msg"]
-    # Nothing is encrypted or reached with the operator's login: that may be made anew.
-    (home / "test/secrets.json").write_text(json.dumps({name: value for name, value in known.items() if name != "operator_password"}))
-    assert run(home, volume_exists=True)["generated"] == ["operator_password"]
+    # Nothing is encrypted or reached with the operators' login, nor with what signs previews and forms: these may be made anew.
+    for name in ("operator_password", "preview_key", "desk_key"):
+        (home / "test/secrets.json").write_text(json.dumps({key: value for key, value in known.items() if key != name}))
+        assert run(home, volume_exists=True)["generated"] == [name]
+        assert {key: value for key, value in values(home).items() if key != name} == {
+            key: value for key, value in known.items() if key != name
+        }
+
+
+def test_an_environment_of_an_earlier_version_converges_beside_its_data(home: Path) -> None:
+    run(home)
+    folder, known = home / "test/secrets", values(home)
+    guarded = {name: value for name, value in known.items() if name not in ("preview_key", "desk_key")}
+    (home / "test/secrets.json").write_text(json.dumps(guarded | {"operator_session": "a session for ever"}))
+    shutil.rmtree(folder / "desk")
+    (folder / "preview_key").unlink()
+    (folder / "operator_session").write_text("a session for ever")
+    predicted = run(home, check=True, volume_exists=True)
+    converged = run(home, volume_exists=True)
+    assert converged["diff"] == predicted["diff"]
+    assert converged["generated"] == ["preview_key", "desk_key"]
+    assert converged["diff"]["before"].splitlines()[:2] == [
+        "secrets.json: lacks preview_key, desk_key; still holds operator_session",
+        "secrets/operator_session: no longer used",
+    ]
+    assert not (folder / "operator_session").exists()
+    assert {name: value for name, value in values(home).items() if name in guarded} == guarded
+    assert "operator_session" not in values(home)
+    assert (folder / "desk/preview_key").read_text() == (folder / "preview_key").read_text() == values(home)["preview_key"]
+    assert not run(home, volume_exists=True)["changed"]
 
 
 def test_the_engine_is_asked_for_the_volume(home: Path) -> None:

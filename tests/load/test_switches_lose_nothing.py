@@ -20,6 +20,8 @@ NETWORK_PREFIX = "127.46"
 EDGE_PORT = 22443
 SWITCHES = 23
 SECONDS = 86.0
+REQUESTS = 50_000
+BUSY, IDLE, HTTP2_CONNECTIONS, HTTP2_STREAMS, SESSIONS, UPLOADS = 100, 150, 5, 10, 20, 6
 
 
 @pytest.fixture
@@ -50,9 +52,16 @@ def test_switches_lose_nothing(edge: EdgeUnderTest, upstreams: tuple[Upstream, .
     config = ClientConfig(
         Target(f"https://localhost:{EDGE_PORT}/api/orders", str(edge.ca_file), ("127.0.0.1", EDGE_PORT)),
         seconds=SECONDS,
-        busy=150,
-        idle=150,
+        requests=REQUESTS,
+        busy=BUSY,
+        idle=IDLE,
         longest_pause=70.0,
+        http2_connections=HTTP2_CONNECTIONS,
+        http2_streams=HTTP2_STREAMS,
+        websockets=SESSIONS,
+        event_streams=SESSIONS,
+        uploads=UPLOADS,
+        upload_seconds=30.0,
         rate=1000.0,
         weights=first.weights,
     )
@@ -65,8 +74,17 @@ def test_switches_lose_nothing(edge: EdgeUnderTest, upstreams: tuple[Upstream, .
 
     report.assert_nothing_lost()
     assert len(report.switches) == SWITCHES
-    assert report.answered >= 50_000
+    assert report.answered >= REQUESTS
     assert min(report.by_colour.values()) > 10_000
+    assert set(report.by_colour) == {"blue", "green"}
+    assert min(report.kinds[kind].answered for kind in ("busy", "http2")) > 5_000
     # Connections that were quiet for any time up to 70 s were still good.
     assert set(report.pauses) == set(range(0, 70, 5))
-    assert report.reopened == 0
+    assert report.reopened == report.refused_and_repeated == 0
+    # Every session lived through every switch.
+    for kind in ("websocket", "event stream"):
+        assert (report.sessions[kind].opened, report.sessions[kind].broken) == (SESSIONS, 0)
+    assert report.kinds["message"].answered > SESSIONS * SWITCHES
+    assert report.sessions["event stream"].events > SESSIONS * SWITCHES
+    # Bodies that took 30 s went out while traffic was switched again and again.
+    assert report.kinds["upload"].answered >= 2 * UPLOADS

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import io
+import json
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _PROGRAM = Path(__file__).with_name("echo_upstream.py")
 
@@ -21,14 +25,15 @@ class Upstream:
     port: int
     # With tls.crt and tls.key.
     tls: Path
+    # The share of its requests that it fails on purpose.
+    fail: float = 0.0
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def start(self) -> None:
         """Returns when it listens."""
         command = [sys.executable, str(_PROGRAM), self.colour, self.address, str(self.port)]
-        self._process = subprocess.Popen(
-            [*command, str(self.tls / "tls.crt"), str(self.tls / "tls.key")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-        )
+        command += [str(self.tls / "tls.crt"), str(self.tls / "tls.key"), "--fail", str(self.fail)]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "listening\n", f"upstream {self.colour} did not start"
 
@@ -38,13 +43,35 @@ class Upstream:
             self._process.communicate()
             self._process = None
 
-    def seen(self) -> list[str]:
-        """Every id it saw, in the order they came."""
+    def seen(self) -> Iterator[str]:
+        """Every id it saw, in the order they came. One at a time: there may be a million."""
+        return (line.decode().rstrip() for line in io.BytesIO(self._get("/seen")))
+
+    def failed(self) -> dict[str, Any]:
+        """How many `requests` it failed on purpose, in how many `attempts`, and `by_way`."""
+        return dict(json.loads(self._get("/failed")))
+
+    def await_sessions(self, websockets: int, event_streams: int, seconds: float = 20.0) -> None:
+        """Until so many are open and each listener has been sent an event since."""
+        wanted, end, sent_before = {"websockets": websockets, "event_streams": event_streams}, time.monotonic() + seconds, None
+        while True:
+            found = dict(json.loads(self._get("/sessions")))
+            sent = found.pop("events")
+            if found != wanted:
+                sent_before = None
+            elif sent_before is None:
+                sent_before = sent
+            elif sent > sent_before:
+                return
+            assert time.monotonic() < end, f"{self.colour} has {found}, not {wanted}"
+            time.sleep(0.05)
+
+    def _get(self, path: str) -> bytes:
         connection = http.client.HTTPSConnection(self.address, self.port, context=self._trusting_itself(), timeout=20)
-        connection.request("GET", "/seen")
-        ids = connection.getresponse().read().decode().split()
+        connection.request("GET", path)
+        content = connection.getresponse().read()
         connection.close()
-        return ids
+        return content
 
     def _trusting_itself(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self.tls / "tls.crt"))

@@ -1,7 +1,9 @@
 """Counts every request it sends, so that nobody has to believe that a release lost nothing."""
 
 from counting_client.client import CountingClient
-from counting_client.config import ClientConfig, Target
+from counting_client.config import ClientConfig, NotPossible, Target
+from counting_client.counts import Counts
+from counting_client.latency import Latency
 from counting_client.order_proof import OrderProof, compare_with_rows, verify_orders
 from counting_client.orders import OrdersClient, OrdersConfig, OrdersLost, OrdersReport
 from counting_client.picture import write_picture
@@ -12,6 +14,9 @@ __all__ = [
     "ClientConfig",
     "Committed",
     "CountingClient",
+    "Counts",
+    "Latency",
+    "NotPossible",
     "OrderProof",
     "OrdersClient",
     "OrdersConfig",

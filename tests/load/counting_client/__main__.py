@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from counting_client.client import CountingClient, run_in_fast_loop
-from counting_client.config import ClientConfig, Target
+from counting_client.config import ClientConfig, NotPossible, Target
 from counting_client.order_proof import verify_orders
 from counting_client.orders import OrdersClient, OrdersConfig, OrdersReport
 from counting_client.patient_caller import GaveUp
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     except AssertionError as failure:
         print(failure, file=sys.stderr)
         return 1
-    except (OSError, GaveUp) as error:
+    except (OSError, NotPossible, GaveUp) as error:
         print(f"counting_client: {error}", file=sys.stderr)
         return 2
 
@@ -37,14 +37,28 @@ def _count(options: argparse.Namespace) -> int:
         ClientConfig(
             _target(options),
             seconds=options.seconds,
+            requests=options.requests,
             busy=options.busy,
             idle=options.idle,
             longest_pause=options.longest_pause,
+            http2_connections=options.http2[0],
+            http2_streams=options.http2[1],
+            websockets=options.websockets,
+            message_every=options.message_every,
+            event_streams=options.event_streams,
+            uploads=options.uploads,
+            upload_seconds=options.upload_seconds,
+            upload_bytes=options.upload_bytes,
+            websocket_path=options.websocket_path,
+            event_path=options.event_path,
+            upload_path=options.upload_path,
+            keyed=options.keyed,
+            around=options.around / 1e3,
             rate=options.rate,
             timeout=options.timeout,
             seed=options.seed,
-            headers=dict(header.split(": ", 1) for header in options.header),
-            weights=_weights(options.weights),
+            headers=dict(options.header),
+            weights=options.weights,
             live=_live(options),
         ),
         _switches(options),
@@ -68,7 +82,7 @@ def _orders(options: argparse.Namespace) -> int:
             rate=options.rate,
             timeout=options.timeout,
             seed=options.seed,
-            weights=_weights(options.weights),
+            weights=options.weights,
             live=_live(options),
         ),
         _switches(options),
@@ -95,11 +109,7 @@ async def _until_interrupted(client: CountingClient | OrdersClient) -> Report | 
 
 
 def _target(options: argparse.Namespace) -> Target:
-    connect_to = None
-    if options.connect_to:
-        parts = urlsplit(f"//{options.connect_to}")
-        connect_to = (str(parts.hostname), int(parts.port or 443))
-    return Target(options.url, options.ca, connect_to)
+    return Target(options.url, options.ca, options.connect_to)
 
 
 def _switches(options: argparse.Namespace) -> list[PlannedSwitch]:
@@ -125,7 +135,35 @@ def _url(text: str) -> str:
 
 
 def _weights(text: str) -> dict[str, int]:
-    return {colour: int(weight) for colour, weight in (pair.split("=") for pair in text.split(",") if pair)}
+    try:
+        return {colour: int(weight) for colour, weight in (pair.split("=") for pair in text.split(",") if pair)}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not like blue=100,green=0") from None
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise argparse.ArgumentTypeError(f"'{text}' is not like 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def _http2(text: str) -> tuple[int, int]:
+    connections, times, streams = text.partition("x")
+    if not times or not connections.isdigit() or not streams.isdigit() or int(streams) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not like 10x20: connections x streams on each of them")
+    return int(connections), int(streams)
+
+
+def _connect_to(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if not parts.hostname or port is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not like 127.0.0.1:443")
+    return parts.hostname, port
 
 
 def _live(options: argparse.Namespace) -> bool:
@@ -141,13 +179,10 @@ def _write(report: Report, options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="counting_client", description="Counts every request it sends. Exits 1 when one was lost.")
-    modes = parser.add_subparsers(required=True)
-    count = modes.add_parser("count", help="POST as fast as allowed and account for every request")
+    modes = parser.add_subparsers(required=True, metavar="count | orders | verify")
+    count = modes.add_parser("count", help="send requests of many kinds as fast as allowed and account for every one of them")
     count.set_defaults(run=_count)
-    count.add_argument("--busy", type=int, default=50, help="connections that are always at work (%(default)s)")
-    count.add_argument("--idle", type=int, default=0, help="connections that are quiet between requests (%(default)s)")
-    count.add_argument("--longest-pause", type=float, default=70.0, help="seconds an idle connection is quiet at most (%(default)s)")
-    count.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help="sent with every request")
+    _add_profile(count)
     orders = modes.add_parser("orders", help="place whole orders and record what was acknowledged")
     orders.set_defaults(run=_orders)
     orders.add_argument("--orders", type=int, default=0, help="go on until so many were placed (%(default)s)")
@@ -157,22 +192,60 @@ def _parser() -> argparse.ArgumentParser:
     for mode in (orders, verify):
         mode.add_argument("--journal", type=Path, required=True, help="file of acknowledged orders")
     for mode in (count, orders, verify):
-        mode.add_argument("url", type=_url)
-        mode.add_argument("--ca", default="", help="file of CA certificates to trust instead of the machine's")
-        mode.add_argument("--connect-to", default="", metavar="HOST:PORT", help="connect there, not to the URL's host")
-        mode.add_argument("--seconds", type=float, default=30.0, help="how long; for verify: how long to wait (%(default)s)")
-        mode.add_argument("--timeout", type=float, default=20.0, help="seconds after which an answer counts as lost (%(default)s)")
+        _add_target(mode)
     for mode in (count, orders):
-        mode.add_argument("--rate", type=float, default=0.0, help="a second, all connections together; 0 is as many as possible")
-        mode.add_argument("--seed", type=int, default=1)
-        mode.add_argument("--weights", default="", metavar="blue=100,green=0", help="who has traffic at the start")
-        mode.add_argument("--switch-command", default="", help="shell command that switches to {colour}")
-        mode.add_argument("--switch-every", type=float, default=5.0, metavar="SECONDS")
-        mode.add_argument("--switch-colours", default="green,blue", help="in turn (%(default)s)")
-        mode.add_argument("--live", action="store_true", help="a line a second, also without a terminal")
-        mode.add_argument("--json", type=Path, help="write the result here")
-        mode.add_argument("--html", type=Path, help="write the picture here")
+        _add_switches(mode)
+        _add_output(mode)
     return parser
+
+
+def _add_target(mode: argparse.ArgumentParser) -> None:
+    mode.add_argument("url", type=_url)
+    mode.add_argument("--ca", default="", help="file of CA certificates to trust instead of the machine's")
+    mode.add_argument("--connect-to", type=_connect_to, metavar="HOST:PORT", help="connect there, not to the URL's host")
+    mode.add_argument("--seconds", type=float, default=30.0, help="how long; for verify: how long to wait (%(default)s)")
+    mode.add_argument("--timeout", type=float, default=20.0, help="seconds after which an answer counts as lost (%(default)s)")
+
+
+def _add_profile(count: argparse.ArgumentParser) -> None:
+    profile = count.add_argument_group("profile", "who sends; everything goes on at the same time")
+    profile.add_argument("--busy", type=int, default=50, metavar="N", help="HTTP/1.1 connections that are always at work (%(default)s)")
+    profile.add_argument("--idle", type=int, default=0, metavar="N", help="connections that are quiet between requests (%(default)s)")
+    profile.add_argument(
+        "--longest-pause", type=float, default=70.0, metavar="SECONDS", help="an idle connection is quiet at most so long (%(default)s)"
+    )
+    profile.add_argument("--http2", type=_http2, default=(0, 10), metavar="10x20", help="HTTP/2 connections x busy streams on each")
+    profile.add_argument("--websockets", type=int, default=0, metavar="N", help="sessions whose messages want their echo (%(default)s)")
+    profile.add_argument("--message-every", type=float, default=1.0, metavar="SECONDS", help="on each WebSocket (%(default)s)")
+    profile.add_argument("--event-streams", type=int, default=0, metavar="N", help="sessions that listen to numbered events (%(default)s)")
+    profile.add_argument("--uploads", type=int, default=0, metavar="N", help="connections that always send a slow body (%(default)s)")
+    profile.add_argument("--upload-seconds", type=float, default=30.0, metavar="SECONDS", help="that a body takes (%(default)s)")
+    profile.add_argument("--upload-bytes", type=int, default=64 * 1024, metavar="N", help="size of a body (%(default)s)")
+    for kind in ("websocket", "event", "upload"):
+        profile.add_argument(f"--{kind}-path", default="", metavar="PATH", help="where it is not the URL's")
+    requests = count.add_argument_group("requests")
+    requests.add_argument("--header", type=_header, action="append", default=[], metavar="'NAME: VALUE'", help="sent with every request")
+    requests.add_argument("--keyed", action="store_true", help="send each request's id as its Idempotency-Key, too")
+    requests.add_argument("--requests", type=int, default=0, metavar="N", help="go on after --seconds until so many are answered")
+    count.add_argument(
+        "--around", type=float, default=250.0, metavar="MS", help="latencies so near to a switch are reported apart (%(default)s)"
+    )
+
+
+def _add_switches(mode: argparse.ArgumentParser) -> None:
+    switches = mode.add_argument_group("switches")
+    switches.add_argument("--weights", type=_weights, default={}, metavar="blue=100,green=0", help="who has traffic at the start")
+    switches.add_argument("--switch-command", default="", help="shell command that switches to {colour}")
+    switches.add_argument("--switch-every", type=float, default=5.0, metavar="SECONDS")
+    switches.add_argument("--switch-colours", default="green,blue", help="in turn (%(default)s)")
+
+
+def _add_output(mode: argparse.ArgumentParser) -> None:
+    mode.add_argument("--rate", type=float, default=0.0, help="a second, all who are busy together; 0 is as many as possible")
+    mode.add_argument("--seed", type=int, default=1, help="of everything that is drawn by lot (%(default)s)")
+    mode.add_argument("--live", action="store_true", help="a line a second, also without a terminal")
+    mode.add_argument("--json", type=Path, metavar="FILE", help="write the result here")
+    mode.add_argument("--html", type=Path, metavar="FILE", help="write the picture here")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from counting_client.chunked_body import ChunkedBody, GarbledBody
+
 _LONGEST_HEAD = 64 * 1024
+SWITCHING_PROTOCOLS = 101
 
 
 class GarbledAnswer(Exception):
-    """What came is not an HTTP/1.1 answer."""
+    """What came is not an HTTP answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,7 @@ class Answer:
 class _Part(Enum):
     HEAD = "head"
     COUNTED_BODY = "counted body"
-    CHUNK_SIZE = "size of a chunk"
-    CHUNK = "chunk"
-    TRAILER = "trailer"
+    CHUNKED_BODY = "chunked body"
     BODY_UNTIL_CLOSED = "body until closed"
 
 
@@ -55,118 +56,77 @@ class AnswerParser:
     def feed(self, data: bytes) -> Answer | None:
         """The answer, once its last byte is here. What follows it is kept: call again with nothing to look at it."""
         self._buffer += data
-        while self._advance():
-            if self._part is _Part.HEAD:
-                answer = self._answer(self._says_keep_alive())
-                self._begin()
-                return answer
-        return None
+        if self._part is _Part.HEAD and not self._read_head():
+            return None
+        return self._answer(self._says_keep_alive()) if self._read_body() else None
 
     def closed(self) -> Answer | None:
         """The peer closed its side: complete only where the length was left open."""
-        if self._part is not _Part.BODY_UNTIL_CLOSED:
-            return None
-        answer = self._answer(keep_alive=False)
+        return self._answer(keep_alive=False) if self._part is _Part.BODY_UNTIL_CLOSED else None
+
+    def _answer(self, keep_alive: bool) -> Answer:
+        answer = Answer(self._status, self._headers, bytes(self._body), keep_alive)
         self._begin()
         return answer
 
-    def _answer(self, keep_alive: bool) -> Answer:
-        return Answer(self._status, self._headers, bytes(self._body), keep_alive)
-
-    def _advance(self) -> bool:
-        """One part forward; false when more bytes are needed. Back at HEAD means: complete."""
-        match self._part:
-            case _Part.HEAD:
-                return self._read_head()
-            case _Part.COUNTED_BODY:
-                return self._read_counted(_Part.HEAD)
-            case _Part.CHUNK_SIZE:
-                return self._read_chunk_size()
-            case _Part.CHUNK:
-                return self._read_chunk()
-            case _Part.TRAILER:
-                return self._read_trailer()
-            case _Part.BODY_UNTIL_CLOSED:
-                self._body += self._buffer
-                self._buffer.clear()
-                return False
-
     def _read_head(self) -> bool:
-        while True:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                if len(self._buffer) > _LONGEST_HEAD:
-                    raise GarbledAnswer("endless head")
-                return False
-            lines = self._buffer[:end].decode("latin-1").split("\r\n")
-            del self._buffer[: end + 4]
-            self._status = _status(lines[0])
-            # An interim answer (100, 103) is followed by the real one.
-            if self._status >= 200:
-                break
-        self._headers = _headers(lines[1:])
+        """False when more bytes are needed."""
+        head = take_head(self._buffer)
+        if head is None:
+            return False
+        self._status, self._headers = head
+        if self._status == SWITCHING_PROTOCOLS:
+            raise GarbledAnswer("an upgrade that nobody asked for")
         if self._status in (204, 304):
-            self._missing = 0
-            return self._read_counted(_Part.HEAD)
-        if "chunked" in self._headers.get("transfer-encoding", "").lower():
-            self._part = _Part.CHUNK_SIZE
-        elif "content-length" in self._headers:
-            self._missing = _number(self._headers["content-length"], 10)
             self._part = _Part.COUNTED_BODY
-            return self._read_counted(_Part.HEAD)
+        elif "chunked" in self._headers.get("transfer-encoding", "").lower():
+            self._part = _Part.CHUNKED_BODY
+            self._chunks = ChunkedBody()
+        elif "content-length" in self._headers:
+            self._missing = _length(self._headers["content-length"])
+            self._part = _Part.COUNTED_BODY
         else:
             self._part = _Part.BODY_UNTIL_CLOSED
         return True
 
-    def _read_counted(self, following: _Part) -> bool:
-        self._take()
-        if self._missing:
-            return False
-        self._part = following
-        return True
-
-    def _take(self) -> None:
-        taken = self._buffer[: self._missing]
-        self._body += taken
-        del self._buffer[: len(taken)]
-        self._missing -= len(taken)
-
-    def _read_chunk_size(self) -> bool:
-        line = self._line()
-        if line is None:
-            return False
-        self._missing = _number(line.split(b";")[0].decode("latin-1"), 16)
-        self._part = _Part.CHUNK if self._missing else _Part.TRAILER
-        return True
-
-    def _read_chunk(self) -> bool:
-        self._take()
-        if self._missing or len(self._buffer) < 2:
-            return False
-        if self._buffer[:2] != b"\r\n":
-            raise GarbledAnswer("a chunk is longer than its size")
-        del self._buffer[:2]
-        self._part = _Part.CHUNK_SIZE
-        return True
-
-    def _read_trailer(self) -> bool:
-        line = self._line()
-        if line is None:
-            return False
-        if not line:
-            self._part = _Part.HEAD
-        return True
-
-    def _line(self) -> bytes | None:
-        end = self._buffer.find(b"\r\n")
-        if end < 0:
-            return None
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 2]
-        return line
+    def _read_body(self) -> bool:
+        """True with its last byte."""
+        match self._part:
+            case _Part.COUNTED_BODY:
+                taken = self._buffer[: self._missing]
+                self._body += taken
+                del self._buffer[: len(taken)]
+                self._missing -= len(taken)
+                return not self._missing
+            case _Part.CHUNKED_BODY:
+                try:
+                    self._body += self._chunks.decode(self._buffer)
+                except GarbledBody as error:
+                    raise GarbledAnswer(str(error)) from error
+                return self._chunks.over
+            case _:
+                self._body += self._buffer
+                self._buffer.clear()
+                return False
 
     def _says_keep_alive(self) -> bool:
         return "close" not in self._headers.get("connection", "").lower()
+
+
+def take_head(buffer: bytearray) -> tuple[int, dict[str, str]] | None:
+    """Status and headers, once they are complete; they are taken out of the buffer.
+
+    Interim answers (100, 103), which are followed by the real one, are left out.
+    """
+    while (end := buffer.find(b"\r\n\r\n")) >= 0:
+        lines = buffer[:end].decode("latin-1").split("\r\n")
+        del buffer[: end + 4]
+        status = _status(lines[0])
+        if status >= 200 or status == SWITCHING_PROTOCOLS:
+            return status, _headers(lines[1:])
+    if len(buffer) > _LONGEST_HEAD:
+        raise GarbledAnswer("endless head")
+    return None
 
 
 def _status(line: str) -> int:
@@ -187,11 +147,7 @@ def _headers(lines: list[str]) -> dict[str, str]:
     return headers
 
 
-def _number(text: str, base: int) -> int:
-    try:
-        number = int(text.strip(), base)
-    except ValueError:
-        number = -1
-    if number < 0:
+def _length(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
         raise GarbledAnswer(f"not a length: {text[:80]!r}")
-    return number
+    return int(text)

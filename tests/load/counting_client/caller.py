@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from counting_client.answer_parser import Answer
 from counting_client.config import Target
-from counting_client.connection import Connection, Lost
+from counting_client.connection import Connection
+from counting_client.lost import Lost
+from counting_client.reconnecting import open_patiently
 from counting_client.tally import Request, Tally
 
-_FIRST_WAIT = 0.02
-_LONGEST_WAIT = 1.0
+# Sends the request and returns its answer, or raises Lost.
+Exchange = Callable[[Connection, Request], Awaitable[Answer]]
 
 
 class Caller:
-    def __init__(self, name: str, target: Target, tls: ssl.SSLContext | None, tally: Tally, timeout: float) -> None:
-        self.name = name
+    def __init__(self, kind: str, number: int, *, target: Target, tls: ssl.SSLContext | None, tally: Tally, timeout: float) -> None:
+        self.name = f"{kind} {number}"
+        self._kind = kind
         self._target = target
         self._tls = tls
         self._tally = tally
@@ -32,44 +34,37 @@ class Caller:
 
         Tries to connect for `patience` seconds, then raises the last OSError: nothing was sent.
         """
-        connection, reopened = await self._open_connection(time.monotonic() + patience)
-        request = self._tally.number(self.name, pause, reopened)
-        message = build(request)
-        self._tally.count_sent()
-        sent = time.monotonic()
+        return await self.exchange(lambda connection, request: connection.exchange(build(request), self._timeout), pause, patience)
+
+    async def exchange(self, exchange: Exchange, pause: float = 0.0, patience: float = math.inf) -> Answer | None:
+        """The same, for a request that is sent in a way of its own."""
+        connection, reopened = await self._open_connection(patience)
+        request = self._tally.begin(self._kind, self.name, pause, reopened)
         try:
-            answer = await connection.exchange(message, self._timeout)
+            answer = await exchange(connection, request)
         except Lost as loss:
             self._tally.count_loss(request, loss.reason, f"{loss.detail}, after a pause of {pause:.1f} s")
             return None
-        self._tally.count_answer(request, answer, sent, time.monotonic())
+        self._tally.count_answer(request, answer, connection.sent, time.monotonic(), connection.sent_whole)
         return answer
 
-    async def _open_connection(self, until: float) -> tuple[Connection, bool]:
+    async def _open_connection(self, patience: float) -> tuple[Connection, bool]:
         """Also whether it had to be opened anew."""
         if self._connection is not None and self._connection.usable:
             return self._connection, False
         again = self._opened
         self.close()
-        wait = _FIRST_WAIT
-        while True:
-            try:
-                self._connection = await Connection.open(self._target, self._tls, self._timeout)
-                break
-            except OSError as error:
-                self._tally.count_connect_failure(self.name, error)
-                if time.monotonic() + wait > until:
-                    raise
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, _LONGEST_WAIT)
+        self._connection = await open_patiently(
+            lambda: Connection.open(self._target, self._tls, self._timeout), self._tally, self._kind, self.name, patience
+        )
         self._opened = True
         if again:
-            self._tally.count_reopened()
+            self._tally.count_reopened(self._kind)
         return self._connection, again
 
     def close(self) -> None:
         if self._connection is not None:
             for _ in range(self._connection.unasked):
-                self._tally.count_unasked_answer(self.name)
+                self._tally.count_unasked_answer(self._kind, self.name)
             self._connection.close()
             self._connection = None

@@ -3,104 +3,118 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections.abc import Coroutine, Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import uvloop
 
 from counting_client.caller import Caller
 from counting_client.config import ClientConfig
+from counting_client.course import Course
+from counting_client.event_keeper import EventKeeper
 from counting_client.live_line import LiveLine
 from counting_client.loop_watch import LoopWatch
 from counting_client.message import CountedPost
-from counting_client.pauses import idle_pauses
+from counting_client.posting import Attempt, post_all_the_time, post_now_and_then
 from counting_client.report import Report
 from counting_client.switch_driver import PlannedSwitch, SwitchDriver
-from counting_client.tally import Request, Tally
+from counting_client.tally import Tally
 from counting_client.traffic import Traffic
+from counting_client.uploader import Uploader
+from counting_client.websocket_keeper import WebSocketKeeper
 
-# Idle connections begin spread over this time and end before the run does.
-_SPREAD = 2.0
+_LOOK_EVERY = 0.1
 _Result = TypeVar("_Result")
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
 
 
 class CountingClient:
     def __init__(self, config: ClientConfig, switches: Iterable[PlannedSwitch] = ()) -> None:
+        config.check()
         self._config = config
         self._plan = list(switches)
-        self._post = CountedPost(config)
-        self._tls = config.target.tls()
-        self._over = asyncio.Event()
+        self._ended = asyncio.Event()
 
     def run(self) -> Report:
         return run_in_fast_loop(self.count())
 
     def stop(self) -> None:
         """End early; what is out is still waited for."""
-        self._over.set()
+        self._ended.set()
 
     async def count(self) -> Report:
         config = self._config
         tally = Tally(Traffic(config.weights), secrets.token_hex(4), config.colour_header, config.id_header)
+        course = Course(config, tally, self._ended)
         watch, driver = LoopWatch(), SwitchDriver(self._plan, tally)
         cpu = time.process_time()
-        callers = [Caller(f"busy {number}", config.target, self._tls, tally, config.timeout) for number in range(config.busy)]
-        idlers = [Caller(f"idle {number}", config.target, self._tls, tally, config.timeout) for number in range(config.idle)]
-        work = [asyncio.create_task(self._busy(number, caller, tally.began)) for number, caller in enumerate(callers)]
-        work += [asyncio.create_task(self._idle(number, caller)) for number, caller in enumerate(idlers)]
+        crew = _Crew(course)
+        work = [asyncio.create_task(one) for one in crew.work]
         switching = asyncio.create_task(driver.run())
         aside = [asyncio.create_task(watch.run())]
         if config.live:
             aside.append(asyncio.create_task(LiveLine(tally).run()))
-        await self._unless_over(config.seconds)
-        self._over.set()
+        await course.pause(config.seconds)
+        while tally.answered < config.requests and tally.silence < config.timeout and not course.over:
+            await course.pause(_LOOK_EVERY)
+        self._ended.set()
         driver.stop()
-        await asyncio.wait(work, timeout=config.timeout + 1.0)
+        if work:
+            await asyncio.wait(work, timeout=config.timeout + 1.0)
         await switching
         for task in [*work, *aside]:
             task.cancel()
         finished = await asyncio.gather(*work, *aside, return_exceptions=True)
-        for caller in [*callers, *idlers]:
-            caller.close()
+        crew.close()
         for result in finished:
             if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                 raise result
-        return Report.of(tally, watch.longest_lag, time.process_time() - cpu)
+        return Report.of_run(tally, watch.longest_lag, time.process_time() - cpu, config.around)
 
-    async def _busy(self, number: int, caller: Caller, began: float) -> None:
-        period = self._config.busy / self._config.rate if self._config.rate else 0.0
-        due = began + period * number / self._config.busy
-        while not self._over.is_set():
-            if period:
-                now = time.monotonic()
-                await self._unless_over(due - now)
-                # Missed slots are not made up for: the rate is a ceiling.
-                due = max(due + period, now)
-                if self._over.is_set():
-                    return
-            await caller.attempt(self._message)
 
-    async def _idle(self, number: int, caller: Caller) -> None:
-        config = self._config
-        start = _SPREAD * number / max(config.idle, 1)
-        await self._unless_over(start)
-        await caller.attempt(self._message)
-        for pause in idle_pauses(number, config.seconds - start - 1.0, config.longest_pause, config.seed):
-            await self._unless_over(pause)
-            if self._over.is_set():
-                return
-            await caller.attempt(self._message, pause)
+class _Crew:
+    """Everybody who takes part in a run."""
 
-    def _message(self, request: Request) -> bytes:
-        return self._post(request.id)
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        self._post = CountedPost(course.config)
+        self._members: list[_Closable] = []
+        self.work: list[Coroutine[Any, Any, None]] = []
+        config = course.config
+        self.work += [post_all_the_time(course, number, self._http1("busy", number)) for number in range(config.busy)]
+        self.work += [post_now_and_then(course, number, self._http1("idle", number)) for number in range(config.idle)]
+        for connection in range(config.http2_connections):
+            attempt = self._http2(connection)
+            first = config.busy + connection * config.http2_streams
+            self.work += [post_all_the_time(course, first + stream, attempt) for stream in range(config.http2_streams)]
+        for kind, count in ((WebSocketKeeper, config.websockets), (EventKeeper, config.event_streams), (Uploader, config.uploads)):
+            for number in range(count):
+                member = kind(number, course)
+                self._members.append(member)
+                self.work.append(member.work())
 
-    async def _unless_over(self, seconds: float) -> None:
-        if seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), seconds)
+    def close(self) -> None:
+        for member in self._members:
+            member.close()
+
+    def _http1(self, kind: str, number: int) -> Attempt:
+        course = self._course
+        caller = Caller(kind, number, target=course.config.target, tls=course.tls, tally=course.tally, timeout=course.config.timeout)
+        self._members.append(caller)
+        return lambda pause: caller.attempt(lambda request: self._post(request.id), pause)
+
+    def _http2(self, number: int) -> Attempt:
+        # Here, so that who wants no HTTP/2 does not need the package h2.
+        from counting_client.http2_caller import Http2Caller  # noqa: PLC0415
+
+        caller = Http2Caller(number, self._course, self._course.config.target.http2_tls(), self._post)
+        self._members.append(caller)
+        return caller.attempt
 
 
 def run_in_fast_loop(work: Coroutine[Any, Any, _Result]) -> _Result:

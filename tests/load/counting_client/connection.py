@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
+from collections.abc import Iterable
 from typing import cast
 
 from counting_client.answer_parser import Answer, AnswerParser, GarbledAnswer
 from counting_client.config import Target
-
-
-class Lost(Exception):
-    """The request was handed to the socket and no whole answer came back."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+from counting_client.lost import Lost, closed, too_late
 
 
 class Connection(asyncio.Protocol):
@@ -25,6 +19,9 @@ class Connection(asyncio.Protocol):
         self._parser = AnswerParser()
         self._waiting: asyncio.Future[Answer] | None = None
         self.unasked = 0
+        # When the first and the last byte of the latest request were handed over.
+        self.sent = 0.0
+        self.sent_whole = 0.0
 
     @classmethod
     async def open(cls, target: Target, tls: ssl.SSLContext | None, timeout: float) -> Connection:
@@ -41,17 +38,17 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     async def exchange(self, request: bytes, timeout: float) -> Answer:
-        assert self._transport is not None, "exchange on a closed connection"
-        loop = asyncio.get_running_loop()
-        waiting: asyncio.Future[Answer] = loop.create_future()
-        self._waiting = waiting
-        expiry = loop.call_later(timeout, self._expire, timeout)
-        self._transport.write(request)
-        try:
-            return await waiting
-        finally:
-            expiry.cancel()
-            self._waiting = None
+        waiting = self._begin(request)
+        return await self._answer(waiting, timeout)
+
+    async def exchange_slowly(self, head: bytes, pieces: Iterable[tuple[float, bytes]], timeout: float) -> Answer:
+        """Each piece of the body after its pause. An answer that comes before the last piece ends the sending, and the connection."""
+        waiting = self._begin(head)
+        whole = await self._write_pieces(waiting, pieces)
+        answer = await self._answer(waiting, timeout)
+        if not whole:
+            self.close()
+        return answer
 
     def close(self) -> None:
         if self._transport is not None:
@@ -85,14 +82,35 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
-        after = "in the middle of the answer" if self._parser.begun else "before any answer"
-        if error is None:
-            self._fail(Lost("closed", f"the peer closed the connection {after}"))
-        else:
-            self._fail(Lost("reset", f"{error} {after}"))
+        self._fail(closed(error, "in the middle of the answer" if self._parser.begun else "before any answer"))
+
+    def _begin(self, request: bytes) -> asyncio.Future[Answer]:
+        assert self._transport is not None, "exchange on a closed connection"
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting = waiting
+        self.sent = self.sent_whole = time.monotonic()
+        self._transport.write(request)
+        return waiting
+
+    async def _write_pieces(self, waiting: asyncio.Future[Answer], pieces: Iterable[tuple[float, bytes]]) -> bool:
+        for pause, piece in pieces:
+            await asyncio.wait({waiting}, timeout=pause)
+            if waiting.done() or self._transport is None:
+                return False
+            self.sent_whole = time.monotonic()
+            self._transport.write(piece)
+        return True
+
+    async def _answer(self, waiting: asyncio.Future[Answer], timeout: float) -> Answer:
+        expiry = asyncio.get_running_loop().call_later(timeout, self._expire, timeout)
+        try:
+            return await waiting
+        finally:
+            expiry.cancel()
+            self._waiting = None
 
     def _expire(self, timeout: float) -> None:
-        self._fail(Lost("timeout", f"no answer within {timeout:g} s"))
+        self._fail(too_late(timeout))
         self.close()
 
     def _succeed(self, answer: Answer) -> None:

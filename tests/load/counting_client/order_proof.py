@@ -85,7 +85,8 @@ async def prove_orders(target: Target, journal: JournalContents, deadline: float
 
     async def ask(number: int, customer: Customer, orders: list[AcknowledgedOrder]) -> None:
         async with gate:
-            caller = PatientCaller(Caller(f"verifier {number}", target, tls, tally, timeout), target, "X-Counting-Id", deadline, number)
+            one = Caller("verifier", number, target=target, tls=tls, tally=tally, timeout=timeout)
+            caller = PatientCaller(one, target, "X-Counting-Id", deadline, number)
             try:
                 proof = await _verify_customer(caller, customer, orders, until)
             finally:

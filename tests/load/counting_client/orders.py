@@ -97,7 +97,7 @@ class OrdersClient:
         tally = Tally(Traffic(config.weights), secrets.token_hex(4), config.colour_header, config.id_header)
         watch, driver, journal = LoopWatch(), SwitchDriver(self._plan, tally), OrderJournal(config.journal)
         cpu = time.process_time()
-        report = OrdersReport(Report.of(tally, 0.0, 0.0))
+        report = OrdersReport(Report.of_run(tally, 0.0, 0.0))
         shops = [_Shopper(number, config, tls=self._tls, tally=tally, journal=journal, report=report) for number in range(config.customers)]
         aside = [asyncio.create_task(watch.run())]
         if config.live:
@@ -112,7 +112,7 @@ class OrdersClient:
                 task.cancel()
             await asyncio.wait([*work, *aside])
             journal.close()
-        report.attempts = Report.of(tally, watch.longest_lag, time.process_time() - cpu)
+        report.attempts = Report.of_run(tally, watch.longest_lag, time.process_time() - cpu)
         return report
 
     async def _end(self, report: OrdersReport, switching: asyncio.Task[None]) -> None:
@@ -142,7 +142,7 @@ class _Shopper:
         self._journal = journal
         self._report = report
         self._customer = Customer(f"customer-{tally.run}-{number}@example.com", secrets.token_urlsafe(16))
-        caller = Caller(f"customer {number}", config.target, tls, tally, config.timeout)
+        caller = Caller("customer", number, target=config.target, tls=tls, tally=tally, timeout=config.timeout)
         self._caller = PatientCaller(caller, config.target, config.id_header, config.patience, config.seed + number)
         self._token = ""
 

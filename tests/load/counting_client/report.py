@@ -6,13 +6,24 @@ import json
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from counting_client.tally import Incident, Tally
+from counting_client.counts import Counts
+from counting_client.id_book import IdBook
+from counting_client.latency import Latency, Window, merged
+from counting_client.report_table import table
+from counting_client.sessions import Sessions
+from counting_client.tally import SLICE, Incident, Tally
 from counting_client.traffic import Switch
+
+# Seconds before a switch began and after its commit which count as "around" it.
+AROUND = 0.25
+# So many points of time are in a report at most.
+_LONGEST_TIMELINE = 240
+_OF_COUNTS = ("lost", "server_errors", "other_statuses", "not_served", "unaccounted")
 
 
 class RequestsLost(AssertionError):
@@ -20,12 +31,15 @@ class RequestsLost(AssertionError):
 
 
 @dataclass(frozen=True, slots=True)
-class SecondOfRun:
-    second: int
+class Moment:
+    """What ended from `start` on, for as long as the report's `step`."""
+
+    start: float
     by_colour: dict[str, int]
     bad: int
     p50_ms: float
     p99_ms: float
+    slowest_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +58,14 @@ class SwitchMark:
 
 
 @dataclass(slots=True)
-class Report:
+class Report(Counts):
+    """The numbers of all requests together, and everything else that is known of the run."""
+
     run: str
     seconds: float
-    sent: int
-    answered: int
-    lost_by_reason: dict[str, int]
-    by_status: dict[int, int]
-    by_colour: dict[str, int]
-    wrong_colour: int
-    duplicates: int
-    connect_failures: int
-    reopened: int
-    p50: float
-    p99: float
-    slowest: float
+    kinds: dict[str, Counts]
+    # By the kind of request that opens them.
+    sessions: dict[str, Sessions]
     longest_gap: float
     # The client itself: how late its event loop ran, and the share of a core it used.
     longest_lag: float
@@ -66,66 +73,51 @@ class Report:
     # Answered requests that followed a pause of 0-5 s, 5-10 s, ... on the same, unbroken connection.
     pauses: dict[int, int]
     switches: list[SwitchMark]
-    timeline: list[SecondOfRun]
+    # Seconds before and after a switch that count as around it.
+    around: float
+    # Seconds from one moment of the timeline to the next.
+    step: float
+    timeline: list[Moment]
     incidents: list[Incident]
+    ids: IdBook = field(repr=False)
     # Answered, but no upstream saw it. Known only after `compare_with_upstreams`.
     unseen: int = 0
-    answered_ids: set[str] = field(default_factory=set, repr=False)
 
     @classmethod
-    def of(cls, tally: Tally, longest_lag: float, cpu_seconds: float) -> Report:
+    def of_run(cls, tally: Tally, longest_lag: float, cpu_seconds: float, around: float = AROUND) -> Report:
         lasted = time.monotonic() - tally.began
-        latencies = sorted(latency for second in tally.seconds.values() for latency in second.latencies)
+        windows = merged((switch.began - around, (switch.committed or switch.began) + around) for switch in tally.traffic.switches)
+        total = Counts.of(list(tally.accounts.values()), windows)
+        step = _step(lasted)
         return cls(
+            **{part.name: getattr(total, part.name) for part in fields(total)},
             run=tally.run,
             seconds=lasted,
-            sent=tally.sent,
-            answered=tally.answered,
-            lost_by_reason=dict(tally.lost),
-            by_status=dict(sorted(tally.by_status.items())),
-            by_colour=dict(sorted(tally.by_colour.items())),
-            wrong_colour=tally.wrong_colour,
-            duplicates=tally.duplicates,
-            connect_failures=tally.connect_failures,
-            reopened=tally.reopened,
-            p50=_quantile(latencies, 0.50),
-            p99=_quantile(latencies, 0.99),
-            slowest=_quantile(latencies, 1.0),
+            kinds={kind: Counts.of([account], windows) for kind, account in tally.accounts.items()},
+            sessions=dict(tally.sessions),
             longest_gap=tally.longest_gap,
             longest_lag=longest_lag,
             cpu_share=cpu_seconds / lasted,
             pauses=dict(sorted(tally.pauses.items())),
             switches=[SwitchMark.of(switch, tally.began) for switch in tally.traffic.switches],
-            timeline=[
-                SecondOfRun(number, dict(second.by_colour), second.bad, *_milliseconds(second.latencies))
-                for number, second in sorted(tally.seconds.items())
-            ],
+            around=around,
+            step=step,
+            timeline=list(_timeline(tally, step)),
             incidents=list(tally.incidents),
-            answered_ids=tally.answered_ids(),
+            ids=tally.ids,
         )
 
     @property
-    def lost(self) -> int:
-        """Handed to a connection, and no whole answer came back on it."""
-        return sum(self.lost_by_reason.values())
+    def p50(self) -> float:
+        return self.latency.p50
 
     @property
-    def server_errors(self) -> int:
-        return sum(count for status, count in self.by_status.items() if status >= 500)
+    def p99(self) -> float:
+        return self.latency.p99
 
     @property
-    def other_statuses(self) -> int:
-        """Answered, but neither 2xx nor 5xx."""
-        return sum(count for status, count in self.by_status.items() if not 200 <= status < 300 and status < 500)
-
-    @property
-    def not_served(self) -> int:
-        """Everything a user without retries would have noticed."""
-        return self.lost + self.server_errors + self.connect_failures
-
-    @property
-    def unaccounted(self) -> int:
-        return self.sent - self.answered - self.lost
+    def slowest(self) -> float:
+        return self.latency.slowest
 
     @property
     def rate(self) -> float:
@@ -141,6 +133,14 @@ class Report:
         return sum(1 for switch in self.switches if switch.error)
 
     @property
+    def broken_sessions(self) -> int:
+        return sum(sessions.broken for sessions in self.sessions.values())
+
+    @property
+    def answered_ids(self) -> Iterable[str]:
+        return self.ids.answered()
+
+    @property
     def faults(self) -> dict[str, int]:
         """All that must be zero."""
         return {
@@ -152,58 +152,61 @@ class Report:
             "duplicates": self.duplicates,
             "answered but never seen by an upstream": self.unseen,
             "unaccounted": self.unaccounted,
+            "broken sessions": self.broken_sessions,
+            "missed events": sum(sessions.missed_events for sessions in self.sessions.values()),
+            "repeated events": sum(sessions.repeated_events for sessions in self.sessions.values()),
             "failed switches": self.failed_switches,
         }
 
     def compare_with_upstreams(self, seen: Iterable[str]) -> None:
         """Add what the upstreams themselves saw: an id seen twice is a duplicate, an answered id nobody saw is a lie."""
-        mine = Counter(request_id for request_id in seen if request_id.startswith(f"{self.run}-"))
-        self.duplicates += sum(count - 1 for count in mine.values())
-        self.unseen = len(self.answered_ids.difference(mine))
+        again, self.unseen = self.ids.compare(seen)
+        self.duplicates += again
 
     def assert_nothing_lost(self) -> None:
         if any(self.faults.values()) or not self.answered:
             raise RequestsLost(f"the run was not clean\n{self.table()}")
 
     def table(self) -> str:
-        colours = ", ".join(f"{colour or 'none'} {count:,}" for colour, count in self.by_colour.items())
-        rows = [
-            ("sent", f"{self.sent:,}"),
-            ("answered", f"{self.answered:,} ({colours})"),
-            *((name, f"{count:,}") for name, count in self.faults.items()),
-            ("lost, by reason", ", ".join(f"{reason} {count:,}" for reason, count in self.lost_by_reason.items()) or "-"),
-            ("statuses", ", ".join(f"{status}: {count:,}" for status, count in self.by_status.items()) or "-"),
-            ("reopened (closed while unused)", f"{self.reopened:,}"),
-            ("switches", f"{len(self.switches)}"),
-            ("rate", f"{self.rate:,.0f}/s over {self.seconds:.1f} s"),
-            ("latency", f"p50 {self.p50 * 1e3:.1f} ms, p99 {self.p99 * 1e3:.1f} ms, slowest {self.slowest * 1e3:.0f} ms"),
-            ("longest time without an answer", f"{self.longest_gap * 1e3:.0f} ms"),
-            ("pauses survived", ", ".join(f"{start}-{start + 5} s: {count}" for start, count in self.pauses.items()) or "-"),
-            ("the client itself", f"{self.cpu_share:.0%} of a core, limit {self.own_limit:,.0f}/s, lag {self.longest_lag * 1e3:.0f} ms"),
-        ]
-        width = max(len(name) for name, _ in rows)
-        lines = [f"  {name:<{width}}  {value}" for name, value in rows]
-        lines += [
-            f"  {incident.second:8.3f} s  {incident.kind}  {incident.id}  {incident.detail}  [{incident.connection}]"
-            for incident in self.incidents
-        ]
-        lines += [f"  switch {switch.number} failed: {switch.error}" for switch in self.switches if switch.error]
-        return "\n".join(lines)
+        return table(self)
 
-    def as_data(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         data = asdict(self)
-        del data["answered_ids"]
-        derived = ("lost", "server_errors", "other_statuses", "not_served", "unaccounted", "rate", "own_limit", "faults")
-        return data | {name: getattr(self, name) for name in derived}
+        del data["ids"]
+        for kind, counts in self.kinds.items():
+            data["kinds"][kind] |= _derived(counts, *_OF_COUNTS)
+        return data | _derived(self, *_OF_COUNTS, "rate", "own_limit", "failed_switches", "broken_sessions", "faults")
 
     def write_json(self, path: Path) -> None:
-        path.write_text(json.dumps(self.as_data(), indent=2) + "\n")
+        path.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
 
 
-def _quantile(ordered: list[float], share: float) -> float:
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
+def _derived(counts: Counts, *names: str) -> dict[str, Any]:
+    return {name: getattr(counts, name) for name in names}
 
 
-def _milliseconds(latencies: array[float]) -> tuple[float, float]:
-    ordered = sorted(latencies)
-    return round(_quantile(ordered, 0.50) * 1e3, 3), round(_quantile(ordered, 0.99) * 1e3, 3)
+def _step(seconds: float) -> float:
+    step = SLICE
+    while seconds / step > _LONGEST_TIMELINE:
+        step *= 2
+    return step
+
+
+def _timeline(tally: Tally, step: float) -> Iterable[Moment]:
+    slices_a_step = round(step / SLICE)
+    for number in range(max(tally.slices, default=-1) // slices_a_step + 1):
+        parts = [tally.slices[one] for one in range(number * slices_a_step, (number + 1) * slices_a_step) if one in tally.slices]
+        by_colour: Counter[str] = Counter()
+        for part in parts:
+            by_colour += part.by_colour
+        start = number * step
+        latency = Latency.of(_between(tally, (tally.began + start, tally.began + start + step)))
+        bad = sum(part.bad for part in parts)
+        yield Moment(start, dict(by_colour), bad, *(round(value * 1e3, 3) for value in (latency.p50, latency.p99, latency.slowest)))
+
+
+def _between(tally: Tally, window: Window) -> Sequence[float]:
+    found = array("f")
+    for account in tally.accounts.values():
+        found += account.latencies.between(*window)
+    return found

@@ -45,6 +45,10 @@ class Traffic:
         """Nobody knows who has traffic now: unknown weights allow every colour."""
         switch.after, switch.committed, switch.error = {}, when, error
 
+    def latest(self, now: float) -> Switch | None:
+        """The last one that had begun by then."""
+        return next((switch for switch in reversed(self.switches) if switch.began <= now), None)
+
     def undecided(self, answered: float) -> bool:
         """A switch is still open which began before this answer came."""
         return bool(self.switches) and self.switches[-1].open and self.switches[-1].began <= answered

@@ -29,14 +29,20 @@ http {{
         server {address}:{port};
         keepalive 64;
     }}
+    map $http_upgrade $hop {{
+        websocket upgrade;
+        default "";
+    }}
     server {{
         listen 127.0.0.1:{listen} ssl;
+        http2 on;
         ssl_certificate /tls/tls.crt;
         ssl_certificate_key /tls/tls.key;
         location / {{
             proxy_pass https://live;
             proxy_http_version 1.1;
-            proxy_set_header Connection "";
+            proxy_set_header Connection $hop;
+            proxy_set_header Upgrade $http_upgrade;
         }}
     }}
 }}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -67,8 +68,8 @@ async def forbid(writer: asyncio.StreamWriter, request_id: str) -> None:
 
 
 @asynccontextmanager
-async def server(*behaviours: Behaviour) -> AsyncIterator[int]:
-    """The port. Requests are answered in turn by the behaviours, and well when these have run out."""
+async def server(*behaviours: Behaviour, always: Behaviour = answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port. Requests are answered in turn by the behaviours, then by `always`."""
     turns = iter(behaviours)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -77,12 +78,12 @@ async def server(*behaviours: Behaviour) -> AsyncIterator[int]:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 length, request_id = _LENGTH.search(head), _ID.search(head)
                 await reader.readexactly(int(length[1]) if length else 0)
-                await next(turns, answer)(writer, request_id[1] if request_id else "")
+                await next(turns, always)(writer, request_id[1] if request_id else "")
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with listening:
         yield listening.sockets[0].getsockname()[1]

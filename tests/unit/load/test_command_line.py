@@ -63,6 +63,16 @@ def test_a_clean_run_exits_0_and_leaves_its_results(tmp_path: Path) -> None:
     assert "nothing was lost" in (tmp_path / "result.html").read_text()
 
 
+def test_every_kind_can_be_asked_for_at_once() -> None:
+    kinds = ("--idle", "2", "--websockets", "1", "--event-streams", "1", "--uploads", "1", "--upload-seconds", "0.2", "--keyed")
+    code, output = count(options=kinds)
+    # The server echoes no messages and has no events, which is what the client says.
+    assert code == 1
+    for kind in ("busy", "idle", "upload", "websocket", "event stream"):
+        assert f"\n  {kind} " in output
+    assert "lost: no session" in output
+
+
 def test_a_loss_exits_1_and_says_which() -> None:
     code, output = count(misbehaving.reset)
     assert code == 1
@@ -123,9 +133,15 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
             await finish(await start("count", "localhost:443")),
             await finish(await start("count", "https://localhost/", "--ca", tmp_path / "nothing")),
             await finish(await start("verify", "http://localhost/", "--journal", tmp_path / "nothing")),
+            await finish(await start("count", "http://localhost/", "--http2", "1x1")),
+            await finish(await start("count", "http://localhost/", "--http2", "nothing")),
+            await finish(await start("count", "http://localhost/", "--weights", "nothing")),
+            await finish(await start("count", "http://localhost/", "--header", "nothing")),
+            await finish(await start("count", "http://localhost/", "--connect-to", "nothing")),
         ]
 
     for code, output in run_in_fast_loop(make_mistakes()):
         assert code == 2
         assert "Traceback" not in output
-        assert "nothing" in output or "is no URL" in output
+        assert any(reason in output for reason in ("nothing", "is no URL", "HTTP/2 needs TLS"))
+        assert len([line for line in output.splitlines() if line.startswith("counting_client")]) == 1

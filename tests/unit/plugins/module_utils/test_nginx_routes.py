@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 import stat
@@ -7,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes imp
 from ansible_collections.echobase.platform.plugins.module_utils.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
 from integration.router_conformance import RouterConformance
+from integration.sudden_death import survives
 
 BLUE, GREEN = Weights.all_to("blue"), Weights.all_to("green")
 
@@ -57,15 +59,51 @@ def test_initialising_lays_the_empty_generation_once(folder: Path) -> None:
     assert (folder / "current" / "empty").exists()
 
 
-def test_the_files_are_what_nginx_asks_for(folder: Path, routes: NginxRoutes) -> None:
-    switch(routes, Weights(80, 20))
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def names(folder: str, buckets: range) -> set[str]:
+    return {f"{folder}/{bucket}" for bucket in buckets}
+
+
+@pytest.mark.parametrize(
+    ("weights", "maintenance", "expected"),
+    [
+        (BLUE, False, names("blue", range(100))),
+        (Weights(80, 20), False, {"canary"} | names("blue", range(20, 100)) | names("candidate/green", range(20))),
+        (BLUE, True, {"maintenance"}),
+        (Weights(80, 20), True, {"maintenance", "canary"}),
+        (EMPTY, False, {"empty"}),
+        (EMPTY, True, {"empty", "maintenance"}),
+    ],
+    ids=["one", "canary", "one under maintenance", "canary under maintenance", "none", "none under maintenance"],
+)
+def test_the_files_are_what_nginx_asks_for(
+    routes: NginxRoutes, folder: Path, weights: Weights, maintenance: bool, expected: set[str]
+) -> None:
+    switch(routes, BLUE)
+    routes.commit(routes.prepare(weights, maintenance))
     current = folder / "current"
-    assert str(current.readlink()) == "generations/000002"
-    assert sorted(int(path.name) for path in (current / "green").iterdir()) == list(range(20))
-    assert sorted(int(path.name) for path in (current / "blue").iterdir()) == list(range(20, 100))
-    assert (current / "generation").read_text() == "2\n"
-    assert (current / "weights.json").read_text() == '{"blue": 80, "green": 20}\n'
-    assert not (current / "empty").exists()
+    assert str(current.readlink()) == "generations/000003"
+    assert files(current.resolve()) == {"generation", "weights.json"} | expected
+    assert [path.is_dir() for path in (current / "blue", current / "green", current / "candidate/blue", current / "candidate/green")] == [
+        True
+    ] * 4
+    assert (current / "generation").read_text() == "3\n"
+    assert json.loads((current / "weights.json").read_text()) == weights.as_dict()
+
+
+def test_a_generation_of_before_there_were_candidates_is_read_and_replaced(routes: NginxRoutes, folder: Path) -> None:
+    shared = Weights(80, 20)
+    switch(routes, shared)
+    # As it was laid then: both colours side by side, and no folder for a candidate.
+    for bucket in (folder / "current" / "candidate" / "green").iterdir():
+        bucket.rename(folder / "current" / "green" / bucket.name)
+    shutil.rmtree(folder / "current" / "candidate")
+    (folder / "current" / "canary").unlink()
+    assert routes.current() == Generation(2, shared)
+    assert switch(routes, shared).candidate == "green"
 
 
 def test_everybody_may_read_whatever_the_umask(tight_umask: None, routes: NginxRoutes, folder: Path) -> None:
@@ -117,8 +155,38 @@ def _mark_wrongly(path: Path) -> None:
     (path / "generation").write_text("7\n")
 
 
+def _claim_for_a_candidate(path: Path) -> None:
+    (path / "candidate" / "green" / "3").touch()
+
+
+def _name_a_candidate(path: Path) -> None:
+    (path / "canary").write_text("green\n")
+
+
+def _name_a_stranger(path: Path) -> None:
+    (path / "canary").write_text("red\n")
+
+
+def _close_halfway(path: Path) -> None:
+    (path / "maintenance").touch()
+
+
 @pytest.mark.parametrize(
-    "damage", [_remove, _lead_elsewhere, _dangle, _lose_a_bucket, _claim_twice, _tear_weights, _contradict, _mark_wrongly]
+    "damage",
+    [
+        _remove,
+        _lead_elsewhere,
+        _dangle,
+        _lose_a_bucket,
+        _claim_twice,
+        _tear_weights,
+        _contradict,
+        _mark_wrongly,
+        _claim_for_a_candidate,
+        _name_a_candidate,
+        _name_a_stranger,
+        _close_halfway,
+    ],
 )
 def test_a_broken_table_is_never_guessed_at_and_can_be_replaced(routes: NginxRoutes, folder: Path, damage: Callable[[Path], None]) -> None:
     switch(routes, BLUE)
@@ -148,47 +216,16 @@ def test_a_fencing_number_that_is_none_says_where(routes: NginxRoutes, folder: P
 
 # --- killed in the middle --------------------------------------------------------------------------------
 
-_STATE_CHANGING = ("mkdir", "chmod", "fchmod", "link", "symlink", "rename", "unlink", "rmdir", "fsync", "open")
-
-
-def _die_at(step: int) -> None:
-    """From now on, the process dies just before the given state-changing system call.
-
-    Of a row of equal calls, such as the links of a hundred buckets, the first two count: before any, and in the middle.
-    """
-    counted = 0
-    row = ("", 0)
-
-    def dying(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal counted, row
-            row = (name, row[1] + 1 if row[0] == name else 1)
-            counted += row[1] <= 2
-            if counted == step:
-                os._exit(9)
-            return function(*args, **kwargs)
-
-        return call
-
-    for name in _STATE_CHANGING:
-        setattr(os, name, dying(name, getattr(os, name)))
-
 
 def _switch_and_die(folder: Path, weights: Weights, step: int) -> bool:
     """True when the process reached its end alive."""
-    child = os.fork()
-    if child == 0:
-        try:
-            _die_at(step)
-            routes = NginxRoutes(folder)
-            switch(routes, weights)
-            routes.prune()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status in (0, 9)
-    return status == 0
+
+    def switch_once() -> None:
+        routes = NginxRoutes(folder)
+        switch(routes, weights)
+        routes.prune()
+
+    return survives(switch_once, step)
 
 
 def test_killed_at_any_step_the_old_or_the_new_generation_is_current(routes: NginxRoutes, folder: Path) -> None:
@@ -212,6 +249,40 @@ def test_killed_at_any_step_the_old_or_the_new_generation_is_current(routes: Ngi
         assert len(list((folder / "generations").iterdir())) <= KEPT_GENERATIONS
     assert step > 40
     assert outcomes == {BLUE, GREEN}
+
+
+def test_a_first_table_that_was_cut_short_is_laid_again(folder: Path) -> None:
+    NginxRoutes(folder).prepare(EMPTY)
+    assert not NginxRoutes(folder).exists()
+    assert NginxRoutes(folder).initialise()
+    assert NginxRoutes(folder).current().weights == EMPTY
+
+
+def test_without_its_link_a_table_with_traffic_is_never_taken_for_new(routes: NginxRoutes, folder: Path) -> None:
+    switch(routes, BLUE)
+    (folder / "current").unlink()
+    assert not routes.initialise()
+    with pytest.raises(Refusal, match="the routing table is broken"):
+        routes.current()
+
+
+def test_half_a_generation_is_removed_when_laying_it_fails(routes: NginxRoutes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+    monkeypatch.setattr(os, "link", no_room)
+    with pytest.raises(Refusal, match="the routing table cannot be written: No space left on device"):
+        switch(routes, BLUE)
+    assert [path.name for path in (folder / "generations").iterdir()] == ["000001"]
+    assert routes.current().weights == EMPTY
+
+
+def test_a_table_that_the_workers_may_not_read_is_broken(routes: NginxRoutes, folder: Path) -> None:
+    switch(routes, BLUE)
+    (folder / "generations").chmod(0o700)
+    with pytest.raises(Refusal, match=r"generations is closed to the edge's workers \(mode 0700\)"):
+        routes.current()
+    assert routes.commit(routes.prepare(BLUE)).generation == routes.current()
 
 
 # --- many at once ----------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ def history(story: str, *live: str) -> ReleaseHistory:
     """A story such as "deployed blue, promoted blue"; "deployed blue 2" is another release."""
     entries = []
     for event in filter(None, story.split(", ")):
-        what, colour, *release = event.split()
-        entries.append({"event": what, "colour": colour, "release": "".join(release) or "1"})
+        what, colour, release = [*event.split(), "", ""][:3]
+        entries.append({"event": what, "colour": colour, "release": release or "1"})
     return ReleaseHistory(entries, list(live))
 
 
@@ -50,6 +50,13 @@ def test_candidate_is_what_was_deployed_last_and_is_still_there(story: str, cand
         (f"{SECOND}, promoted green, deployed blue", ["green"], "blue"),
         # Killed between the switch and its record: traffic is the truth.
         (SECOND, ["green"], "blue"),
+        # Sent there by hand, it served all the same; whom only some customers tried did not.
+        (f"{SECOND}, switched green", ["green"], "blue"),
+        (f"{SECOND}, switched green, switched blue", ["blue"], "green"),
+        (f"{SECOND}, canary green, rolled_back blue", ["blue"], "blue"),
+        (f"{SECOND}, canary green, switched blue", ["blue"], ""),
+        # The maintenance page belongs to no release.
+        (f"{SECOND}, promoted green, closed, opened", ["green"], "blue"),
         # A canary goes back to the stable colour.
         (SECOND, ["blue", "green"], "blue"),
     ],

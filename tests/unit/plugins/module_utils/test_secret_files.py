@@ -12,6 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.topology import 
 
 ENV = environment("test")
 VALUES = completed({})
+HTPASSWD = "desk/operators.htpasswd"
 
 
 def content_of(name: str, folder: Path = Path("/nonexistent"), values: dict[str, str] = VALUES) -> str:
@@ -27,20 +28,39 @@ def test_both_sides_of_the_database_know_the_same_password() -> None:
     assert "GRANT OPTION" not in sql
 
 
+def holders(secret: str) -> list[str]:
+    return [file.name for file in wanted_files(ENV, VALUES, Path("/nonexistent")) if VALUES[secret] in file.content]
+
+
 def test_the_root_password_goes_to_the_database_alone() -> None:
-    holders = [file.name for file in wanted_files(ENV, VALUES, Path("/nonexistent")) if VALUES["db_root_password"] in file.content]
-    assert holders == ["db/root_password"]
+    assert holders("db_root_password") == ["db/root_password"]
 
 
 def test_a_fitting_hash_is_kept_and_another_password_gets_a_new_one(tmp_path: Path) -> None:
-    file = tmp_path / "edge/operators.htpasswd"
+    file = tmp_path / HTPASSWD
     file.parent.mkdir()
-    first = content_of("edge/operators.htpasswd", tmp_path)
-    assert first.startswith("operator:$2y$08$")
+    first = content_of(HTPASSWD, tmp_path)
+    assert first.startswith("operator:$2y$10$")
     file.write_text(first)
-    assert content_of("edge/operators.htpasswd", tmp_path) == first
-    other = content_of("edge/operators.htpasswd", tmp_path, VALUES | {"operator_password": "another"})
+    assert content_of(HTPASSWD, tmp_path) == first
+    other = content_of(HTPASSWD, tmp_path, VALUES | {"operator_password": "another"})
     assert other != first
+
+
+def test_operators_that_somebody_added_stay(tmp_path: Path) -> None:
+    file = tmp_path / HTPASSWD
+    file.parent.mkdir()
+    own = content_of(HTPASSWD, tmp_path)
+    file.write_text(f"anna:$2y$05$whatever\n\n{own}bert:anything")
+    wanted = content_of(HTPASSWD, tmp_path)
+    assert wanted == f"{own}anna:$2y$05$whatever\nbert:anything\n"
+    file.write_text(wanted)
+    assert content_of(HTPASSWD, tmp_path) == wanted
+
+
+def test_the_desk_alone_gets_the_keys_that_it_signs_with() -> None:
+    assert holders("desk_key") == ["desk/desk_key"]
+    assert holders("preview_key") == ["desk/preview_key", "preview_key"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.secret_store imp
     completed,
     key_fingerprint,
     missing,
+    retired,
     vault_password,
 )
 
@@ -22,6 +23,17 @@ def test_completing_keeps_what_is_there_and_generates_the_rest() -> None:
     assert values["kms_key"] == "mine"
     assert missing(values) == []
     assert len(set(values.values())) == len(KINDS)
+
+
+def test_what_is_no_longer_used_is_dropped_and_what_we_do_not_know_is_kept() -> None:
+    known = {"kms_key": "mine", "operator_session": "old", "of_a_later_version": "theirs"}
+    assert retired(known) == ["operator_session"]
+    assert "operator_session" not in completed(known)
+    assert completed(known)["of_a_later_version"] == "theirs"
+
+
+def test_what_guards_no_data_may_be_made_anew() -> None:
+    assert {name for name, kind in KINDS.items() if not kind.guards_data} == {"operator_password", "preview_key", "desk_key"}
 
 
 def test_passwords_need_no_quoting_and_keys_have_32_bytes() -> None:

@@ -1,0 +1,71 @@
+"""python -m bench [NAME ...]   measure these, or all; python -m bench page   only write docs/benchmarks.md anew"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+from run import playbook
+
+from bench import canary, machine, million, page, results, switching, throughput
+from bench.place import Place, prepared_place
+from bench.results import Result
+
+BENCHMARKS: dict[str, Callable[[Place], Result]] = {
+    "throughput": throughput.run,
+    "switching": switching.run,
+    "canary": canary.run,
+    "million": million.run,
+}
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["page"]:
+        page.write()
+        return 0
+    unknown = set(arguments) - set(BENCHMARKS)
+    if unknown:
+        sys.exit(f"bench: unknown benchmark {', '.join(sorted(unknown))} - choose from {', '.join(BENCHMARKS)}, page")
+    # To be ended is to be stopped: containers are removed.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    playbook("tests/prepare.yml")
+    try:
+        return measure(arguments or list(BENCHMARKS))
+    except KeyboardInterrupt:
+        print("\nbench: stopped; what was measured before is kept", flush=True)
+        return 130
+
+
+def measure(names: list[str]) -> int:
+    failed: list[str] = []
+    below: list[str] = []
+    with prepared_place() as place:
+        facts = machine.facts(place.images)
+        for name in names:
+            print(f"\n== {name} (load of others: {machine.load_of_others()})", flush=True)
+            began = time.monotonic()
+            try:
+                result = BENCHMARKS[name](place)
+            except Exception:
+                # The others are measured all the same.
+                traceback.print_exc()
+                failed.append(f"{name}: could not be measured")
+                continue
+            results.keep(result, facts, time.monotonic() - began)
+            print(page.section(name), flush=True)
+            failed += [f"{name}: {what}" for what in result.broken]
+            below += [f"{name}: {what}" for what in result.below_aim]
+    page.write()
+    for what in below:
+        print(f"  below the aim - {what}")
+    for what in failed:
+        print(f"  FAILED - {what}")
+    print(f"\n{'FAILED' if failed else 'ok'}; the tables are in {page.PATH.relative_to(machine.CHECKOUT)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,28 @@
+"""The images that a benchmark runs: the edge's own, one with the rivals and the load generators, and one that counts instructions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.echobase.platform.plugins.module_utils.base_image import BaseImage
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.image_builder import ImageBuilder
+from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import Image, ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.topology import DEFAULT_HOME
+
+CHECKOUT = Path(__file__).parents[1].resolve()
+_OURS = [
+    Image("bench", parents={"BASE": "python"}, context={"bench/image": "."}),
+    Image("bench-profiled", parents={"BASE": "nginx"}, context={"bench/profiled": "."}),
+]
+
+
+def build() -> dict[str, str]:
+    """The tags by name; what is missing is built."""
+    base = BaseImage.of_host()
+    theirs = ImageCatalogue.load(CHECKOUT / "images" / "catalogue.yml", base.recipe)
+    catalogue = ImageCatalogue(CHECKOUT, theirs.images | {image.name: image for image in _OURS}, release=None, base_recipe=base.recipe)
+    builder = ImageBuilder(catalogue, base, docker_client, Progress(""), Path(DEFAULT_HOME) / ".images.lock")
+    tags: dict[str, str] = builder.present(["nginx", *(image.name for image in _OURS)], check=False).facts["tags"]
+    return tags

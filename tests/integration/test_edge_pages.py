@@ -1,0 +1,128 @@
+"""What the edge answers by itself: a page for people, problem+json for programs, and never a silent default."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+
+import httpx
+import pytest
+
+from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from integration.colour_under_test import ColourUnderTest
+from integration.edge_fixtures import PAGE, await_condition, blue_is_live, colours, customer, customer_of, edge, switch
+from integration.edge_under_test import EdgeUnderTest
+from integration.raw_http1 import RawConnection
+
+__all__ = ["blue_is_live", "colours", "customer", "edge"]
+
+EDGE_OPTIONS = {"edge_connections_per_client": 3}
+
+
+def assert_problem(answer: httpx.Response, status: int, error: str) -> None:
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert (answer.json()["status"], answer.headers["X-Echobase-Error"]) == (status, error)
+
+
+def assert_page(answer: httpx.Response, status: int, words: str) -> None:
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert words in answer.text
+
+
+def test_before_the_first_release_there_is_a_friendly_page(edge: EdgeUnderTest, customer: httpx.Client) -> None:
+    switch(edge, EMPTY)
+    assert_page(customer.get("/", headers=PAGE), 503, "No release is live yet")
+    for problem in (
+        customer.get("/"),
+        customer.post("/api/orders", json={}, headers=PAGE),
+        customer.delete("/x"),
+        customer.get("/assets/a.js"),
+    ):
+        assert_problem(problem, 503, "nothing-live")
+        assert problem.headers["Retry-After"] == "5"
+    assert customer.get("/edge/ready").status_code == 200
+
+
+def test_maintenance_is_a_switch_and_ends_with_one(
+    edge: EdgeUnderTest, customer: httpx.Client, colours: dict[str, ColourUnderTest]
+) -> None:
+    weights = Weights(80, 20)
+    switch(edge, weights)
+    switch(edge, weights, maintenance=True)
+    assert_page(customer.get("/", headers=PAGE), 503, "We are at work on this site")
+    events = customer.get("/api/events", headers={"Accept": "text/event-stream"})
+    for problem in (customer.get("/"), customer.post("/api/orders", json={}), customer.get("/assets/app.js"), events):
+        assert_problem(problem, 503, "maintenance")
+        assert (problem.headers["Retry-After"], problem.headers["Cache-Control"]) == ("60", "no-store")
+    line = edge.logged(problem.headers["X-Request-Id"])
+    assert (line["error"], line["colour"]) == ("maintenance", "")
+    assert customer.get("/edge/ready").status_code == 200
+    assert colours["blue"].requests == colours["green"].requests == []
+    switch(edge, weights)
+    assert customer.get("/").status_code == 200
+
+
+def test_a_body_that_is_too_large_is_refused_in_the_clients_language(customer: httpx.Client) -> None:
+    assert_problem(customer.post("/api/orders", content=b"x" * 1_100_000), 413, "too-large")
+    assert_page(customer.post("/form", content=b"x" * 1_100_000, headers=PAGE), 413, "That is too large")
+
+
+def test_an_address_that_is_too_long_is_refused(customer: httpx.Client) -> None:
+    assert_problem(customer.get(f"/{'x' * 9000}"), 414, "address-too-long")
+
+
+def test_headers_that_are_too_large_are_refused(customer: httpx.Client) -> None:
+    assert_problem(customer.get("/", headers={"Cookie": f"a={'x' * 9000}"}), 431, "headers-too-large")
+    assert_page(customer.get("/", headers=PAGE | {"Cookie": f"a={'x' * 9000}"}), 431, "delete the cookies of this site")
+
+
+def test_what_is_no_http_is_refused(edge: EdgeUnderTest) -> None:
+    with RawConnection(edge.port, edge.tls_context()) as connection:
+        connection.send(b"GET / HTTP/1.1\r\n\r\n")
+        answer = connection.answer()
+        assert answer is not None
+        assert (answer.status, b'"status": 400' in answer.body) == (400, True)
+
+
+def test_one_client_cannot_take_all(edge: EdgeUnderTest, colours: dict[str, ColourUnderTest]) -> None:
+    """Requests that wait for their answer count; connections that are merely open do not."""
+    held = colours["blue"].held["/api/slow"] = threading.Event()
+    connections = [RawConnection(edge.port, edge.tls_context()) for _ in range(6)]
+    try:
+        for connection in connections[:3]:
+            connection.send(b"GET /api/slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await_condition(lambda: len(colours["blue"].requests) == 3, "the requests did not arrive")
+        with customer_of(edge) as greedy:
+            assert_problem(greedy.get("/api/orders"), 429, "too-many-requests")
+            assert_page(greedy.get("/", headers=PAGE), 429, "Too many requests at once")
+            transport = httpx.HTTPTransport(local_address="127.0.0.9", verify=edge.tls_context())
+            with httpx.Client(base_url=f"https://localhost:{edge.port}", transport=transport) as other:
+                assert other.get("/api/orders").status_code == 200
+            held.set()
+            assert all((answer := connection.answer()) and answer.status == 200 for connection in connections[:3])
+            assert greedy.get("/api/orders").status_code == 200
+    finally:
+        held.set()
+        for connection in connections:
+            connection.socket.close()
+
+
+def test_plain_http_is_shown_the_way(edge: EdgeUnderTest) -> None:
+    answer = httpx.get(f"http://localhost:{edge.port}/api/orders?limit=5")
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"https://localhost:{edge.port}/api/orders?limit=5")
+
+
+def test_internal_addresses_are_internal(edge: EdgeUnderTest, customer: httpx.Client) -> None:
+    for path in ("/edge/pages/choose.html", "/edge/nginx.conf", "/edge/"):
+        assert_problem(customer.get(path), 404, "not-found")
+    assert "Active connections" in customer.get("/edge/status").text
+    other_address = subprocess.run(["hostname", "-I"], check=True, capture_output=True, text=True).stdout.split()[0]
+    assert httpx.get(f"https://{other_address}:{edge.port}/edge/status", verify=False).status_code == 403
+
+
+@pytest.mark.parametrize("header", ["X-Accel-Redirect", "X-Echobase-Error"])
+def test_a_colour_cannot_speak_for_the_edge(customer: httpx.Client, colours: dict[str, ColourUnderTest], header: str) -> None:
+    colours["blue"].headers[header] = "/edge/pages/maintenance.json"
+    answer = customer.get("/")
+    assert (answer.status_code, answer.json()["colour"]) == (200, "blue")
+    assert header not in answer.headers

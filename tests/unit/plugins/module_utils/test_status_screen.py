@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.echobase.platform.plugins.module_utils.status_screen import DatabaseState, StatusScreen
+from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+
+DATABASE = DatabaseState("11.8.6", "TLS_AES_256_GCM_SHA384")
+SWITCHED = [
+    {"at": "2026-11-21T12:00:02Z", "event": "removed", "colour": "green", "release": "1.0.0-aa", "by": "ann"},
+    {"at": "2026-11-21T12:00:01Z", "event": "rolled_back", "colour": "blue", "release": "1.0.0-aa", "by": "ann"},
+    {"at": "2026-11-21T12:00:00Z", "event": "promoted", "colour": "green", "release": "1.1.0-bb", "by": "ann"},
+]
+
+
+def colour(**changes: Any) -> dict[str, Any]:
+    container = {"name": "x", "state": "running", "health": "healthy"}
+    return {"containers": [container] * 4, "ready": True, "problem": "", "version": "1.0.0", "release": "1.0.0-aa"} | changes
+
+
+def traffic(**changes: Any) -> dict[str, Any]:
+    return {
+        "weights": {"blue": 100, "green": 0},
+        "generation": 7,
+        "live": ["blue"],
+        "candidate": "",
+        "stable": "blue",
+        "maintenance": False,
+        "undecided": {},
+        "table": {"readable": True, "problem": ""},
+        "edge": {"ready": True, "problem": ""},
+        "colours": {"blue": colour(), "green": colour(containers=[], ready=False)},
+    } | changes
+
+
+def screen(env: str = "devlocal", **changes: Any) -> StatusScreen:
+    return StatusScreen(environment(env), traffic(**changes), DATABASE, SWITCHED, edge_parts={"sockets": "", "desk": ""})
+
+
+def test_when_all_is_well_nothing_is_said_beyond_it() -> None:
+    lines = screen().lines(with_hints=False)
+    assert lines[0] == "TRAFFIC   blue 100 % (generation 7)"
+    assert lines[1] == ""
+    assert "EDGE      ready" in lines
+    assert not [line for line in lines if line.startswith(("CANARY", "UNDECIDED", "TROUBLE", "REPAIR"))]
+    assert screen().is_well
+
+
+def test_a_canary_names_the_candidate_and_who_stands_in_for_it() -> None:
+    one = screen(
+        weights={"blue": 80, "green": 20}, live=["blue", "green"], candidate="green", colours={"blue": colour(), "green": colour()}
+    )
+    assert one.lines(with_hints=False)[:2] == [
+        "TRAFFIC   blue 80 %, green 20 % (generation 7)",
+        "CANARY    green is tried with 20 %, blue answers in its place where it fails",
+    ]
+    assert one.is_well
+
+
+@pytest.mark.parametrize(("env", "inventory"), [("devlocal", ""), ("ci", " -i inventories/ci"), ("test", " -i tests/inventory")])
+def test_maintenance_is_loud_and_says_how_it_ends(env: str, inventory: str) -> None:
+    one = screen(env, maintenance=True)
+    assert one.lines(with_hints=False)[:2] == [
+        "TRAFFIC   MAINTENANCE: every customer sees the maintenance page (generation 7)",
+        f"          ansible-playbook{inventory} playbooks/maintenance.yml -e maintenance=off brings back blue 100 %",
+    ]
+    assert not one.is_well
+
+
+def test_an_undecided_switch_of_several_edges_is_shown() -> None:
+    one = screen(undecided={"generation": 8, "weights": {"blue": 0, "green": 100}, "edges": ["edge1", "edge2"]})
+    assert one.lines(with_hints=False)[1].startswith("UNDECIDED generation 8 (green 100 %) of edges edge1, edge2: ")
+    assert not one.is_well
+
+
+def test_a_broken_table_comes_with_the_line_that_repairs_it() -> None:
+    broken = {"readable": False, "problem": "the routing table is broken: current leads to 'x' - say where traffic belongs"}
+    one = screen(table=broken, live=[], generation=0, weights={"blue": 0, "green": 0})
+    assert one.lines(with_hints=False)[:2] == [
+        "TRAFFIC   UNKNOWN: the routing table is broken: current leads to 'x'",
+        "REPAIR    ansible-playbook playbooks/switch.yml -e switch_to=blue -e switch_repair=true    blue is what the ledger told last",
+    ]
+    assert not one.is_well
+    without_ledger = StatusScreen(environment("devlocal"), traffic(table=broken), DATABASE)
+    assert "switch_to=<colour> -e switch_repair=true    blue or green" in without_ledger.lines(with_hints=False)[1]
+
+
+def test_a_missing_desk_and_missing_sockets_are_named() -> None:
+    parts = {"sockets": "", "desk": "echobase-devlocal-edge-desk is exited"}
+    one = StatusScreen(environment("devlocal"), traffic(), DATABASE, edge_parts=parts)
+    lines = one.lines(with_hints=False)
+    assert lines[lines.index("EDGE      ready") + 1] == "          NOT READY: echobase-devlocal-edge-desk is exited"
+    assert not one.is_well
+
+
+def test_recent_troubles_are_shown_and_do_not_make_it_ill() -> None:
+    one = StatusScreen(environment("devlocal"), traffic(), DATABASE, edge_troubles=["12 colour-away", "3 replayed from green"])
+    assert "TROUBLE   in the last 10 minutes at the edge: 12 colour-away, 3 replayed from green" in one.lines(with_hints=False)
+    assert one.is_well
+
+
+def test_hints_fit_the_environment() -> None:
+    assert "          ansible-playbook -i inventories/ci playbooks/promote.yml     traffic moves to it" in screen("ci").lines(
+        with_hints=True
+    )
