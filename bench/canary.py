@@ -46,6 +46,9 @@ def run(place: Place) -> Result:
         candidate = Upstream("green", place.address("green"), COLOUR_PORT, place.tls / "green", fail=FAILS)
         upstreams = stack.enter_context(running_upstreams(stable, candidate))
         edge = Ours(place, edge_candidate_timeout=CANDIDATE_TIMEOUT)
+        for log in edge.edge.home.glob("edge-log/access.log*"):
+            # Of an earlier benchmark.
+            log.unlink()
         stack.enter_context(running(edge, "blue"))
         edge.weigh(Weights(100 - WEIGHT, WEIGHT))
         keyed = CountingClient(_config(place, SECONDS, keyed=True)).run()

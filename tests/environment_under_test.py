@@ -6,10 +6,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 INVENTORY = CHECKOUT / "tests" / "inventory"
@@ -60,3 +61,10 @@ def run_playbook(name: str, *arguments: str, checkout: Path = CHECKOUT) -> Playb
     run = try_playbook(name, *arguments, checkout=checkout)
     assert run.code == 0, f"playbooks/{name}.yml failed:\n{run.output}"
     return run
+
+
+def kept_files(env: Environment) -> Iterator[Path]:
+    """Of its state folder, whatever the running edge and its desk do not write by themselves."""
+    for path in sorted(Path(env.home).rglob("*")):
+        if path.relative_to(env.home).parts[0] not in ("edge-log", "desk"):
+            yield path

@@ -116,10 +116,11 @@ SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {
 
 
 def neighbours() -> dict[str, object]:
-    """What a developer's own environments look like: their containers, their volumes, and every file of their state."""
+    """What a developer's own environments look like: their containers, their volumes, and every file of their state, logs and sessions aside."""
     import docker  # noqa: PLC0415 - only after the engine was prepared
 
     from ansible_collections.echobase.platform.plugins.module_utils.topology import environment  # noqa: PLC0415
+    from environment_under_test import kept_files  # noqa: PLC0415
 
     client = docker.from_env()
     seen: dict[str, object] = {}
@@ -129,7 +130,7 @@ def neighbours() -> dict[str, object]:
             if container.labels.get("com.docker.compose.project") in projects:
                 seen[container.name] = [container.id, container.attrs["State"]["StartedAt"], container.status]
         seen |= {volume.name: volume.attrs["CreatedAt"] for volume in client.volumes.list() if volume.name == env.mariadb_volume}
-        for file in sorted(Path(env.home).rglob("*")):
+        for file in kept_files(env):
             if file.is_file() and not file.is_symlink():
                 seen[str(file)] = hashlib.sha256(file.read_bytes()).hexdigest()
     return seen

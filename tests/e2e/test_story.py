@@ -9,18 +9,18 @@ from pathlib import Path
 import docker
 from conftest import DeployedEnvironment
 
-from environment_under_test import CHECKOUT, TEST, run_playbook, try_playbook
+from environment_under_test import CHECKOUT, TEST, kept_files, run_playbook, try_playbook
 
 TASK_BUDGET = 30
 
 
 def fingerprint() -> dict[str, str]:
-    """Every container and every file of environment test."""
+    """Every container and every file of environment test, logs and sessions aside."""
     seen = {}
     for container in docker.from_env().containers.list(all=True, filters={"label": "com.docker.compose.project"}):
         if container.labels["com.docker.compose.project"] in (TEST.durable_project, *(c.project for c in TEST.colours.values())):
             seen[container.name] = f"{container.id} {container.attrs['State']['StartedAt']}"
-    for file in Path(TEST.home).rglob("*"):
+    for file in kept_files(TEST):
         if file.is_symlink():
             seen[str(file)] = str(file.readlink())
         elif file.is_file():

@@ -19,6 +19,7 @@ from typing import Any
 
 _WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 PORT = 8443
+_PIECE = 1 << 16
 
 
 @dataclass
@@ -47,6 +48,8 @@ class ColourUnderTest:
     release: str = "1.0.0-test"
     in_flight: int = 0
     requests: list[Request] = field(default_factory=list)
+    # Paths of those whose head has arrived.
+    begun: list[str] = field(default_factory=list)
     # How a request fails: "reset", "hang" or a status. Those that did are in `failed`.
     failure: Callable[[Request], str] = never_fails
     failed: list[Request] = field(default_factory=list)
@@ -55,7 +58,7 @@ class ColourUnderTest:
     padding: dict[str, int] = field(default_factory=dict)
     # Answers are held back until the event is set, by path.
     held: dict[str, threading.Event] = field(default_factory=dict)
-    # Answers of which all but the last 64 kB have left.
+    # Those whose answer has left but for what one buffer holds.
     sent: list[Request] = field(default_factory=list)
     port: int = PORT
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
@@ -63,7 +66,7 @@ class ColourUnderTest:
 
     def forget(self) -> None:
         """What was seen, and what was told to be different."""
-        for memory in (self.requests, self.failed, self.sent):
+        for memory in (self.requests, self.begun, self.failed, self.sent):
             memory.clear()
         for instruction in (self.statuses, self.headers, self.padding, self.held):
             instruction.clear()
@@ -116,6 +119,7 @@ class ColourUnderTest:
     async def _exchange(self, service: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ")
+        self.begun.append(path)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         request = Request(service, method, path, headers, body.decode(), tuple(head[1:-2]))
@@ -129,7 +133,7 @@ class ColourUnderTest:
             await reader.read()
             return False
         if failure:
-            self._answer(request, int(failure), writer)
+            await self._answer(request, int(failure), writer)
         elif headers.get("upgrade") == "websocket" and "sec-websocket-key" in headers:
             await self._echo_frames(headers["sec-websocket-key"], reader, writer)
             return False
@@ -139,12 +143,11 @@ class ColourUnderTest:
         else:
             if path in self.held:
                 await asyncio.to_thread(self.held[path].wait, 60)
-            self._answer(request, self.statuses.get(path, 200), writer)
-        await writer.drain()
+            await self._answer(request, self.statuses.get(path, 200), writer)
         self.sent.append(request)
         return True
 
-    def _answer(self, request: Request, status: int, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, request: Request, status: int, writer: asyncio.StreamWriter) -> None:
         seen: dict[str, Any] = {
             "colour": self.name,
             "release": self.release,
@@ -165,12 +168,16 @@ class ColourUnderTest:
         }
         content = json.dumps(seen).encode()
         further = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-        writer.write(
+        head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n"
             f"X-Echobase-Colour: {self.name}\r\nX-Echobase-Release: {self.release}\r\n"
-            f"X-Request-Id: {request.headers.get('x-request-id', '')}\r\n{further}\r\n".encode()
-            + content
+            f"X-Request-Id: {request.headers.get('x-request-id', '')}\r\n{further}\r\n"
         )
+        answer = head.encode() + content
+        # In pieces: asyncio takes any single write over TLS and says that it is done.
+        for start in range(0, len(answer), _PIECE):
+            writer.write(answer[start : start + _PIECE])
+            await writer.drain()
 
     async def _echo_frames(self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         accept = base64.b64encode(hashlib.sha1((key + _WEBSOCKET_GUID).encode()).digest()).decode()

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -62,7 +63,7 @@ class UpgradedEdge:
     def runs(self) -> tuple[str, str]:
         """Its image and its container's id."""
         container = self.engine.containers.get(self.env.edge_container)
-        return container.attrs["Config"]["Image"], container.id
+        return str(container.attrs["Config"]["Image"]), str(container.id)
 
     def process(self, name: str) -> int:
         return int(self.engine.containers.get(name).attrs["State"]["Pid"])
@@ -70,7 +71,12 @@ class UpgradedEdge:
 
 @pytest.fixture
 def edge(nginx_image: str, tmp_path: Path) -> Iterator[UpgradedEdge]:
-    names = {"name": "zz-upgrade", "durable_project": "zz-upgrade", "edge_port": EDGE_PORT, "operators_port": EDGE_PORT + 1000}
+    names: dict[str, Any] = {
+        "name": "zz-upgrade",
+        "durable_project": "zz-upgrade",
+        "edge_port": EDGE_PORT,
+        "operators_port": EDGE_PORT + 1000,
+    }
     env = replace(environment("test", str(tmp_path), NETWORK_PREFIX), **names)
     make_certificates(Path(env.path("tls")), [colour.tls_name for colour in env.colours.values()])
     edge = UpgradedEdge(env, docker.from_env())
@@ -142,11 +148,7 @@ def test_nobody_is_refused_while_a_killed_edge_comes_back(edge: UpgradedEdge, up
     for caller in callers:
         caller.start()
     for _ in range(3):
-        pid = edge.process(edge.env.edge_container)
-        answered = sum(caller.outcomes["answered"] for caller in callers)
-        os.kill(pid, signal.SIGKILL)
-        _await(lambda pid=pid: edge.process(edge.env.edge_container) not in (0, pid))
-        _await(lambda answered=answered: sum(caller.outcomes["answered"] for caller in callers) > answered + 100)
+        _kill_once(edge, callers)
     for caller in callers:
         caller.finish()
     outcomes = sum((caller.outcomes for caller in callers), Counter[str]())
@@ -193,3 +195,16 @@ def _await(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def _kill_once(edge: UpgradedEdge, callers: list[_Caller]) -> None:
+    """Returns when another process serves."""
+    pid = edge.process(edge.env.edge_container)
+    answered = _answered(callers)
+    os.kill(pid, signal.SIGKILL)
+    _await(lambda: edge.process(edge.env.edge_container) not in (0, pid))
+    _await(lambda: _answered(callers) > answered + 100)
+
+
+def _answered(callers: list[_Caller]) -> int:
+    return sum(caller.outcomes["answered"] for caller in callers)
