@@ -116,7 +116,7 @@ SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {
 
 
 def neighbours() -> dict[str, object]:
-    """What a developer's own environments look like: their containers, their volumes, and every file of their state, logs and sessions aside."""
+    """What a developer's own environments look like: their containers and volumes, and every file of their state but logs and sessions."""
     import docker  # noqa: PLC0415 - only after the engine was prepared
 
     from ansible_collections.echobase.platform.plugins.module_utils.topology import environment  # noqa: PLC0415
