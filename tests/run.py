@@ -88,16 +88,22 @@ def lint() -> tuple[int, int, int]:
     )
 
 
-# The files that use the names and volumes of environment test's durable layer; the others go on beside them.
-DURABLE = [f"tests/integration/test_{name}.py" for name in ("durable_db", "networks", "operators_desk_role", "secrets", "certificates")]
+# Files that must not run beside each other, since they use the same names of environment test: its durable layer, its edge and colours. The
+# rest keep out of each other's way one after the other.
+SHARDS = {
+    "integration-durable": ("durable_db", "networks", "operators_desk_role", "secrets", "certificates"),
+    "integration-switch": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges"),
+}
 
 
 def integration() -> tuple[int, int, int]:
-    """Two halves side by side: most of their time is waiting for containers."""
+    """Shards side by side: most of their time is waiting for containers."""
+    files = {shard: [f"tests/integration/test_{name}.py" for name in names] for shard, names in SHARDS.items()}
     with ThreadPoolExecutor() as pool:
-        durable = pool.submit(pytest, "integration-durable", *DURABLE)
-        others = pytest("integration", "tests/integration", *(f"--ignore={file}" for file in DURABLE))
-    return tuple(map(sum, zip(durable.result(), others, strict=True)))  # type: ignore[return-value]
+        shards = [pool.submit(pytest, shard, *paths) for shard, paths in files.items()]
+        ignored = [f"--ignore={path}" for paths in files.values() for path in paths]
+        rest = pytest("integration", "tests/integration", *ignored)
+    return tuple(map(sum, zip(rest, *(shard.result() for shard in shards), strict=True)))  # type: ignore[return-value]
 
 
 def molecule() -> tuple[int, int, int]:

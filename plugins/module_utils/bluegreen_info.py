@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.errors import Re
 from ansible_collections.echobase.platform.plugins.module_utils.generation import NOTHING, Generation
 from ansible_collections.echobase.platform.plugins.module_utils.in_flight import InFlight
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.proposal import Proposal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Colour, Environment
 
 _TIMEOUT = 2
@@ -24,6 +25,7 @@ _TIMEOUT = 2
 class Table:
     generation: Generation
     problem: str = ""
+    undecided: Proposal | None = None
 
 
 class BluegreenInfo:
@@ -33,7 +35,6 @@ class BluegreenInfo:
     def collect(self, tolerate_broken_table: bool = False) -> dict[str, Any]:
         table = self._table(tolerate_broken_table)
         weights = table.generation.weights
-        undecided = EdgeMemory(self._env.path("routes")).undecided
         containers = containers_of(docker_client(), self._env.colours.values())
         with ThreadPoolExecutor(1 + len(containers)) as pool:
             edge = pool.submit(self._edge)
@@ -46,7 +47,7 @@ class BluegreenInfo:
             "candidate": table.generation.candidate,
             "stable": table.generation.stable,
             "maintenance": table.generation.maintenance,
-            "undecided": undecided.as_dict() if undecided else {},
+            "undecided": table.undecided.as_dict() if table.undecided else {},
             "table": {"readable": not table.problem, "problem": table.problem},
             "edge": edge.result(),
             "colours": {name: colour.result() for name, colour in colours.items()},
@@ -54,11 +55,11 @@ class BluegreenInfo:
 
     def _table(self, tolerate_broken: bool) -> Table:
         """Before an environment is set up there is no table, and that is no problem."""
-        router = NginxRoutes(self._env.path("routes"))
-        if not router.exists():
-            return Table(NOTHING)
+        folder = self._env.path("routes")
+        router = NginxRoutes(folder)
         try:
-            return Table(router.current())
+            undecided = EdgeMemory(folder).undecided
+            return Table(router.current() if router.exists() else NOTHING, undecided=undecided)
         except Refusal as refusal:
             if not tolerate_broken:
                 raise

@@ -294,3 +294,15 @@ def test_a_broken_table_stops_whoever_asks_and_can_be_repaired(scene: Scene) -> 
     assert scene.switch(to="green")["msg"].startswith("the routing table is broken: ")
     assert scene.switch(to="green", repair=True)["changed"]
     assert scene.info()["live"] == ["green"]
+
+
+def test_what_several_edges_agreed_on_may_be_damaged_and_status_goes_on(scene: Scene) -> None:
+    undecided = Path(scene.env.path("routes", "undecided"))
+    undecided.write_text("{")
+    try:
+        assert f"{undecided} cannot be understood" in scene.info()["msg"]
+        tolerated = scene.info(tolerate_broken_table=True)
+        assert f"{undecided} cannot be understood" in tolerated["table"]["problem"]
+        assert tolerated["colours"]["green"]["ready"]
+    finally:
+        undecided.unlink()
