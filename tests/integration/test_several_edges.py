@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -37,12 +38,13 @@ def await_condition(condition: Callable[[], bool], what: str) -> None:
 def waiting_for(lock: IO[str]) -> set[int]:
     """The other processes that have the file open."""
     held = set()
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if descriptor.samefile(lock.name):
-                held.add(int(descriptor.parts[2]))
-        except OSError:
-            continue
+    for process in Path("/proc").glob("[0-9]*"):
+        # Processes and their descriptors come and go while one looks.
+        with suppress(OSError):
+            for descriptor in (process / "fd").iterdir():
+                with suppress(OSError):
+                    if descriptor.samefile(lock.name):
+                        held.add(int(process.name))
     return held - {os.getpid()}
 
 
