@@ -134,8 +134,10 @@ class Backend:
             ),
             "postgresql": (
                 {"POSTGRES_PASSWORD_FILE": "/run/secrets/root_password", "POSTGRES_DB": self.env.database},
-                ["postgres", "-c", "listen_addresses=*", "-c", "ssl=on", "-c", "ssl_cert_file=/run/tls/tls.crt", "-c", "ssl_key_file=/run/tls/tls.key",
-                 "-c", "hba_file=/run/hba/pg_hba.conf"],
+                [
+                    "postgres", "-c", "listen_addresses=*", "-c", "hba_file=/run/hba/pg_hba.conf",
+                    "-c", "ssl=on", "-c", "ssl_cert_file=/run/tls/tls.crt", "-c", "ssl_key_file=/run/tls/tls.key",
+                ],
                 "init-postgresql.sql",
             ),
         }[self.engine]  # fmt: skip
@@ -144,7 +146,8 @@ class Backend:
         hba.chmod(0o644)
         docker(
             "run", "--detach", "--name", self.database.name, "--label", LABEL, "--restart", "unless-stopped",
-            "--network", self.network, "--network-alias", DATABASE_IMAGES[self.engine], "--publish", f"127.0.0.1:{_free_port()}:{DATABASE_PORTS[self.engine]}",
+            "--network", self.network, "--network-alias", DATABASE_IMAGES[self.engine],
+            "--publish", f"127.0.0.1:{_free_port()}:{DATABASE_PORTS[self.engine]}",
             *_as_options(variables),
             "--volume", f"{secrets}:/run/secrets:ro", "--volume", f"{hba}:/run/hba/pg_hba.conf:ro",
             "--volume", f"{secrets}/{users}:/docker-entrypoint-initdb.d/10-users.sql:ro",
@@ -203,7 +206,8 @@ class Backend:
             ),
             "postgresql": (
                 'echo "$0" | exec psql --username=postgres --dbname=orders_db --set=ON_ERROR_STOP=1',
-                f"ALTER ROLE app_user PASSWORD '{password}'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app_user';",
+                f"ALTER ROLE app_user PASSWORD '{password}';"
+                " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app_user';",
             ),
         }[self.engine]
         done = self.database.execute("sh", "-c", client, statements)
