@@ -11,10 +11,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from orders.database import error_number
+from orders.engine import ENGINES
 from orders.schema_range import VERSION_TABLE
 
 BRANCHES = ("expand", "contract")
@@ -22,7 +22,6 @@ _LOCK = "echobase.migrations"
 _LOCK_WAIT_SECONDS = 60
 # A statement that waits longer for the live release's transactions gives way: all that comes after would queue behind it.
 _METADATA_WAIT_SECONDS = 5
-_LOCK_WAIT_TIMEOUT = 1205
 
 
 class SchemaBusy(Exception):
@@ -45,6 +44,7 @@ class Move:
 class Schema:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._kind = ENGINES[engine.dialect.name]
         self._config = Config()
         self._config.set_main_option("script_location", str(Path(__file__).parent))
         self._scripts = ScriptDirectory.from_config(self._config)
@@ -68,7 +68,7 @@ class Schema:
             try:
                 act()
             except OperationalError as error:
-                if error_number(error.orig) != _LOCK_WAIT_TIMEOUT:
+                if not self._kind.is_lock_timeout(error.orig):
                     raise
                 raise SchemaBusy(
                     f"transactions of others held a table for more than {_METADATA_WAIT_SECONDS} s; try again when they have ended"
@@ -78,16 +78,15 @@ class Schema:
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
-        """The lock is the server's: it goes with the connection, however this process ends."""
         with self._engine.connect() as holder, self._engine.connect() as connection:
-            if holder.scalar(text("SELECT GET_LOCK(:name, :wait)"), {"name": _LOCK, "wait": _LOCK_WAIT_SECONDS}) != 1:
+            if not self._kind.take_lock(holder, _LOCK, _LOCK_WAIT_SECONDS):
                 raise SchemaBusy("another process is migrating this database")
             try:
-                connection.execute(text("SET lock_wait_timeout = :wait"), {"wait": _METADATA_WAIT_SECONDS})
+                self._kind.limit_schema_waits(connection, _METADATA_WAIT_SECONDS)
                 connection.commit()
                 yield connection
             finally:
-                holder.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _LOCK})
+                self._kind.release_lock(holder, _LOCK)
 
     def _heads(self, connection: Connection) -> list[str]:
         rows = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_heads()

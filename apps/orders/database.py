@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orders.cloud import SecretSource
 from orders.credentials import database_password
+from orders.engine import ENGINES, engine_of
 from orders.settings import DatabaseSettings
 
 Answer = TypeVar("Answer")
@@ -22,11 +22,6 @@ Answer = TypeVar("Answer")
 _PATIENCE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
-# Error numbers of MariaDB: lock wait timeout, deadlock, too many connections, shutting down, read-only, aborted.
-_PASSING = {1205, 1213, 1040, 1203, 1053, 1290, 1317, 1927, 1969}
-# Of the client library: nobody listens, the connection broke.
-_AWAY = {2002, 2003, 2006, 2013, 2014, 2055}
-_ACCESS_DENIED = 1045
 
 
 class DatabaseAway(Exception):
@@ -39,6 +34,7 @@ class Database:
     def __init__(self, settings: DatabaseSettings, secrets: SecretSource, connections: int) -> None:
         self._settings = settings
         self._secrets = secrets
+        self._kind = ENGINES[settings.engine]
         self._password: str | None = None
         self._password_lock = threading.Lock()
         self.engine = self._engine(connections)
@@ -68,7 +64,7 @@ class Database:
     def _engine(self, connections: int) -> Engine:
         settings = self._settings
         engine = create_engine(
-            URL.create("mariadb+pymysql", settings.user, None, settings.host, settings.port, settings.name, {"charset": "utf8mb4"}),
+            self._kind.url(settings),
             isolation_level="READ COMMITTED",
             pool_size=connections,
             max_overflow=0,
@@ -78,13 +74,7 @@ class Database:
             pool_use_lifo=True,
             # Every transaction ends before its connection goes back.
             pool_reset_on_return=None,
-            connect_args={
-                "ssl": ssl.create_default_context(cafile=str(settings.ca_file)),
-                "connect_timeout": 3,
-                "read_timeout": 15,
-                "write_timeout": 15,
-                "init_command": "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, lock_wait_timeout = 5",
-            },
+            connect_args=self._kind.connect_options(settings.ca_file),
         )
         event.listen(engine, "do_connect", self._connect)
         return engine
@@ -94,7 +84,7 @@ class Database:
         try:
             return dialect.connect(*arguments, **options | {"password": password})
         except dialect.loaded_dbapi.OperationalError as error:
-            if error_number(error) != _ACCESS_DENIED or self._known_password(other_than=password) == password:
+            if not self._kind.is_access_denied(error) or self._known_password(other_than=password) == password:
                 raise
         return dialect.connect(*arguments, **options | {"password": self._known_password()})
 
@@ -109,12 +99,4 @@ def is_passing(error: Exception) -> bool:
     """Worth another try: it may be different in a moment."""
     if isinstance(error, PoolTimeoutError):
         return True
-    if not isinstance(error, DBAPIError):
-        return False
-    return error.connection_invalidated or error_number(error.orig) in _PASSING | _AWAY
-
-
-def error_number(error: BaseException | None) -> int:
-    """PyMySQL puts MariaDB's number first."""
-    first = error.args[0] if error is not None and error.args else 0
-    return first if isinstance(first, int) else 0
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or engine_of(error.orig).is_passing(error.orig))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -32,6 +32,13 @@ class Variables:
         value = self._converted(name, None if default is None else str(default), int, "a whole number")
         if value < at_least:
             raise SettingsError(f"{name} is {value}: at least {at_least} is needed")
+        return value
+
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """The first is the default."""
+        value = self.text(name, choices[0])
+        if value not in choices:
+            raise SettingsError(f"{name} is '{value}': choose one of {', '.join(choices)}")
         return value
 
     def path(self, name: str) -> Path:
@@ -72,6 +79,7 @@ class Release:
 
 @dataclass(frozen=True)
 class DatabaseSettings:
+    engine: str
     host: str
     port: int
     name: str
@@ -83,6 +91,7 @@ class DatabaseSettings:
     @classmethod
     def of(cls, variables: Variables) -> DatabaseSettings:
         return cls(
+            engine=variables.choice("DB_ENGINE", ("mariadb", "postgresql")),
             host=variables.text("DB_HOST"),
             port=variables.number("DB_PORT", at_least=1),
             name=variables.text("DB_NAME"),

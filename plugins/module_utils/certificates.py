@@ -28,7 +28,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.file_lock import
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES, Environment
 
-ROOT, MARIADB, NGINX, APPLICATION = 0, 999, 101, 10001
+ROOT, DATABASE, NGINX, APPLICATION = 0, 999, 101, 10001
 DESK_TLS_NAME = "desk.echobase.internal"
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
@@ -79,7 +79,11 @@ def wanted_leaves(env: Environment) -> list[Leaf]:
     leaves = [
         Leaf("edge", (*local, "::1"), NGINX),
         Leaf("desk", (DESK_TLS_NAME, *local, env.desk_address), APPLICATION),
-        Leaf("db", (env.mariadb_container, "mariadb", *local, env.mariadb_address), MARIADB),
+        Leaf(
+            "db",
+            (env.mariadb_container, "mariadb", env.postgres_container, "postgres", *local, env.mariadb_address, env.postgres_address),
+            DATABASE,
+        ),
     ]
     for colour in env.colours.values():
         services = [name for service in SERVICES for name in (colour.container(service), colour.host(service))]

@@ -14,7 +14,7 @@ import bcrypt
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
-ROOT, MARIADB, APPLICATION = 0, 999, 10001
+ROOT, DATABASE, APPLICATION = 0, 999, 10001
 MIGRATE_USER = "migrate_user"
 OPERATOR = "operator"
 _HTPASSWD = "desk/operators.htpasswd"
@@ -41,8 +41,9 @@ class Change:
 def wanted_files(env: Environment, values: Mapping[str, str], folder: Path) -> list[SecretFile]:
     """`folder` is where the files are now: a hash that still fits its password is kept, since each new one would differ."""
     return [
-        SecretFile("db/root_password", values["db_root_password"], MARIADB),
-        SecretFile("db/init.sql", _initial_users(env, values), MARIADB),
+        SecretFile("db/root_password", values["db_root_password"], DATABASE),
+        SecretFile("db/init.sql", _initial_users(env, values), DATABASE),
+        SecretFile("db/init-postgresql.sql", _initial_roles(env, values), DATABASE),
         SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION),
         SecretFile("app/db_password", values["db_app_password"], APPLICATION),
         SecretFile("app/jwt_key", values["jwt_key"], APPLICATION),
@@ -133,3 +134,22 @@ def _initial_users(env: Environment, values: Mapping[str, str]) -> str:
             f"GRANT {privileges} ON `{database}`.* TO {account};",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _initial_roles(env: Environment, values: Mapping[str, str]) -> str:
+    """The same for PostgreSQL: whoever migrates owns the tables, and the application gets at their rows alone."""
+    migrate, app, database = MIGRATE_USER, env.database_user, env.database
+    granted = f"ALTER DEFAULT PRIVILEGES FOR ROLE {migrate} IN SCHEMA public GRANT"
+    return "".join(
+        f"{statement};\n"
+        for statement in (
+            f"CREATE ROLE {migrate} LOGIN PASSWORD '{values['db_migrate_password']}'",
+            f"CREATE ROLE {app} LOGIN PASSWORD '{values['db_app_password']}'",
+            f"REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+            f"GRANT CONNECT ON DATABASE {database} TO {migrate}, {app}",
+            f"GRANT USAGE, CREATE ON SCHEMA public TO {migrate}",
+            f"GRANT USAGE ON SCHEMA public TO {app}",
+            f"{granted} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
+            f"{granted} USAGE, SELECT ON SEQUENCES TO {app}",
+        )
+    )

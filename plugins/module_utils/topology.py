@@ -38,6 +38,8 @@ ENVIRONMENTS = tuple(_DURABLE_PROJECTS)
 _DERIVED = (
     "mariadb_container",
     "mariadb_volume",
+    "postgres_container",
+    "postgres_volume",
     "edge_container",
     "edge_next_container",
     "sockets_container",
@@ -117,6 +119,7 @@ class Environment:
     durable_network: Network
     edge_network: Network
     mariadb_address: str
+    postgres_address: str
     # The operators' desk: their login, and the edge's metrics.
     desk_address: str
     database: str = "orders_db"
@@ -131,6 +134,14 @@ class Environment:
     @property
     def mariadb_volume(self) -> str:
         return f"{self.mariadb_container}-data"
+
+    @property
+    def postgres_container(self) -> str:
+        return f"echobase-{self.name}-durable-postgres"
+
+    @property
+    def postgres_volume(self) -> str:
+        return f"{self.postgres_container}-data"
 
     @property
     def edge_container(self) -> str:
@@ -225,6 +236,7 @@ def environment(name: str, home: str = "", network_prefix: str = "") -> Environm
         durable_network=Network(f"echobase-{name}-durable-network", f"{subnet(0)}.0/24"),
         edge_network=Network(f"echobase-{name}-edge-network", f"{edge}.0/24"),
         mariadb_address=f"{subnet(0)}.10",
+        postgres_address=f"{subnet(0)}.11",
         desk_address=f"{edge}.{_DESK_HOST}",
         colours=colours,
         tools={tool: Tool(tool, f"{edge}.{host}", port) for tool, (host, port) in _TOOLS.items()},

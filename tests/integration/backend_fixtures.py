@@ -1,4 +1,4 @@
-"""The real backend in throw-away containers: one MariaDB, and for each colour an emulator, a gateway and a processor."""
+"""The real backend in throw-away containers: one database, and for each colour an emulator, a gateway and a processor."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pymysql
 import pytest
 
@@ -28,6 +29,8 @@ from integration.images_under_test import image_tag
 
 LABEL = "io.echobase.test=backend"
 PATIENCE_SECONDS = 60.0
+DATABASE_PORTS = {"mariadb": 3306, "postgresql": 5432}
+DATABASE_IMAGES = {"mariadb": "mariadb", "postgresql": "postgres"}
 _HARDENED = [
     "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "10001:10001",
 ]  # fmt: skip
@@ -99,6 +102,7 @@ class Backend:
 
     env: Environment
     prefix: str
+    engine: str = "mariadb"
     colours: dict[str, ColourUnderTest] = field(default_factory=dict)
 
     @property
@@ -106,8 +110,12 @@ class Backend:
         return f"{self.prefix}-network"
 
     @property
-    def mariadb(self) -> Container:
-        return Container(f"{self.prefix}-mariadb")
+    def database(self) -> Container:
+        return Container(f"{self.prefix}-database")
+
+    @property
+    def database_port(self) -> int:
+        return self.database.port(DATABASE_PORTS[self.engine])
 
     @property
     def trust(self) -> ssl.SSLContext:
@@ -116,24 +124,57 @@ class Backend:
     def secret(self, *path: str) -> str:
         return Path(self.env.path("secrets", *path)).read_text().strip()
 
-    def start_mariadb(self) -> None:
+    def start_database(self) -> None:
+        secrets, tls = self.env.path("secrets", "db"), self.env.path("tls", "db")
+        variables, command, users = {
+            "mariadb": (
+                {"MARIADB_ROOT_PASSWORD_FILE": "/run/secrets/root_password", "MARIADB_DATABASE": self.env.database},
+                ["mariadbd", "--ssl-cert=/run/tls/tls.crt", "--ssl-key=/run/tls/tls.key"],
+                "init.sql",
+            ),
+            "postgresql": (
+                {"POSTGRES_PASSWORD_FILE": "/run/secrets/root_password", "POSTGRES_DB": self.env.database},
+                [
+                    "postgres", "-c", "listen_addresses=*", "-c", "hba_file=/run/hba/pg_hba.conf",
+                    "-c", "ssl=on", "-c", "ssl_cert_file=/run/tls/tls.crt", "-c", "ssl_key_file=/run/tls/tls.key",
+                ],
+                "init-postgresql.sql",
+            ),
+        }[self.engine]  # fmt: skip
+        hba = Path(self.env.path("pg_hba.conf"))
+        hba.write_text("local all postgres peer\nhostssl all all all scram-sha-256\n")
+        hba.chmod(0o644)
         docker(
-            "run", "--detach", "--name", self.mariadb.name, "--label", LABEL, "--restart", "unless-stopped",
-            "--network", self.network, "--network-alias", "mariadb", "--publish", f"127.0.0.1:{_free_port()}:3306",
-            "--env", "MARIADB_ROOT_PASSWORD_FILE=/run/secrets/root_password", "--env", f"MARIADB_DATABASE={self.env.database}",
-            "--volume", f"{self.env.path('secrets', 'db')}:/run/secrets:ro",
-            "--volume", f"{self.env.path('secrets', 'db', 'init.sql')}:/docker-entrypoint-initdb.d/init.sql:ro",
-            "--volume", f"{self.env.path('tls', 'db')}:/run/tls:ro",
-            image_tag("mariadb"), "mariadbd", "--ssl-cert=/run/tls/tls.crt", "--ssl-key=/run/tls/tls.key",
+            "run", "--detach", "--name", self.database.name, "--label", LABEL, "--restart", "unless-stopped",
+            "--network", self.network, "--network-alias", DATABASE_IMAGES[self.engine],
+            "--publish", f"127.0.0.1:{_free_port()}:{DATABASE_PORTS[self.engine]}",
+            *_as_options(variables),
+            "--volume", f"{secrets}:/run/secrets:ro", "--volume", f"{hba}:/run/hba/pg_hba.conf:ro",
+            "--volume", f"{secrets}/{users}:/docker-entrypoint-initdb.d/10-users.sql:ro",
+            "--volume", f"{tls}:/run/tls:ro",
+            image_tag(DATABASE_IMAGES[self.engine]), *command,
         )  # fmt: skip
-        eventually(self.database_answers, "MariaDB answers")
+        eventually(self.database_answers, "the database answers")
 
-    def connect(self, user: str = "migrate_user") -> pymysql.Connection[Any]:
+    def connect(self, user: str = "migrate_user") -> Any:
+        password = self.secret("migrate", "db_password")
+        if self.engine == "postgresql":
+            return psycopg.connect(
+                host="localhost",
+                port=self.database_port,
+                user=user,
+                password=password,
+                dbname=self.env.database,
+                sslmode="verify-full",
+                sslrootcert=self.env.path("tls", "ca.crt"),
+                autocommit=True,
+                connect_timeout=3,
+            )
         return pymysql.connect(
             host="127.0.0.1",
-            port=self.mariadb.port(3306),
+            port=self.database_port,
             user=user,
-            password=self.secret("migrate", "db_password"),
+            password=password,
             database=self.env.database,
             ssl=self.trust,
             autocommit=True,
@@ -143,18 +184,33 @@ class Backend:
     def database_answers(self) -> bool:
         try:
             self.connect().close()
-        except (pymysql.Error, AssertionError, OSError):
+        except (pymysql.Error, psycopg.Error, AssertionError, OSError):
             return False
         return True
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return list(cursor.fetchall())
+            cursor.execute(statement, values or None)
+            return (
+                [tuple(str(value) if isinstance(value, uuid.UUID) else value for value in row) for row in cursor.fetchall()]
+                if cursor.description
+                else []
+            )
 
-    def sql_as_root(self, statements: str) -> None:
-        client = 'MYSQL_PWD=$(cat /run/secrets/root_password) exec mariadb --user=root --execute "$0"'
-        done = self.mariadb.execute("sh", "-c", client, statements)
+    def change_application_password(self, password: str) -> None:
+        """And whoever is logged in is thrown out."""
+        client, statements = {
+            "mariadb": (
+                'MYSQL_PWD=$(cat /run/secrets/root_password) exec mariadb --user=root --execute "$0"',
+                f"ALTER USER app_user@'%' IDENTIFIED BY '{password}'; KILL USER app_user;",
+            ),
+            "postgresql": (
+                'echo "$0" | exec psql --username=postgres --dbname=orders_db --set=ON_ERROR_STOP=1',
+                f"ALTER ROLE app_user PASSWORD '{password}';"
+                " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app_user';",
+            ),
+        }[self.engine]
+        done = self.database.execute("sh", "-c", client, statements)
         assert done.returncode == 0, done.stderr
 
     def migrate(self, action: str) -> dict[str, Any]:
@@ -182,8 +238,9 @@ class Backend:
             "ECHOBASE_COLOUR": colour,
             "ECHOBASE_RELEASE": f"0.1.0-{colour}",
             "ECHOBASE_VERSION": "0.1.0",
-            "DB_HOST": "mariadb",
-            "DB_PORT": "3306",
+            "DB_ENGINE": self.engine,
+            "DB_HOST": DATABASE_IMAGES[self.engine],
+            "DB_PORT": str(DATABASE_PORTS[self.engine]),
             "DB_NAME": env.database,
             "DB_USER": env.database_user,
             "DB_PASSWORD_FILE": "/run/secrets/db_password",
@@ -344,26 +401,26 @@ def _as_options(variables: Mapping[str, str]) -> list[str]:
 
 
 @contextmanager
-def running_backend(home: Path) -> Iterator[Backend]:
+def running_backend(home: Path, engine: str = "mariadb") -> Iterator[Backend]:
     """The database with its schema; nothing of a colour runs yet."""
     env = environment("test", str(home))
     Certificates.of_environment(env).present(check=False)
     EnvironmentSecrets(env, None, volume_exists=lambda: False).present(check=False)
-    backend = Backend(env, f"zz-backend-{secrets.token_hex(3)}")
+    backend = Backend(env, f"zz-backend-{secrets.token_hex(3)}", engine)
     docker("network", "create", "--label", LABEL, backend.network)
     try:
-        backend.start_mariadb()
+        backend.start_database()
         yield backend
     finally:
         for colour in backend.colours.values():
             colour.remove()
-        docker("rm", "--force", "--volumes", backend.mariadb.name, check=False)
+        docker("rm", "--force", "--volumes", backend.database.name, check=False)
         docker("network", "rm", backend.network)
 
 
-@pytest.fixture(scope="module")
-def empty_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    with running_backend(tmp_path_factory.mktemp("backend")) as backend:
+@pytest.fixture(scope="module", params=DATABASE_PORTS)
+def empty_backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    with running_backend(tmp_path_factory.mktemp("backend"), request.param) as backend:
         yield backend
 
 

@@ -27,11 +27,8 @@ def downgrade() -> None:
 
 def _fill_in() -> None:
     """In small steps: a running release waits for none of them."""
-    connection = op.get_bind()
     colour = sa.select(outbox.c.colour).where(outbox.c.order_id == orders.c.id).scalar_subquery()
-    while True:
-        missing = connection.scalars(sa.select(orders.c.id).where(orders.c.accepted_by.is_(None)).limit(_BATCH)).all()
-        if not missing:
-            return
-        connection.execute(sa.update(orders).where(orders.c.id.in_(missing)).values(accepted_by=sa.func.coalesce(colour, "unknown")))
-        connection.commit()
+    with op.get_context().autocommit_block():
+        connection = op.get_bind()
+        while missing := connection.scalars(sa.select(orders.c.id).where(orders.c.accepted_by.is_(None)).limit(_BATCH)).all():
+            connection.execute(sa.update(orders).where(orders.c.id.in_(missing)).values(accepted_by=sa.func.coalesce(colour, "unknown")))

@@ -24,7 +24,7 @@ class Secrets:
 @pytest.fixture
 def database(tmp_path: Path) -> DatabaseSettings:
     (tmp_path / "db_password").write_text("from the file\n")
-    return DatabaseSettings("mariadb", 3306, "orders_db", "app_user", tmp_path / "db_password", tmp_path / "ca.crt", "database")
+    return DatabaseSettings("mariadb", "mariadb", 3306, "orders_db", "app_user", tmp_path / "db_password", tmp_path / "ca.crt", "database")
 
 
 @pytest.fixture

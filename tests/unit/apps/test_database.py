@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import psycopg
 import pymysql
 import pytest
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from orders.database import error_number, is_passing
+from orders.database import is_passing
 
 
 def failed(number: int, kind: type[pymysql.Error] = pymysql.OperationalError) -> DBAPIError:
@@ -28,7 +29,11 @@ def test_a_broken_connection_and_a_full_pool_pass() -> None:
     assert not is_passing(ValueError())
 
 
-def test_error_numbers() -> None:
-    assert error_number(pymysql.OperationalError(1213, "Deadlock")) == 1213
-    assert error_number(pymysql.OperationalError("odd")) == 0
-    assert error_number(None) == 0
+@pytest.mark.parametrize("error", [psycopg.errors.DeadlockDetected, psycopg.errors.AdminShutdown, psycopg.OperationalError])
+def test_what_passes_with_postgresql(error: type[psycopg.Error]) -> None:
+    assert is_passing(OperationalError("SELECT 1", {}, error("as PostgreSQL says it")))
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.UniqueViolation, psycopg.errors.UndefinedTable, psycopg.errors.InvalidPassword])
+def test_what_stays_with_postgresql(error: type[psycopg.Error]) -> None:
+    assert not is_passing(DBAPIError("SELECT 1", {}, error("as PostgreSQL says it")))
