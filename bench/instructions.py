@@ -44,7 +44,7 @@ FEATURES = [
     Feature("access log", r"access_log /\S+ access [^;]*;", "access_log off;"),
     Feature("routing table: the two look-ups", r"if \(-f [^)]*/(?:blue|green)/\$bucket\) \{ set \$colour \w+; \}", "set $colour blue;"),
     Feature("sticky client: bucket by split_clients", r"split_clients \S+ \$bucket \{.*?\n    \}", 'map "" $bucket { default 0; }'),
-    Feature("sticky client: its cookie", *_constant("known_client", "0")),
+    Feature("sticky client: its cookie", *_constant("is_known_client", "1")),
     Feature("sticky client: Set-Cookie for new ones", r"^\s*add_header Set-Cookie \$client_set_cookie[^;]*;"),
     Feature("request id in the answer", r"add_header X-Request-Id [^;]*;"),
     Feature("headers that describe the client", r"^    proxy_set_header (X-Forwarded-\w+|X-Real-IP|X-Request-Id) [^;]*;"),

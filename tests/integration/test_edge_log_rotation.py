@@ -76,7 +76,7 @@ def test_rotation_under_load_loses_no_line_and_no_request(edge: EdgeUnderTest) -
     edge.logged_requests(request_ids[-1:])
     rotate(edge, 10**9)
     lines = [line for line in lines_of(log_files(edge)) if line not in before]
-    assert sorted(re.findall(r'"request_id":"([0-9a-f]{32})"', "\n".join(lines))) == sorted(request_ids)
+    assert sorted(re.findall(r'"request_id":"([0-9.-]+)"', "\n".join(lines))) == sorted(request_ids)
     await_condition(lambda: counted(metrics) >= len(request_ids), "the metrics do not keep up")
     metrics.count_new_lines()
     assert counted(metrics) == len(request_ids)
