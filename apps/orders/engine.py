@@ -78,7 +78,7 @@ class MariaDb(DatabaseEngine):
         return self._number(error) == self._LOCK_TIMEOUT
 
     def take_lock(self, connection: Connection, name: str, seconds: int) -> bool:
-        return connection.scalar(text("SELECT GET_LOCK(:name, :wait)"), {"name": name, "wait": seconds}) == 1
+        return bool(connection.scalar(text("SELECT GET_LOCK(:name, :wait)"), {"name": name, "wait": seconds}))
 
     def release_lock(self, connection: Connection, name: str) -> None:
         connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
