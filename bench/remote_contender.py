@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -61,6 +62,8 @@ _probe: Probe
 
 
 def _take(contender: Contender) -> None:
+    # Who switches gives way to the traffic, as module bluegreen_switch does.
+    os.nice(10)
     global _contender, _probe
     # Ctrl-C reaches both processes; ours tells this one when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

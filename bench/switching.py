@@ -23,14 +23,14 @@ from bench.rivals.traefik import Traefik
 from counting_client import ClientConfig, Committed, CountingClient, Report, Target, every
 
 CONTENDERS: list[type[Contender]] = [Ours, HAProxy, Traefik, Caddy, StaticNginx, StopStart]
-ROUNDS = 3
+ROUNDS = 5
 SWITCHES = 20
 SECONDS_BETWEEN = 0.5
 # What is within this time of a switch is compared with what is not.
 AROUND = 0.1
 BUSY, IDLE = 64, 30
 # Below what the two cores can do, so that a latency is the proxy's and not a queue's.
-RATE = 2000.0
+RATE = 600.0
 OURS_P99_AIM = 1.5
 OURS_SWITCH_AIM_US = 1000.0
 

@@ -218,6 +218,8 @@ upcoming:
   type: int
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
@@ -251,6 +253,8 @@ def order_of(module: AnsibleModule) -> Order:
 
 def operate(module: AnsibleModule) -> Outcome:
     params, check = module.params, module.check_mode
+    # Laying a generation is work for a disk and a core that the edge may be busy with; the rename itself takes microseconds.
+    os.nice(10)
     env = environment_of(params)
     fitness = ColourFitness(env, params["purpose"], params["health_timeout"], params["endpoints"])
     drain = Drain(fitness.in_flight, params["drain_seconds"])
