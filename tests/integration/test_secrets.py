@@ -20,6 +20,7 @@ VOLUME = "echobase-test-durable-mariadb-data"
 CONSUMERS = {
     "db/root_password": 999,
     "db/init.sql": 999,
+    "db/init-postgresql.sql": 999,
     "migrate/db_password": 10001,
     "app/db_password": 10001,
     "app/jwt_key": 10001,
