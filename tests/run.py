@@ -171,7 +171,7 @@ def clear() -> None:
 
 
 def remove_strangers() -> None:
-    """What tests make under names of environment test but without its labels: the platform rightly leaves it alone, who interrupts them, too."""
+    """What a test made under names of environment test but without its labels: the platform rightly leaves it alone."""
     import docker  # noqa: PLC0415 - only after the engine was prepared
 
     client = docker.from_env()
