@@ -32,7 +32,7 @@ test: test-venv  ## lint, unit, integration, molecule, browser, load and chaos t
 	@.venv/bin/python tests/run.py $(SUITES)
 
 bench: test-venv  ## the long load and comparison runs, about 25 minutes; BENCH="throughput switching" chooses
-	@PYTHONPATH=.collections:tests:tests/load .venv/bin/python -m bench $(BENCH)
+	@PYTHONPATH=.collections:apps:tests:tests/load .venv/bin/python -m bench $(BENCH)
 
 lint: test-venv  ## the linters alone
 	@.venv/bin/python tests/run.py lint

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from run import playbook
 
-from bench import canary, machine, million, page, results, switching, throughput
+from bench import canary, machine, million, online_change, page, restore_points, results, switching, throughput
 from bench.place import Place, prepared_place
 from bench.results import Result
 
@@ -19,6 +19,8 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "switching": switching.run,
     "canary": canary.run,
     "million": million.run,
+    "online_change": online_change.run,
+    "restore_points": restore_points.run,
 }
 
 

@@ -87,6 +87,40 @@ def _million(figures: Figures) -> Iterable[str]:
     )
 
 
+def _online_change(figures: Figures) -> Iterable[str]:
+    yield (
+        f"A table of {figures['rows']:,} orders gets a column with a default, one that is filled in afterwards in batches, an index, a "
+        f"check and a NOT NULL, while {figures['writers']} clients insert and update orders in it as fast as they can. None tries twice."
+    )
+    yield ""
+    rows = [
+        [engine, f"{one['seconds']:.0f} s", count(one["writes"]), count(one["failures"]), f"{one['longest_wait_ms']} ms"]
+        for engine, one in figures["engines"].items()
+    ]
+    yield from table(["", "all changes", "writes meanwhile", "writes that failed", "longest write"], rows)
+    yield ""
+    for engine, one in figures["engines"].items():
+        lines = [
+            [f"`{ran['statement']}`", f"{ran['seconds']:.2f} s", str(ran["tries"]), f"{ran['held_up_seconds'] * 1e3:.0f} ms"]
+            for ran in one["statements"]
+        ]
+        yield from table([engine, "took", "tries", "held up a writer for"], lines)
+        yield ""
+
+
+def _restore_points(figures: Figures) -> Iterable[str]:
+    yield (
+        f"After a backup {figures['transactions']} transactions follow each other at once; {figures['points']} of them, chosen by chance, "
+        "are restored to, each from the backup and the archived log. MariaDB is told the transaction by its number, PostgreSQL by a moment "
+        "after it."
+    )
+    yield ""
+    rows = [
+        [engine, f"{one['exact']} of {figures['points']}", f"{one['median_seconds']:.1f} s"] for engine, one in figures["engines"].items()
+    ]
+    yield from table(["", "exactly there", "a restore, until it serves"], rows)
+
+
 def _pair(figures: Figures, name: str) -> str:
     quiet, around = figures["quiet"][name], figures["around"][name]
     return f"{quiet:.1f} ms / {around:.1f} ms ({ratio(around, quiet)})"
@@ -249,4 +283,6 @@ _SECTIONS: dict[str, tuple[str, Callable[[Figures], Iterable[str]]]] = {
     "switching": ("Switching, side by side", _switching),
     "canary": ("A candidate that fails", _canary),
     "throughput": ("Throughput, side by side", _throughput),
+    "online_change": ("Changing a large table under load", _online_change),
+    "restore_points": ("Restoring to exact points", _restore_points),
 }

@@ -34,7 +34,7 @@ class DeployedEnvironment:
         """Rows of the durable database itself, past every layer that could hide something."""
         password = Path(TEST.path("secrets", "db", "root_password")).read_text().strip()
         done = subprocess.run(
-            ["docker", "exec", "-i", "-e", "MYSQL_PWD", TEST.mariadb_container, "mariadb", "-uroot", "-N", "-B", TEST.database],
+            ["docker", "exec", "-i", "-e", "MYSQL_PWD", TEST.server("mariadb").container, "mariadb", "-uroot", "-N", "-B", TEST.database],
             input=statement,
             env={"MYSQL_PWD": password, "PATH": "/usr/local/bin:/usr/bin:/bin"},
             capture_output=True,

@@ -79,6 +79,7 @@ def lint() -> tuple[int, int, int]:
         ("ruff", "format", "--check", "."),
         ("mypy", "plugins/module_utils", "plugins/filter"),
         ("mypy", "apps/orders", "apps/api_gateway", "apps/operators_desk", "apps/order_processor", "apps/migrations"),
+        ("mypy", "images/mariadb/backups"),
         ("yamllint", "--strict", "."),
         ("ansible-lint", "--offline", "--strict", "-q"),
         ("npm", "ci", "--no-fund", "--no-audit", "--silent"),
@@ -89,10 +90,12 @@ def lint() -> tuple[int, int, int]:
 
 
 # Files that must not run beside each other, since they use the same names of environment test: its durable layer, its edge and colours. The
-# rest keep out of each other's way one after the other.
+# databases have names of their own and a shard because they take long. The rest keep out of each other's way one after the other.
 SHARDS = {
-    "integration-durable": ("durable_db", "networks", "operators_desk_role", "secrets", "certificates"),
+    "integration-durable": ("durable_db", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
     "integration-switch": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges"),
+    "integration-databases": ("database_accounts", "database_entrypoint", "encryption_at_rest", "mariadb_backups", "durable_db_backup"),
+    "integration-restores": ("postgres_backups", "durable_db_restore", "db_migration", "online_change"),
 }
 
 
@@ -107,7 +110,7 @@ def integration() -> tuple[int, int, int]:
 
 
 def molecule() -> tuple[int, int, int]:
-    return commands("molecule", *(("molecule", "test", "--scenario-name", scenario) for scenario in ("edge", "default")))
+    return commands("molecule", *(("molecule", "test", "--scenario-name", scenario) for scenario in ("edge", "durable_db", "default")))
 
 
 SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {
@@ -125,7 +128,7 @@ def neighbours() -> dict[str, object]:
     """What a developer's own environments look like: their containers and volumes, and every file of their state but logs and sessions."""
     import docker  # noqa: PLC0415 - only after the engine was prepared
 
-    from ansible_collections.echobase.platform.plugins.module_utils.topology import environment  # noqa: PLC0415
+    from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, environment  # noqa: PLC0415
     from environment_under_test import kept_files  # noqa: PLC0415
 
     client = docker.from_env()
@@ -135,7 +138,8 @@ def neighbours() -> dict[str, object]:
         for container in client.containers.list(all=True):
             if container.labels.get("com.docker.compose.project") in projects:
                 seen[container.name] = [container.id, container.attrs["State"]["StartedAt"], container.status]
-        seen |= {volume.name: volume.attrs["CreatedAt"] for volume in client.volumes.list() if volume.name == env.mariadb_volume}
+        databases = [env.server(engine).volume for engine in ENGINES]
+        seen |= {volume.name: volume.attrs["CreatedAt"] for volume in client.volumes.list() if volume.name in databases}
         for file in kept_files(env):
             if file.is_file() and not file.is_symlink():
                 seen[str(file)] = hashlib.sha256(file.read_bytes()).hexdigest()

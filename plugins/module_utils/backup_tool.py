@@ -48,7 +48,8 @@ class BackupTool(ABC):
 
     @abstractmethod
     def prepare(self) -> bool:
-        """Make the repository and what feeds its log archive, if they are missing; tells whether anything was."""
+        """Make the repository and what feeds its log archive, if they are missing; tells whether anything was. Where a server was made
+        anew, or runs on other data than before, it harms nothing that the repository holds."""
 
     @abstractmethod
     def backups(self) -> list[Backup]:
@@ -71,7 +72,7 @@ class BackupTool(ABC):
     @abstractmethod
     def restore(self, backup: Backup, point: Point, volume: str, folder: str) -> None:
         """Build a data directory in `folder` (relative, empty or missing) of that volume: a server started on it serves, and knows no more
-        than the point."""
+        than the point. Nothing that works on it writes into the repository."""
 
     @abstractmethod
     def contents(self, container: str) -> dict[str, tuple[int, str]]:

@@ -32,12 +32,22 @@ class Kind:
     generate: Callable[[], str]
     # Data that exists is unreadable or unreachable without it.
     guards_data: bool
+    # Of a later version than the first data: whether data need it tells the record of what was in use (key_record.py).
+    recorded: bool = False
 
 
 KINDS = {
     "db_root_password": Kind(_password, guards_data=True),
     "db_migrate_password": Kind(_password, guards_data=True),
     "db_app_password": Kind(_password, guards_data=True),
+    # What an account that is lost can do without: a new password reaches the server with its next set-up.
+    "db_backup_password": Kind(_password, guards_data=False),
+    "db_monitor_password": Kind(_password, guards_data=False),
+    "db_replica_password": Kind(_password, guards_data=False),
+    # Of MariaDB's tables and logs, of PostgreSQL's volume, of the backups.
+    "db_encryption_key": Kind(_key, guards_data=True, recorded=True),
+    "db_volume_key": Kind(_key, guards_data=True, recorded=True),
+    "db_backup_key": Kind(_password, guards_data=True, recorded=True),
     "kms_key": Kind(_key, guards_data=True),
     "jwt_key": Kind(_key, guards_data=True),
     "operator_password": Kind(_password, guards_data=False),
@@ -45,6 +55,8 @@ KINDS = {
     "preview_key": Kind(_key, guards_data=False),
     "desk_key": Kind(_key, guards_data=False),
 }
+# Of accounts of the database that take a new value with the next set-up.
+RENEWABLE = [f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")]
 # Kept by earlier versions; they open nothing any more.
 RETIRED = ("operator_session",)
 

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 
 COLOURS = ("blue", "green")
+ENGINES = ("mariadb", "postgresql")
 SERVICES = ("frontend", "api-gateway", "order-processor", "localstack")
 DEFAULT_HOME = "/var/lib/echobase"
 DEFAULT_NETWORK_PREFIX = "10.231"
@@ -34,12 +35,13 @@ _DESK_HOST = 10
 _TOOLS = {"grafana": (40, 3000), "prometheus": (41, 9090), "jaeger": (42, 16686), "loki": (43, 3100)}
 
 ENVIRONMENTS = tuple(_DURABLE_PROJECTS)
+# The service, its port and where it mounts its volume, by engine.
+_SERVERS = {
+    "mariadb": ("mariadb", 3306, "/var/lib/mysql"),
+    "postgresql": ("postgres", 5432, "/var/lib/postgresql/data"),
+}
 # Properties of an environment that templates use as well.
 _DERIVED = (
-    "mariadb_container",
-    "mariadb_volume",
-    "postgres_container",
-    "postgres_volume",
     "edge_container",
     "edge_next_container",
     "sockets_container",
@@ -55,6 +57,22 @@ _DERIVED = (
 class Network:
     name: str
     subnet: str
+
+
+@dataclass(frozen=True)
+class DatabaseServer:
+    """The durable database of one engine."""
+
+    engine: str
+    # The Compose service; also the engine's name in those of containers and volumes.
+    service: str
+    container: str
+    volume: str
+    port: int
+    container_port: int
+    # On the environment's durable network.
+    address: str
+    data_mount: str
 
 
 @dataclass(frozen=True)
@@ -127,21 +145,21 @@ class Environment:
     colours: dict[str, Colour] = field(default_factory=dict)
     tools: dict[str, Tool] = field(default_factory=dict)
 
-    @property
-    def mariadb_container(self) -> str:
-        return f"echobase-{self.name}-durable-mariadb"
-
-    @property
-    def mariadb_volume(self) -> str:
-        return f"{self.mariadb_container}-data"
-
-    @property
-    def postgres_container(self) -> str:
-        return f"echobase-{self.name}-durable-postgres"
-
-    @property
-    def postgres_volume(self) -> str:
-        return f"{self.postgres_container}-data"
+    def server(self, engine: str) -> DatabaseServer:
+        if engine not in ENGINES:
+            raise Refusal(f"unknown database engine '{engine}'", f"choose one of {', '.join(ENGINES)}")
+        service, container_port, data_mount = _SERVERS[engine]
+        container = f"echobase-{self.name}-durable-{service}"
+        return DatabaseServer(
+            engine=engine,
+            service=service,
+            container=container,
+            volume=f"{container}-data",
+            port=self.ports[service],
+            container_port=container_port,
+            address={"mariadb": self.mariadb_address, "postgresql": self.postgres_address}[engine],
+            data_mount=data_mount,
+        )
 
     @property
     def edge_container(self) -> str:
@@ -246,6 +264,7 @@ def environment(name: str, home: str = "", network_prefix: str = "") -> Environm
 def as_facts(env: Environment) -> dict[str, Any]:
     """The same as plain data, derived names included, for playbooks and templates."""
     facts = asdict(env)
+    facts["databases"] = {engine: asdict(env.server(engine)) for engine in ENGINES}
     for name in _DERIVED:
         facts[name] = getattr(env, name)
     for name, colour in env.colours.items():

@@ -12,7 +12,7 @@ description:
   - A running database is reported, a stopped one started, a missing one made.
   - The application's login over verified TLS proves that it serves.
   - The data are in a volume that no release and no removal of the server touches. Only its exact name, typed in O(confirm), deletes it.
-  - A container or volume of the same name that echobase did not make is never touched.
+  - A container, network or volume of the same name that echobase did not make is never touched.
 options:
   state:
     description:
@@ -22,15 +22,6 @@ options:
     type: str
     choices: [present, stopped, absent]
     default: present
-  engine:
-    description: The database engine.
-    type: str
-    choices: [mariadb]
-    default: mariadb
-  image:
-    description: The image of the server. When empty, the one that was used last.
-    type: str
-    default: ""
   key_fingerprint:
     description:
       - The fingerprint of the environment's keys as M(echobase.platform.environment_secrets) returns it.
@@ -38,7 +29,9 @@ options:
     type: str
     default: ""
   confirm:
-    description: The exact name of the volume, to delete the data and the environment's keys with O(state=absent).
+    description:
+      - The exact name of the volume, to delete the data with O(state=absent).
+      - The environment's keys go as well, unless data of the other engine or backups are still there, which nobody could read without them.
     type: str
     default: ""
   final_backup:
@@ -49,25 +42,20 @@ options:
     default: true
   recreate:
     description:
-      - What to do when the database was made from another configuration or image.
+      - What to do when the database was made from another configuration or image. In what it differs is shown in any case.
+      - V(never) warns, and starts a stopped one as it was made.
       - V(when_safe) applies it when the server does not run anyway and warns otherwise, V(always) restarts a running one.
     type: str
-    choices: [when_safe, always]
+    choices: [never, when_safe, always]
     default: when_safe
-  buffer_pool:
-    description: Memory for data and indexes, as MariaDB writes sizes.
-    type: str
-    default: 256M
-  memory:
-    description: The most memory that the container may use, as Docker writes sizes.
-    type: str
-    default: 1g
   wait_timeout:
     description: Seconds to wait until the application can log in.
     type: int
     default: 120
 extends_documentation_fragment:
   - echobase.platform.environment
+  - echobase.platform.backups
+  - echobase.platform.database_server
 attributes:
   check_mode:
     support: full
@@ -89,6 +77,15 @@ EXAMPLES = r"""
     image: "{{ images_result.tags.mariadb }}"
     key_fingerprint: "{{ secrets_result.key_fingerprint }}"
 
+- name: One on PostgreSQL
+  echobase.platform.durable_db:
+    environment: ci
+    engine: postgresql
+    image: "{{ images_result.tags.postgres }}"
+    key_fingerprint: "{{ secrets_result.key_fingerprint }}"
+    settings:
+      max_connections: 300
+
 - name: Remove the server and keep the data
   echobase.platform.durable_db:
     environment: devlocal
@@ -102,6 +99,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+engine:
+  description: The engine.
+  returned: success
+  type: str
 container:
   description: Name of the server's container.
   returned: success
@@ -132,10 +133,11 @@ steps:
   type: list
   elements: str
 drift:
-  description: In which lines the server that was found differs from the wanted configuration; empty if it does not.
+  description: In what the server that was found differs from the wanted one; empty if it does not.
   returned: success
   type: list
   elements: str
+  sample: ["my.cnf.max_connections: 200 -> 300"]
 ready:
   description: Whether the application's login over verified TLS succeeded in this run.
   returned: success
@@ -166,40 +168,36 @@ from ansible_collections.echobase.platform.plugins.module_utils.docker_database 
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb, Wanted
 from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
-from ansible_collections.echobase.platform.plugins.module_utils.mariadb_server import MariadbServer
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.server_arguments import SERVER_ARGUMENTS, definition_of
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
-    server = MariadbServer(env=env, image=params["image"], buffer_pool=params["buffer_pool"], memory=params["memory"])
+    if params["state"] == "present":
+        RestoreJournal(env).refuse_under_way()
     database = DurableDb(
-        backend=DockerDatabase(docker_client(), server),
+        backend=DockerDatabase(docker_client(), definition_of(params, env)),
         backup=FinalBackup(env),
         environment=env.name,
         wait_timeout=params["wait_timeout"],
     )
     wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate")})
-    outcome = database.ensure(wanted, module.check_mode)
-    for warning in outcome.facts.pop("warnings"):
-        module.warn(warning)
-    return outcome
+    return database.ensure(wanted, module.check_mode)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
+            **SERVER_ARGUMENTS,
             "state": {"type": "str", "choices": ["present", "stopped", "absent"], "default": "present"},
-            "engine": {"type": "str", "choices": ["mariadb"], "default": "mariadb"},
-            "image": {"type": "str", "default": ""},
             "key_fingerprint": {"type": "str", "default": "", "no_log": False},
             "confirm": {"type": "str", "default": ""},
             "final_backup": {"type": "bool", "default": True},
-            "recreate": {"type": "str", "choices": ["when_safe", "always"], "default": "when_safe"},
-            "buffer_pool": {"type": "str", "default": "256M"},
-            "memory": {"type": "str", "default": "1g"},
+            "recreate": {"type": "str", "choices": ["never", "when_safe", "always"], "default": "when_safe"},
             "wait_timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,

@@ -25,6 +25,7 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 from integration.images_under_test import image_tag
+from integration.killed_runs import kill_with_descendants
 from integration.module_runner import CHECKOUT
 from integration.throwaway_tls import make_certificates
 
@@ -255,8 +256,7 @@ def test_a_run_that_was_killed_is_finished_by_the_next(running: Scene) -> None:
             assert idle.get("/edge/health").status_code == 200
             killed = running.start(edge_max_body="3m")
             await_condition(lambda: running.succeeds(running.env.edge_container, "test", "-e", "/tmp/leaving"), "the edge does not leave")
-            os.killpg(killed.pid, signal.SIGKILL)
-            killed.communicate()
+            kill_with_descendants(killed)
         assert running.env.edge_next_container in running.containers()
         with Customer(running) as customer:
             assert running.run(**then).changed == 1

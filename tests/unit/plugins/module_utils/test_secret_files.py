@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql
 from ansible_collections.echobase.platform.plugins.module_utils.secret_files import SecretFile, apply_changes, plan_changes, wanted_files
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import completed
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
@@ -20,12 +22,14 @@ def content_of(name: str, folder: Path = Path("/nonexistent"), values: dict[str,
 
 
 def test_both_sides_of_the_database_know_the_same_password() -> None:
-    sql = content_of("db/init.sql")
     assert content_of("app/db_password") == content_of("emulator/db_password") == VALUES["db_app_password"]
-    assert f"CREATE USER IF NOT EXISTS 'app_user'@'%' IDENTIFIED BY '{VALUES['db_app_password']}' REQUIRE SSL;" in sql
-    assert r"GRANT SELECT, INSERT, UPDATE, DELETE ON `orders\_db`.* TO 'app_user'@'%';" in sql
-    assert r"GRANT ALL PRIVILEGES ON `orders\_db`.* TO 'migrate_user'@'%';" in sql
-    assert "GRANT OPTION" not in sql
+    assert content_of("db/init.sql") == accounts_sql(ENV, "mariadb", VALUES)
+    assert content_of("db/init-postgresql.sql") == accounts_sql(ENV, "postgresql", VALUES)
+
+
+def test_mariadb_gets_its_key_as_it_reads_it() -> None:
+    number, _, digits = content_of("db/encryption.keys").strip().partition(";")
+    assert (number, bytes.fromhex(digits)) == ("1", base64.b64decode(VALUES["db_encryption_key"]))
 
 
 def holders(secret: str) -> list[str]:
@@ -34,6 +38,12 @@ def holders(secret: str) -> list[str]:
 
 def test_the_root_password_goes_to_the_database_alone() -> None:
     assert holders("db_root_password") == ["db/root_password"]
+
+
+def test_who_holds_what_opens_the_data() -> None:
+    assert holders("db_backup_key") == ["db/backup_key"]
+    assert holders("db_volume_key") == ["volume_key"]
+    assert holders("db_backup_password") == ["db/backup_password"]
 
 
 def test_a_fitting_hash_is_kept_and_another_password_gets_a_new_one(tmp_path: Path) -> None:

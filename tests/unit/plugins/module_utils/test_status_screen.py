@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.status_screen import DatabaseState, StatusScreen
+from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import Restore, Step
+from ansible_collections.echobase.platform.plugins.module_utils.status_screen import Backups, DatabaseState, StatusScreen
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 
 DATABASE = DatabaseState("11.8.6", "TLS_AES_256_GCM_SHA384")
@@ -105,3 +109,46 @@ def test_hints_fit_the_environment() -> None:
     assert "          ansible-playbook -i inventories/ci playbooks/promote.yml     traffic moves to it" in screen("ci").lines(
         with_hints=True
     )
+
+
+NOW = datetime(2026, 3, 1, 12, 31, 6, tzinfo=UTC)
+PROVED = Restorable(NOW - timedelta(seconds=1), "20260301-090000F", NOW - timedelta(hours=3))
+
+
+def with_backups(restorable: Restorable, restore: Restore | None = None) -> StatusScreen:
+    return replace(screen(), database=replace(DATABASE, backups=Backups(restorable, restore, NOW)))
+
+
+def test_it_says_up_to_when_the_database_can_be_restored() -> None:
+    one = with_backups(PROVED)
+    assert "          restorable as of 12:31:05 (proved 3 h ago by 20260301-090000F)" in one.lines(with_hints=False)
+    assert one.is_well
+
+
+@pytest.mark.parametrize(
+    ("restorable", "line"),
+    [
+        (Restorable(None, problem="no backup was restored yet"), "          NOT RESTORABLE: no backup was restored yet"),
+        (
+            replace(PROVED, problem="taking it failed: no space left"),
+            "          restorable as of 12:31:05 (proved 3 h ago by 20260301-090000F); TROUBLE: taking it failed: no space left",
+        ),
+    ],
+)
+def test_what_cannot_be_restored_for_certain_is_not_well(restorable: Restorable, line: str) -> None:
+    one = with_backups(restorable)
+    assert line in one.lines(with_hints=False)
+    assert not one.is_well
+
+
+def test_a_restore_that_was_cut_off_says_both_ways_on() -> None:
+    cut_off = Restore(Step.SWAPPING, "mariadb", "latest", NOW, "000002", "000001", "20260301-090000F")
+    one = with_backups(PROVED, cut_off)
+    assert (
+        "RESTORE   CUT OFF while swapping, nobody can write: go on with ansible-playbook playbooks/restore.yml"
+        " -e restore_to=latest -e restore_confirm=echobase-devlocal-durable-mariadb-data"
+    ) in one.lines(with_hints=False)
+    assert not one.is_well
+    kept = with_backups(PROVED, cut_off.at(Step.LIVE))
+    assert "RESTORE   to latest: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)
+    assert kept.is_well

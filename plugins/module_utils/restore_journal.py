@@ -1,0 +1,107 @@
+"""How far a restore has come: written before each step, so that the next run goes on or goes back, never half."""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.durable_file import sync_directory, write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
+
+
+class Step(enum.StrEnum):
+    # A data directory grows beside the served one. Nothing that is served knows of it.
+    BUILDING = "building"
+    # It is whole, and a trial server served from it.
+    BUILT = "built"
+    # Nobody may write any more; what was written is archived.
+    CLOSING = "closing"
+    # The server stops, the link moves, the server starts.
+    SWAPPING = "swapping"
+    # It serves, and the generation before is kept.
+    LIVE = "live"
+
+
+_UNDER_WAY = (Step.CLOSING, Step.SWAPPING)
+
+
+@dataclass(frozen=True)
+class Restore:
+    step: Step
+    engine: str
+    # As the user named the point.
+    to: str
+    began: datetime
+    generation: str
+    previous: str
+    # Empty for a generation that was there already.
+    backup: str = ""
+    rows: int = 0
+    discarded: int = 0
+    # Why what would be discarded is not known; empty when it is.
+    unknown: str = ""
+
+    @property
+    def is_under_way(self) -> bool:
+        """What is served may be neither the one nor the other: nobody can write until this is ended."""
+        return self.step in _UNDER_WAY
+
+    @property
+    def is_live(self) -> bool:
+        return self.step is Step.LIVE
+
+    @property
+    def is_disposable(self) -> bool:
+        """The generation was built by this restore and never served."""
+        return bool(self.backup) and not self.is_live
+
+    def at(self, step: Step) -> Restore:
+        return replace(self, step=step)
+
+
+class RestoreJournal:
+    def __init__(self, env: Environment) -> None:
+        self._file = Path(env.path("durable", "restore.json"))
+
+    @property
+    def folder(self) -> Path:
+        return self._file.parent
+
+    def read(self) -> Restore | None:
+        try:
+            content = json.loads(self._file.read_text(encoding="utf-8"))
+            return Restore(**{**content, "step": Step(content["step"]), "began": datetime.fromisoformat(content["began"])})
+        except FileNotFoundError:
+            return None
+        except (ValueError, LookupError, TypeError) as error:
+            raise Refusal(
+                f"{self._file} is damaged ({error})",
+                "look which generation the volume's link 'current' names, then move that file away",
+            ) from error
+
+    def refuse_under_way(self) -> None:
+        """Whatever else is wanted of the database waits until somebody decided about this."""
+        restore = self.read()
+        if restore is not None and restore.is_under_way:
+            raise Refusal(
+                f"a restore to {restore.to} was cut off while {restore.step}: nobody can write",
+                "playbooks/restore.yml with the same variables goes on, with restore_state=abandoned it goes back",
+            )
+
+    def write(self, restore: Restore) -> Restore:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(self._file, json.dumps(asdict(restore), default=_text, indent=1) + "\n")
+        return restore
+
+    def remove(self) -> None:
+        self._file.unlink(missing_ok=True)
+        sync_directory(self.folder)
+
+
+def _text(value: Any) -> str:
+    return str(value.isoformat())
