@@ -13,6 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.ledger import Le
 from ansible_collections.echobase.platform.plugins.module_utils.migration_gate import MigrationGate
 from ansible_collections.echobase.platform.plugins.module_utils.migration_job import MigrationJob
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 
 BRANCHES = ("expand", "contract")
 ACTIONS = (*BRANCHES, "backfill", "status")
@@ -43,6 +44,7 @@ class DbMigration:
     gate: MigrationGate | None = None
     rehearsal: Rehearsal | None = None
     contracts: Callable[[], Mapping[str, Sequence[str]]] = dict
+    progress: Progress = field(default_factory=lambda: Progress(None))
     _warnings: list[str] = field(default_factory=list, init=False)
 
     def ensure(self, wanted: Wanted, check_mode: bool) -> Outcome:
@@ -66,6 +68,7 @@ class DbMigration:
             self._foretell(wanted, status)
             return self._outcome(status, pending, report=self.job.run("plan", wanted.action))
         rehearsal = {} if status["empty"] else self._prepare(wanted)
+        self.progress.say(f"applying {', '.join(pending)}")
         move = self.job.run(wanted.action, "--patience", str(wanted.patience))
         details = {"from": move["before"], "to": move["after"], "rehearsed": bool(rehearsal), "runs_on": status["runs_on"]}
         self._record(wanted, "migrated", details)
@@ -80,6 +83,7 @@ class DbMigration:
     def _prepare(self, wanted: Wanted) -> dict[str, Any]:
         if self.gate is None:
             return {}
+        self.progress.say("looking up to when the database can be restored")
         problem = self.gate.problem(datetime.now(UTC))
         if problem and not wanted.override:
             raise self.gate.refusal(problem)
@@ -87,7 +91,16 @@ class DbMigration:
             self._record(wanted, "overridden", {"action": wanted.action, "problem": problem, "reason": wanted.override})
             self._warnings.append(f"not rehearsed, and nothing to go back to: {problem}")
             return {}
-        return self.rehearsal.run(wanted.action) if self.rehearsal else {}
+        return self._rehearsed(self.rehearsal, wanted.action) if self.rehearsal else {}
+
+    def _rehearsed(self, rehearsal: Rehearsal, action: str) -> dict[str, Any]:
+        self.progress.say(f"rehearsing {action} on a restored copy")
+        report = rehearsal.run(action)
+        for one in report["statements"]:
+            self.progress.say(f"{one['seconds']:.3f} s, held up a writer for {one['held_up_seconds']:.3f} s: {one['statement']}")
+        for release, passed in report["passed"].items():
+            self.progress.say(f"{release} served on it: {', '.join(passed)}")
+        return report
 
     def _backfill(self, wanted: Wanted, status: Mapping[str, Any], check_mode: bool) -> Outcome:
         left = sum(one["rows_left"] for one in status["backfills"])

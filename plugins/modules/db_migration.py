@@ -52,6 +52,10 @@ options:
     description: Seconds to go on trying while running transactions or another migration are in the way.
     type: int
     default: 300
+  progress:
+    description: File that slow steps are told to, for the callback C(echobase.platform.progress).
+    type: str
+    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.backups
@@ -151,6 +155,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.migration_gate i
 from ansible_collections.echobase.platform.plugins.module_utils.migration_job import MigrationJob, ReachableDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.migration_rehearsal import MigrationRehearsal
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.release_on_copy import Release
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable, restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restored_copy import restored_copy
@@ -165,6 +170,7 @@ def operate(module: AnsibleModule) -> Outcome:
         job=MigrationJob(docker, env, image, ReachableDatabase.live(env, engine)),
         ledger=Ledger(Path(env.path("ledger.jsonl"))),
         contracts=deployed.contracts,
+        progress=Progress(params["progress"]),
     )
     if params["gate"]:
         tool = backup_tool_of(params, docker, env)
@@ -196,6 +202,7 @@ def main() -> None:
             "restorable_minutes": {"type": "int", "default": 60},
             "override": {"type": "str", "default": ""},
             "patience": {"type": "int", "default": 300},
+            "progress": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
