@@ -74,11 +74,11 @@ class LargeTable:
     def missing_values(self) -> int:
         return int(self.backend.sql("SELECT COUNT(*) FROM orders WHERE priority IS NULL OR origin IS NULL")[0][0])
 
-    def add_full_text_index(self) -> None:
+    def number_the_rows(self) -> None:
         with self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             context = MigrationContext.configure(connection)
             with Operations.context(context):
-                op.execute("ALTER TABLE orders ADD FULLTEXT INDEX ft_orders_item (item)")
+                op.execute("ALTER TABLE orders ADD COLUMN number BIGINT AUTO_INCREMENT UNIQUE")
 
     def _backfill(self) -> Backfill:
         table = sa.table("orders", sa.column("id", sa.Uuid(as_uuid=False)), sa.column("origin", _COLUMN))

@@ -17,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.ledger import Le
 from ansible_collections.echobase.platform.plugins.module_utils.migration_gate import MigrationGate
 from ansible_collections.echobase.platform.plugins.module_utils.migration_job import MigrationJob, ReachableDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.migration_rehearsal import MigrationRehearsal
+from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.release_on_copy import Release
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
 from integration.backend_fixtures import DATABASE_IMAGES, DATABASE_PORTS, Backend, docker, empty_backend
@@ -153,14 +154,22 @@ def test_a_rehearsal_that_fails_leaves_the_live_schema_alone(scene: Scene) -> No
     assert scene.applied == {"expand_0002"}
 
 
-def test_a_rehearsal_measures_and_has_releases_serve(scene: Scene) -> None:
+def test_a_rehearsal_measures_and_has_releases_serve(scene: Scene, tmp_path: Path) -> None:
+    """Here the copy is the database itself, so that nothing is left to do afterwards; tests/e2e has it restored from a backup."""
+    told = tmp_path / "progress"
+    told.touch()
+    progress = Progress(str(told))
+
     @contextmanager
     def copy() -> Iterator[ReachableDatabase]:
         yield scene.database
 
     scene.expand()
+    scene.an_order()
     release = Release("0.1.0-old", image_tag("backend"), image_tag("emulator"))
-    report = MigrationRehearsal(scene.docker, scene.backend.env, image_tag("backend"), [release], copy).run("contract")
+    rehearsal = MigrationRehearsal(scene.docker, scene.backend.env, image_tag("backend"), [release], copy)
+    gate = MigrationGate(lambda: restorable_for(1), 60)
+    report = scene.run("contract", gate=gate, rehearsal=rehearsal, progress=progress).facts["rehearsal"]
     assert [one["revision"] for one in report["statements"]] == ["contract_0001"] * len(report["statements"])
     for one in report["statements"]:
         assert one["seconds"] >= 0
@@ -168,6 +177,10 @@ def test_a_rehearsal_measures_and_has_releases_serve(scene: Scene) -> None:
     assert report["passed"] == {
         "0.1.0-old": ["registering", "logging in", "placing an order", "repeating an order", "reading the order", "processing an order"]
     }
+    lines = told.read_text().splitlines()
+    assert any("held up a writer for" in line and "ALTER TABLE orders" in line for line in lines)
+    assert lines[-1] == "applying contract_0001"
+    assert any(line.startswith("0.1.0-old served on it: ") for line in lines)
     leftovers = docker("ps", "--all", "--quiet", "--filter", f"network={scene.backend.network}", "--filter", "name=-rehearsal-")
     assert leftovers == ""
 
