@@ -171,6 +171,20 @@ def prepare() -> None:
 def clear() -> None:
     """No trace of environment test: neither of an earlier run that was interrupted, nor of this one."""
     playbook("molecule/default/destroy.yml")
+    remove_strangers()
+
+
+def remove_strangers() -> None:
+    """What a test made under names of environment test but without its labels: the platform rightly leaves it alone."""
+    import docker  # noqa: PLC0415 - only after the engine was prepared
+
+    client = docker.from_env()
+    for container in client.containers.list(all=True, filters={"name": "^echobase-test-"}, ignore_removed=True):
+        container.remove(force=True)
+    for kind in (client.volumes, client.networks):
+        for one in kind.list(filters={"name": "echobase-test-"}):
+            if one.name.startswith("echobase-test-"):
+                one.remove()
 
 
 def close(results: list[Result]) -> int:

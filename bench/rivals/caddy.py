@@ -9,6 +9,9 @@ from bench.container import Container
 from bench.place import ADMIN_PORT, COLOUR_PORT, PORT, Place
 from bench.rivals.contender import ContainerContender, Switched, to_json
 
+_ACCESS = "http.log.access"
+_LOG_FILE = {"output": "file", "filename": "/tmp/access.log", "roll": False}
+
 
 class Caddy(ContainerContender):
     name = "Caddy"
@@ -44,14 +47,17 @@ class Caddy(ContainerContender):
         edge = {
             "listen": [f"127.0.0.1:{PORT}"],
             "idle_timeout": "75s",
-            # No access log, no certificates of Caddy's own.
+            # An access log as the edge has one; no certificates of Caddy's own.
+            "logs": {},
             "automatic_https": {"disable": True},
             "tls_connection_policies": [{"protocol_min": "tls1.2"}],
             "routes": [{"handle": [{"handler": "reverse_proxy", "transport": transport, "upstreams": upstreams}]}],
         }
         return {
             "admin": {"listen": f"127.0.0.1:{ADMIN_PORT}", "config": {"persist": False}},
-            "logging": {"logs": {"default": {"level": "ERROR"}}},
+            "logging": {
+                "logs": {"default": {"level": "ERROR", "exclude": [_ACCESS]}, "access": {"include": [_ACCESS], "writer": _LOG_FILE}}
+            },
             "apps": {
                 "http": {"servers": {"edge": edge}},
                 "tls": {"certificates": {"load_files": [{"certificate": "/tls/tls.crt", "key": "/tls/tls.key"}]}},

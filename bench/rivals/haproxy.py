@@ -20,7 +20,7 @@ global
 
 defaults
     mode http
-    # No access log. Idle times are the edge's own.
+    # No access log: it knows only syslog. Idle times are the edge's own.
     timeout connect 3s
     timeout client 75s
     timeout http-keep-alive 75s

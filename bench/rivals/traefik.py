@@ -11,10 +11,11 @@ from bench.container import Container
 from bench.place import ADMIN_PORT, COLOUR_PORT, COLOURS, PORT, Place
 from bench.rivals.contender import ContainerContender, Switched, to_json
 
-# JSON is YAML. No access log. Traefik waits 2 s between two changes unless told otherwise.
+# JSON is YAML. An access log as the edge has one: JSON, buffered. Traefik waits 2 s between two changes unless told otherwise.
 _STATIC = {
     "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
     "log": {"level": "ERROR"},
+    "accessLog": {"format": "json", "filePath": "/tmp/access.log", "bufferingSize": 100},
     "api": {"insecure": True, "dashboard": False},
     "entryPoints": {
         "edge": {

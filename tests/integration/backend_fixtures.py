@@ -160,29 +160,17 @@ class Backend:
         eventually(self.database_answers, "the database answers")
 
     def connect(self, user: str = "migrate_user") -> Any:
-        password = self.secret("app" if user == self.env.database_user else "migrate", "db_password")
+        login = {
+            "host": "127.0.0.1",
+            "port": self.database_port,
+            "user": user,
+            "password": self.secret("app" if user == self.env.database_user else "migrate", "db_password"),
+            "autocommit": True,
+            "connect_timeout": 3,
+        }
         if self.engine == "postgresql":
-            return psycopg.connect(
-                host="localhost",
-                port=self.database_port,
-                user=user,
-                password=password,
-                dbname=self.env.database,
-                sslmode="verify-full",
-                sslrootcert=self.env.path("tls", "ca.crt"),
-                autocommit=True,
-                connect_timeout=3,
-            )
-        return pymysql.connect(
-            host="127.0.0.1",
-            port=self.database_port,
-            user=user,
-            password=password,
-            database=self.env.database,
-            ssl=self.trust,
-            autocommit=True,
-            connect_timeout=3,
-        )
+            return psycopg.connect(**login, dbname=self.env.database, sslmode="verify-full", sslrootcert=self.env.path("tls", "ca.crt"))
+        return pymysql.connect(**login, database=self.env.database, ssl=self.trust)
 
     def database_answers(self) -> bool:
         try:
@@ -194,11 +182,8 @@ class Backend:
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(statement, values or None)
-            return (
-                [tuple(str(value) if isinstance(value, uuid.UUID) else value for value in row) for row in cursor.fetchall()]
-                if cursor.description
-                else []
-            )
+            rows = cursor.fetchall() if cursor.description else []
+            return [tuple(str(value) if isinstance(value, uuid.UUID) else value for value in row) for row in rows]
 
     def change_application_password(self, password: str) -> None:
         """And whoever is logged in is thrown out."""

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
 from integration.colour_under_test import ColourUnderTest, running_colour
 from integration.edges_under_test import EdgesUnderTest
+from integration.killed_runs import kill_with_descendants
 from integration.module_runner import run_module
 
 NETWORK_PREFIX = "127.81"
@@ -50,10 +50,7 @@ def waiting_for(lock: IO[str]) -> set[int]:
 
 def kill(process: subprocess.Popen[str], lock: IO[str]) -> None:
     """Its module has a session of its own and would go on, once it gets the lock."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    for pid in waiting_for(lock):
-        os.kill(pid, signal.SIGKILL)
+    kill_with_descendants(process)
     await_condition(lambda: not waiting_for(lock), "the module is gone")
 
 

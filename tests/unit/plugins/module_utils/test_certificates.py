@@ -42,8 +42,8 @@ def test_every_name_of_the_topology_is_covered() -> None:
     leaves = {leaf.folder: set(leaf.names) for leaf in wanted_leaves(env)}
     assert set(leaves) == {"edge", "desk", "db", "blue", "green"}
     assert {"desk.echobase.internal", "localhost", "127.0.0.1", env.desk_address} == leaves["desk"]
-    databases = {"echobase-devlocal-durable-mariadb", "mariadb", "echobase-devlocal-durable-postgres", "postgres"}
-    assert {*databases, "localhost", "127.0.0.1", env.mariadb_address, env.postgres_address} == leaves["db"]
+    engines = {"echobase-devlocal-durable-mariadb", "mariadb", "echobase-devlocal-durable-postgres", "postgres"}
+    assert engines | {"localhost", "127.0.0.1", env.mariadb_address, env.postgres_address} == leaves["db"]
     assert {"localhost", "127.0.0.1", "::1"} == leaves["edge"]
     wanted = {"green.echobase.internal", "green-api-gateway", "echobase-devlocal-green-frontend", env.colours["green"].gateway_address}
     assert wanted <= leaves["green"]
