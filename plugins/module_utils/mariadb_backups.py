@@ -100,7 +100,9 @@ class MariadbBackups(BackupTool):
             self._archiver.ask("expire", names=self._repository().doomed(names))
 
     def _repository(self) -> MariadbRepository:
-        return MariadbRepository(self._tools.throw_away("list"))
+        # A container of its own takes seconds, and everything begins with the list.
+        listed = self._tools.inside(self._archiver.name, "list") if self._archiver.is_as_wanted() else self._tools.throw_away("list")
+        return MariadbRepository(listed)
 
     def _live_server_id(self) -> str:
         return str(self._inside_server("server-id"))

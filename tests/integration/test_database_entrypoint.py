@@ -187,6 +187,8 @@ def test_the_flat_layout_of_an_earlier_version_is_adopted(flat: Volume) -> None:
     assert flat.serve() == "first"
 
 
+# The steps are those of generations.sh, whatever the engine.
+@pytest.mark.engines("postgresql")
 @pytest.mark.parametrize("kill_at", range(1, ADOPTION_STEPS + 1))
 def test_killed_between_any_two_steps_of_the_adoption(flat: Volume, kill_at: int) -> None:
     answer = flat.enter(kill_at=kill_at)

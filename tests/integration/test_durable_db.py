@@ -152,12 +152,14 @@ class TestInAContainer(DatabaseConformance):
         database.ensure("stopped")
         assert database.ensure()["ready"]
 
+    @pytest.mark.engines("postgresql")
     def test_without_a_final_backup_if_told_so(self, database: DatabaseUnderTest) -> None:
         database.ensure()
         answer = database.ensure("absent", confirm=database.volume, final_backup=False)
         assert (answer["backup"], database.inspect_volume()) == (None, None)
         assert not (database.home / "final-backups").exists()
 
+    @pytest.mark.engines("mariadb")
     def test_data_stay_when_their_backup_is_impossible_and_keys_while_there_are_backups(self, database: DatabaseUnderTest) -> None:
         database.ensure()
         repository = Path(database.env.path("backups", database.engine))
@@ -196,6 +198,7 @@ class TestInAContainer(DatabaseConformance):
         assert database.ensure()["ready"]
         assert database.query("SELECT note FROM kept") == [("still here",)]
 
+    @pytest.mark.engines("postgresql")
     def test_an_image_of_the_same_name_with_another_content_is_drift(self, database: DatabaseUnderTest) -> None:
         name = "echobase/zz-durable-db"
         database.docker.images.get(database.image).tag(name, "same")
@@ -219,6 +222,7 @@ class TestInAContainer(DatabaseConformance):
         assert database.ensure()["changed"] is False
         assert "an earlier initialisation was interrupted" in database.log
 
+    @pytest.mark.engines("mariadb")
     def test_what_others_made_is_left_alone(self, database: DatabaseUnderTest) -> None:
         foreign = database.docker.api.create_container(database.image, name=database.container, command="true")["Id"]
         for state in ("present", "stopped", "absent"):
@@ -234,6 +238,7 @@ class TestInAContainer(DatabaseConformance):
         assert database.inspect_volume()
         database.docker.api.remove_volume(database.volume)
 
+    @pytest.mark.engines("postgresql")
     def test_a_network_of_others_is_left_alone(self, database: DatabaseUnderTest) -> None:
         network = database.env.durable_network.name
         database.docker.api.remove_network(network)
@@ -245,6 +250,7 @@ class TestInAContainer(DatabaseConformance):
             foreign.remove()
             succeeded(run_module("networks", NETWORKS))
 
+    @pytest.mark.engines("postgresql")
     @pytest.mark.parametrize("check", [True, False])
     def test_a_taken_port_names_its_process(self, database: DatabaseUnderTest, check: bool) -> None:
         with socket.create_server(("127.0.0.1", database.names.port)):
@@ -252,6 +258,7 @@ class TestInAContainer(DatabaseConformance):
         assert f"the database's port {database.names.port} is taken by process {os.getpid()} (" in answer["msg"]
         assert (database.inspect(), database.inspect_volume()) == (None, None)
 
+    @pytest.mark.engines("mariadb")
     def test_a_taken_port_names_its_container(self, database: DatabaseUnderTest) -> None:
         host = database.docker.api.create_host_config(port_bindings={999: ("127.0.0.1", database.names.port)})
         other = database.docker.api.create_container(
@@ -263,6 +270,7 @@ class TestInAContainer(DatabaseConformance):
         finally:
             database.docker.api.remove_container(other["Id"], force=True, v=True)
 
+    @pytest.mark.engines("mariadb")
     def test_what_is_missing_is_named_before_anything_is_made(self, database: DatabaseUnderTest) -> None:
         key = database.env.path("tls", "db", "tls.key")
         Path(key).unlink()
@@ -278,6 +286,7 @@ class TestInAContainer(DatabaseConformance):
         assert f"{database.container} keeps dying; its last words: " in answer["msg"]
         assert {"mariadb": "SSL", "postgresql": "private key"}[database.engine] in answer["msg"]
 
+    @pytest.mark.engines("postgresql")
     @pytest.mark.parametrize("wrong", [{"memory": "lots"}, {"memory": "64m"}])
     def test_a_wrong_size_is_one_line_and_nothing_is_made(self, database: DatabaseUnderTest, wrong: dict[str, Any]) -> None:
         answer = database.ensure(**wrong)
@@ -285,6 +294,7 @@ class TestInAContainer(DatabaseConformance):
         assert "\n" not in answer["msg"]
         assert (database.inspect(), database.inspect_volume()) == (None, None)
 
+    @pytest.mark.engines("mariadb")
     @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tiny file system, which takes root")
     def test_a_full_disk_is_one_line_and_nothing_is_made(self, database: DatabaseUnderTest) -> None:
         state = database.home / "tiny"

@@ -75,9 +75,9 @@ def test_a_backup_counts_once_it_was_restored(database: DurableUnderTest) -> Non
     assert database.leftovers() == []
 
 
+# That of MariaDB holds tests/e2e/test_backup_and_restore.py.
+@pytest.mark.engines("postgresql")
 def test_a_restore_drill_measures_what_a_loss_would_cost(database: DurableUnderTest) -> None:
-    if database.engine == "mariadb":
-        pytest.skip("tests/e2e/test_backup_and_restore.py holds that one")
     drill = RestoreDrill(database.docker, database.env, database.engine, database.tool, Progress(None), write_seconds=4)
     cost = drill.run().facts
     assert cost["written"] > 0

@@ -162,11 +162,24 @@ def test_the_way_back_lists_what_it_costs_and_is_open(database: DurableUnderTest
     assert database.volume.generations().current == OLD
 
 
+# The steps are the same for both engines: of one of them each, of the other enough to see that it can follow.
+every_step = pytest.mark.engines("postgresql")
+
+
 # Between each two of them something has been done that the other one knows nothing of.
-@pytest.mark.parametrize("step", ["closing", "closed", "swapping", "stopped", "swapped", "started", "opened"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("closing", marks=every_step),
+        "closed",
+        pytest.param("swapping", marks=every_step),
+        pytest.param("stopped", marks=every_step),
+        "swapped",
+        pytest.param("started", marks=every_step),
+        pytest.param("opened", marks=every_step),
+    ],
+)
 def test_killed_at_any_step_it_goes_on_or_back(database: DurableUnderTest, step: str) -> None:
-    if database.engine == "mariadb" and step not in ("closed", "swapped"):
-        pytest.skip("the steps are those of PostgreSQL: two are enough to see that MariaDB can follow")
     now = database.volume.generations().current
     other = NEW if now == OLD else OLD
     restore(database, to=other)
@@ -188,10 +201,8 @@ def test_killed_at_any_step_it_goes_on_or_back(database: DurableUnderTest, step:
     assert database.volume.generations().kept == (OLD, NEW)
 
 
-@pytest.mark.parametrize("step", ["building", "tried", "settled"])
+@pytest.mark.parametrize("step", [pytest.param("building", marks=every_step), pytest.param("tried", marks=every_step), "settled"])
 def test_killed_while_it_is_built_nothing_is_left_of_it(database: DurableUnderTest, step: str) -> None:
-    if database.engine == "mariadb" and step != "settled":
-        pytest.skip("the steps are those of PostgreSQL: one is enough to see that MariaDB can follow")
     now = database.volume.generations().current
     killed(database, step, "built", "latest")
     assert database.volume.generations().current == now

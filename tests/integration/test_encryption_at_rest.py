@@ -27,9 +27,24 @@ PLANTED = "planted-text-that-nobody-shall-read"
 
 @contextmanager
 def started(engine: str, home: Path, encrypted: bool) -> Iterator[DurableServer]:
-    with durable_server(engine, home, "zz-b-rest", 42) as server:
+    number = 42 + 2 * ENGINES.index(engine) + encrypted
+    with durable_server(engine, home, f"zz-b-rest-{number}", number) as server:
         server.options["encrypted"] = encrypted
         server.ensure()
+        plant(server)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DurableServer]:
+    with started("mariadb", tmp_path_factory.mktemp("mariadb"), encrypted=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DurableServer]:
+    """Each test leaves it running, but the last one."""
+    with started("postgresql", tmp_path_factory.mktemp("postgres"), encrypted=True) as server:
         yield server
 
 
@@ -65,33 +80,34 @@ def temporary_files_of(server: DurableServer) -> list[Path]:
     return [*nameless, *(path for path in files_of(server) if "#binlog_cache_files" in path.parts)]
 
 
-@pytest.mark.parametrize("encrypted", [True, False])
-def test_nothing_of_mariadb_is_readable_without_the_key(tmp_path: Path, encrypted: bool) -> None:
-    with started("mariadb", tmp_path, encrypted) as server:
-        plant(server)
-        with server.connect(autocommit=False) as connection, connection.cursor() as cursor:
-            # What a large transaction will log waits in a file of its own.
-            cursor.execute("INSERT INTO planted SELECT a.id * 500 + b.id + 500, a.note FROM planted a, planted b WHERE b.id < 50")
-            waiting = temporary_files_of(server)
-            assert sum(path.stat().st_size for path in waiting) > 100_000
-            temporary = found_in(waiting)
-            connection.rollback()
-        server.ensure("stopped")
-        stopped = found_in(files_of(server))
-        if encrypted:
-            assert (temporary, stopped) == ([], [])
-        else:
-            assert temporary
-            assert {"planted.ibd", "ib_logfile0", "mariadb-bin.000001"} <= set(stopped)
-        assert server.ensure().facts["ready"]
-        assert len(server.sql("app_user", f"SELECT id FROM planted WHERE note LIKE '{PLANTED}%'")) == 500
+def temporary_files_with_planted_text(server: DurableServer) -> list[str]:
+    """What a large transaction will log waits in a file of its own."""
+    with server.connect(autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO planted SELECT a.id * 500 + b.id + 500, a.note FROM planted a, planted b WHERE b.id < 50")
+        waiting = temporary_files_of(server)
+        assert sum(path.stat().st_size for path in waiting) > 100_000
+        found = found_in(waiting)
+        connection.rollback()
+    return found
+
+
+def assert_all_is_there(server: DurableServer) -> None:
+    assert len(server.sql("app_user", f"SELECT id FROM planted WHERE note LIKE '{PLANTED}%'")) == 500
+
+
+def test_nothing_of_mariadb_is_readable_without_the_key(mariadb: DurableServer) -> None:
+    assert temporary_files_with_planted_text(mariadb) == []
+    mariadb.ensure("stopped")
+    assert found_in(files_of(mariadb)) == []
+    assert mariadb.ensure().facts["ready"]
+    assert_all_is_there(mariadb)
 
 
 def test_a_mariadb_in_the_clear_is_encrypted_while_it_runs(tmp_path: Path) -> None:
     with started("mariadb", tmp_path, encrypted=False) as server:
-        plant(server)
+        assert temporary_files_with_planted_text(server)
         server.ensure("stopped")
-        assert "planted.ibd" in found_in(files_of(server))
+        assert {"planted.ibd", "ib_logfile0", "mariadb-bin.000001"} <= set(found_in(files_of(server)))
         server.options["encrypted"] = True
         assert server.ensure().facts["steps"] == ["write configuration", "recreate server", "await login"]
         eventually(lambda: len(set(server.root(ENCRYPTION_PROGRESS)[0])) == 1, "all tablespaces are encrypted")
@@ -101,25 +117,22 @@ def test_a_mariadb_in_the_clear_is_encrypted_while_it_runs(tmp_path: Path) -> No
         assert len(tables) > 3
         assert found_in(tables) == []
         server.ensure()
-        assert len(server.sql("app_user", f"SELECT id FROM planted WHERE note LIKE '{PLANTED}%'")) == 500
+        assert_all_is_there(server)
 
 
-def test_nothing_of_postgresql_is_readable_without_the_key(tmp_path: Path) -> None:
-    with started("postgresql", tmp_path, encrypted=True) as server:
-        plant(server)
-        server.sql("app_user", "SET work_mem = '64kB'; SELECT DISTINCT a.note || b.id FROM planted a, planted b LIMIT 1")
-        server.ensure("stopped")
-        # The server's own view of its files, and what of them is on the disk.
-        assert found_in(files_of(server)) != []
-        os.sync()
-        assert found_in([encrypted_folder(server).image]) == []
-        assert server.ensure().facts["ready"]
-        assert len(server.sql("app_user", f"SELECT id FROM planted WHERE note LIKE '{PLANTED}%'")) == 500
+def test_nothing_of_postgresql_is_readable_without_the_key(postgres: DurableServer) -> None:
+    postgres.sql("app_user", "SET work_mem = '64kB'; SELECT DISTINCT a.note || b.id FROM planted a, planted b LIMIT 1")
+    postgres.ensure("stopped")
+    # The server's own view of its files, and what of them is on the disk.
+    assert found_in(files_of(postgres)) != []
+    os.sync()
+    assert found_in([encrypted_folder(postgres).image]) == []
+    assert postgres.ensure().facts["ready"]
+    assert_all_is_there(postgres)
 
 
 def test_without_encryption_the_search_finds_it(tmp_path: Path) -> None:
     with started("postgresql", tmp_path, encrypted=False) as server:
-        plant(server)
         server.ensure("stopped")
         assert found_in(files_of(server)) != []
         server.options["encrypted"] = True
@@ -140,82 +153,79 @@ def lock(server: DurableServer) -> None:
     eventually(lambda: not subprocess.run(attached, capture_output=True, check=True).stdout, "the kernel forgets the volume and its key")
 
 
-def test_a_locked_volume_is_never_started_anew_and_opened_by_the_next_set_up(tmp_path: Path) -> None:
-    with started("postgresql", tmp_path, encrypted=True) as server:
-        plant(server)
-        server.ensure("stopped")
-        folder = encrypted_folder(server)
-        lock(server)
-        # What the engine's restart policy does at boot.
-        with pytest.raises(APIError, match="no such file or directory"):
-            server.docker.api.start(server.names.container)
+def test_a_locked_volume_is_never_started_anew_and_opened_by_the_next_set_up(postgres: DurableServer) -> None:
+    postgres.ensure("stopped")
+    folder = encrypted_folder(postgres)
+    lock(postgres)
+    # What the engine's restart policy does at boot.
+    with pytest.raises(APIError, match="no such file or directory"):
+        postgres.docker.api.start(postgres.names.container)
 
-        # Mounted, without its key: there are names, but not the server's.
-        subprocess.run(["mount", "-o", "loop", folder.image, folder.mount], check=True)
-        assert not folder.is_open()
-        with pytest.raises(APIError, match="no such file or directory"):
-            server.docker.api.start(server.names.container)
+    # Mounted, without its key: there are names, but not the server's.
+    subprocess.run(["mount", "-o", "loop", folder.image, folder.mount], check=True)
+    assert not folder.is_open()
+    with pytest.raises(APIError, match="no such file or directory"):
+        postgres.docker.api.start(postgres.names.container)
 
-        assert server.ensure(check=True).facts["steps"] == ["open volume", "start server", "await login"]
-        assert not folder.is_open()
-        assert server.ensure().facts["steps"] == ["open volume", "start server", "await login"]
-        assert not server.ensure().changed
-        assert len(server.sql("app_user", "SELECT id FROM planted")) == 500
+    assert postgres.ensure(check=True).facts["steps"] == ["open volume", "start server", "await login"]
+    assert not folder.is_open()
+    assert postgres.ensure().facts["steps"] == ["open volume", "start server", "await login"]
+    assert not postgres.ensure().changed
+    assert_all_is_there(postgres)
 
-        server.ensure("stopped")
-        lock(server)
-        # As the unit does at boot, with nothing but Python.
-        script = [sys.executable, "-I", folder_key.__file__, folder.image, folder.mount, folder.key_file]
-        subprocess.run(script, check=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
-        assert server.ensure().facts["steps"] == ["start server", "await login"]
+    postgres.ensure("stopped")
+    lock(postgres)
+    # As the unit does at boot, with nothing but Python.
+    script = [sys.executable, "-I", folder_key.__file__, folder.image, folder.mount, folder.key_file]
+    subprocess.run(script, check=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    assert postgres.ensure().facts["steps"] == ["start server", "await login"]
 
 
-def test_another_key_is_refused_in_one_line(tmp_path: Path) -> None:
-    with started("postgresql", tmp_path, encrypted=True) as server:
-        server.ensure("stopped")
-        folder = encrypted_folder(server)
-        lock(server)
-        right = folder.key_file.read_text()
-        folder.key_file.write_text("A" * 43 + "=")
-        with pytest.raises(Refusal) as refused:
-            folder.open()
-        assert refused.value.cause == f"{folder.image} was encrypted with another key than {folder.key_file}"
-        assert not folder.is_open()
-        folder.key_file.write_text(right)
+def test_another_key_is_refused_in_one_line(postgres: DurableServer) -> None:
+    postgres.ensure("stopped")
+    folder = encrypted_folder(postgres)
+    lock(postgres)
+    right = folder.key_file.read_text()
+    folder.key_file.write_text("A" * 43 + "=")
+    with pytest.raises(Refusal) as refused:
         folder.open()
-        assert folder.is_open()
+    folder.key_file.write_text(right)
+    assert refused.value.cause == f"{folder.image} was encrypted with another key than {folder.key_file}"
+    assert not folder.is_open()
+    folder.open()
+    assert folder.is_open()
+    postgres.ensure()
 
 
-def test_it_grows(tmp_path: Path) -> None:
-    with started("postgresql", tmp_path, encrypted=True) as server:
-        plant(server)
-        before = os.statvfs(encrypted_folder(server).mount).f_blocks
-        server.options["encrypted_size"] = "768m"
-        try:
-            assert server.ensure().facts["steps"] == ["open volume", "await login"]
-        except Refusal as refused:
-            # The kernel lets only some processes do that to a file system in use.
-            assert "cannot grow while the database uses it" in refused.cause
-            server.ensure("stopped")
-            assert server.ensure().facts["steps"] == ["open volume", "start server", "await login"]
-        assert os.statvfs(encrypted_folder(server).mount).f_blocks > before * 1.3
-        assert len(server.sql("app_user", "SELECT id FROM planted")) == 500
-        assert not server.ensure().changed
-
-
-def test_a_volume_that_is_nearly_full_says_so(tmp_path: Path) -> None:
-    with started("postgresql", tmp_path, encrypted=True) as server:
-        folder = encrypted_folder(server)
-        assert folder.shortage() == ""
-        space = os.statvfs(folder.mount)
-        filler = folder.folder(server.names.volume) / "filler"
-        subprocess.run(["fallocate", "--length", str(space.f_bavail * space.f_frsize - (20 << 20)), filler], check=True)
+def test_a_volume_that_is_nearly_full_says_so(postgres: DurableServer) -> None:
+    folder = encrypted_folder(postgres)
+    assert folder.shortage() == ""
+    space = os.statvfs(folder.mount)
+    filler = folder.folder(postgres.names.volume) / "filler"
+    subprocess.run(["fallocate", "--length", str(space.f_bavail * space.f_frsize - (20 << 20)), filler], check=True)
+    try:
         assert "a larger durable_db_encrypted_size makes it grow" in folder.shortage()
+    finally:
         filler.unlink()
 
 
+def test_it_grows(postgres: DurableServer) -> None:
+    before = os.statvfs(encrypted_folder(postgres).mount).f_blocks
+    postgres.options["encrypted_size"] = "768m"
+    try:
+        assert postgres.ensure().facts["steps"] == ["open volume", "await login"]
+    except Refusal as refused:
+        # The kernel lets only some processes do that to a file system in use.
+        assert "cannot grow while the database uses it" in refused.cause
+        postgres.ensure("stopped")
+        assert postgres.ensure().facts["steps"] == ["open volume", "start server", "await login"]
+    assert os.statvfs(encrypted_folder(postgres).mount).f_blocks > before * 1.3
+    assert_all_is_there(postgres)
+    assert not postgres.ensure().changed
+
+
 def test_a_disk_without_room_for_it_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    with durable_server("postgresql", tmp_path, "zz-b-rest", 42) as server:
+    with durable_server("postgresql", tmp_path, "zz-b-rest", 46) as server:
         server.options |= {"encrypted": True, "encrypted_size": "4000t"}
         with pytest.raises(Refusal, match="MiB for the encrypted volume, durable_db_encrypted_size asks for"):
             server.ensure()
@@ -223,20 +233,19 @@ def test_a_disk_without_room_for_it_is_refused_before_anything_is_made(tmp_path:
         assert not encrypted_folder(server).image.exists()
 
 
-def test_deleting_the_data_deletes_the_encrypted_volume(tmp_path: Path) -> None:
-    with started("postgresql", tmp_path, encrypted=True) as server:
-        folder = encrypted_folder(server)
-        server.ensure("absent", confirm=server.names.volume, final_backup=False)
-        assert not folder.image.exists()
-        assert not folder.mount.exists()
-
-
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_key_is_in_no_file_that_the_database_writes(tmp_path: Path, engine: str) -> None:
-    with started(engine, tmp_path, encrypted=True) as server:
-        secret = Path(server.env.path("secrets", "db", "encryption.keys")).read_text().split(";")[1].strip()
-        shown = server.log() + str(server.docker.api.inspect_container(server.names.container))
-        shown += str(server.docker.api.inspect_volume(server.names.volume))
-        assert secret not in shown
-        assert Path(server.env.path("secrets", "volume_key")).read_text() not in shown
-        assert Path(server.env.path("secrets", "volume_key")).stat().st_mode & 0o777 == 0o600
+def test_the_key_is_in_no_file_that_the_database_writes(mariadb: DurableServer, postgres: DurableServer, engine: str) -> None:
+    server = mariadb if engine == "mariadb" else postgres
+    secret = Path(server.env.path("secrets", "db", "encryption.keys")).read_text().split(";")[1].strip()
+    shown = server.log() + str(server.docker.api.inspect_container(server.names.container))
+    shown += str(server.docker.api.inspect_volume(server.names.volume))
+    assert secret not in shown
+    assert Path(server.env.path("secrets", "volume_key")).read_text() not in shown
+    assert Path(server.env.path("secrets", "volume_key")).stat().st_mode & 0o777 == 0o600
+
+
+def test_deleting_the_data_deletes_the_encrypted_volume(postgres: DurableServer) -> None:
+    folder = encrypted_folder(postgres)
+    postgres.ensure("absent", confirm=postgres.names.volume, final_backup=False)
+    assert not folder.image.exists()
+    assert not folder.mount.exists()

@@ -39,9 +39,8 @@ def test_no_write_fails_while_a_large_table_changes(large: LargeTable) -> None:
         print(f"  {one.seconds:8.3f} s, {one.tries} tries, a writer waited {one.held_up_seconds or 0:.3f} s: {one.statement}")
 
 
+@pytest.mark.engines("mariadb")
 def test_what_would_lock_the_table_is_refused(large: LargeTable) -> None:
     """MariaDB would otherwise let nobody write meanwhile; for PostgreSQL the test of the revisions says no."""
-    if large.backend.engine == "postgresql":
-        pytest.skip("MariaDB's LOCK=NONE only")
     with pytest.raises(DBAPIError, match="LOCK=NONE is not supported"):
         large.number_the_rows()
