@@ -50,8 +50,8 @@ class DurableUnderTest:
 
     @classmethod
     def prepared(cls, docker: DockerClient, engine: str, home: Path, index: int) -> DurableUnderTest:
-        """`index` sets its ports and addresses apart."""
-        name = f"zz-e-{engine}"
+        """`index` sets its names, ports and addresses apart."""
+        name = f"zz-e{index}-{engine}"
         subnet = f"10.243.{index}"
         env = replace(
             environment("test", str(home), "10.243"),
