@@ -139,8 +139,7 @@ class BackupRun:
 
     def _foretold(self, wanted: Wanted) -> Outcome:
         if wanted.only_prepares:
-            # There may be no server yet that could be asked.
-            return Outcome(changed=False, facts={"backup": "", "kind": "", "expired": []})
+            return Outcome(changed=not self.tool.is_prepared(), facts={"backup": "", "kind": "", "expired": []})
         backups = self.tool.backups()
         proved = self._record.read().proofs.keys()
         kind = self._kind(wanted)

@@ -52,6 +52,10 @@ class BackupTool(ABC):
         anew, or runs on other data than before, it harms nothing that the repository holds."""
 
     @abstractmethod
+    def is_prepared(self) -> bool:
+        """Whether `prepare` would leave everything as it is; without a server it would not."""
+
+    @abstractmethod
     def backups(self) -> list[Backup]:
         """Oldest first."""
 

@@ -39,6 +39,9 @@ class MariadbBackups(BackupTool):
         self._tools = MariadbTools(docker, env, target)
         self._archiver = MariadbArchiver(self._tools, archive_seconds)
 
+    def is_prepared(self) -> bool:
+        return self._tools.has_server() and self._archiver.is_as_wanted() and not self._repository_is_missing()
+
     def prepare(self) -> bool:
         if self._archiver.is_as_wanted() and not self._repository_is_missing():
             # Setting an environment up asks this each time, and a container that looks for itself takes seconds.

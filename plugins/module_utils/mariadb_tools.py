@@ -37,6 +37,9 @@ class MariadbTools:
     def server_name(self) -> str:
         return self.env.server("mariadb").container
 
+    def has_server(self) -> bool:
+        return found_or_none(lambda: self.docker.api.inspect_container(self.server_name)) is not None
+
     def server(self) -> dict[str, Any]:
         """As the Docker engine describes it, running or not."""
         found = found_or_none(lambda: self.docker.api.inspect_container(self.server_name))

@@ -51,6 +51,13 @@ class PostgresBackups(BackupTool):
         self._patience = f"--archive-timeout={patience}"
         self._place = PostgresWorkplace(docker, env, target)
 
+    def is_prepared(self) -> bool:
+        there = self._target.is_remote or Path(self._target.location).is_dir()
+        if not there or self._outdated_files() or not self._place.has_server():
+            return False
+        with self._place.tool() as tool:
+            return tool.stanza()["status"]["code"] not in NO_STANZA
+
     def prepare(self) -> bool:
         changed = self._write_configuration()
         tool = self._place.live()
@@ -138,20 +145,24 @@ class PostgresBackups(BackupTool):
             tool.run("expire", "--repo1-retention-archive-type=incr", f"--repo1-retention-archive={len(kept)}")
 
     def _write_configuration(self) -> bool:
-        folder = Path(self._env.path(self._env.server("postgresql").service))
-        wanted = {CONFIGURATION: configuration(self._target)}
         try:
             if not self._target.is_remote:
                 _make_repository(Path(self._target.location))
-            if self._target.ca_file:
-                wanted[CA_FILE] = Path(self._target.ca_file).read_text(encoding="utf-8")
-            folder.mkdir(parents=True, exist_ok=True)
-            outdated = {name: text for name, text in wanted.items() if _text_of(folder / name) != text}
-            for name, text in outdated.items():
-                write_durably(folder / name, text, mode=0o644)
+            outdated = self._outdated_files()
+            for file, text in outdated.items():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_durably(file, text, mode=0o644)
         except OSError as error:
             raise Refusal(f"cannot write {error.filename}: {error.strerror}", "make that possible, then run this again") from error
         return bool(outdated)
+
+    def _outdated_files(self) -> dict[Path, str]:
+        """Those of the tool's configuration that are missing or otherwise, with what they shall hold."""
+        folder = Path(self._env.path(self._env.server("postgresql").service))
+        wanted = {folder / CONFIGURATION: configuration(self._target)}
+        if self._target.ca_file:
+            wanted[folder / CA_FILE] = Path(self._target.ca_file).read_text(encoding="utf-8")
+        return {file: text for file, text in wanted.items() if _text_of(file) != text}
 
     def _identity(self) -> tuple[str, int]:
         """The major version, and the number that a database gets when it is made."""

@@ -29,6 +29,9 @@ class PostgresWorkplace:
     env: Environment
     target: BackupTarget
 
+    def has_server(self) -> bool:
+        return found_or_none(lambda: self.docker.api.inspect_container(self._name)) is not None
+
     def is_live(self) -> bool:
         state = self._server()["State"]
         return bool(state["Running"] and not state["Restarting"] and not state["Paused"])

@@ -58,8 +58,9 @@ def done(module: str, arguments: dict[str, Any], check: bool = False) -> dict[st
 
 def test_preparing_twice_changes_nothing(arguments: dict[str, Any]) -> None:
     prepare = arguments | {"take": "none", "verify": False, "expire": False}
-    assert done("durable_db_backup", prepare, check=True)["changed"] is False
+    assert done("durable_db_backup", prepare, check=True)["changed"] is True
     assert done("durable_db_backup", prepare)["changed"] is True
+    assert done("durable_db_backup", prepare, check=True)["changed"] is False
     assert done("durable_db_backup", prepare)["changed"] is False
 
 

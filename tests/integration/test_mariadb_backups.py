@@ -47,6 +47,7 @@ def rows(table: str) -> str:
 
 def test_what_is_prepared_stays_as_it_is(database: MariadbUnderTest) -> None:
     before = database.docker.api.inspect_container(database.archiver)["Id"]
+    assert database.tool.is_prepared()
     assert database.tool.prepare() is False
     assert database.docker.api.inspect_container(database.archiver)["Id"] == before
 
