@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import ClassVar
 
 from counting_client.answer_parser import Answer
@@ -38,13 +37,11 @@ class EventKeeper(SessionKeeper):
 
     async def hold(self, wire: Wire) -> None:
         timeout = self.course.config.timeout
-        loop = asyncio.get_running_loop()
         body, events, buffer = ChunkedBody() if self._in_chunks else None, EventParser(), bytearray()
         while not self.course.over:
-            asked = loop.time()
             data = await self.unless_over(wire.read(), timeout)
             if data is None:
-                if loop.time() - asked < timeout:
+                if self.course.over:
                     return
                 raise Lost("timeout", f"nothing came for {timeout:g} s")
             buffer += data
