@@ -29,7 +29,7 @@ _SLOT = f"FROM pg_replication_slots WHERE slot_name = '{REPLICATION_SLOT}'"
 _ADD_SLOT = f"SELECT pg_create_physical_replication_slot('{REPLICATION_SLOT}', true) WHERE NOT EXISTS (SELECT {_SLOT})"
 _DROP_SLOT = f"SELECT pg_drop_replication_slot(slot_name) {_SLOT}"
 # It comes back after a restart of its primary, or it does not.
-_PATIENCE_SECONDS = 3.0
+_PATIENCE_SECONDS = 15.0
 _REBUILD = "durable_db_replica_rebuild=true makes it anew from the primary"
 
 

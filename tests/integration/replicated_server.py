@@ -38,7 +38,9 @@ class ReplicatedServer(DurableServer):
     def definition(self) -> ServerDefinition:
         return SERVER_DEFINITIONS[self.engine](env=self.env, image=image_tag(self.names.service), **self.options)
 
-    def pair(self, state: str = "present", *, replica: bool = True, rebuild: bool = False, check: bool = False, confirm: str = "") -> Outcome:
+    def pair(
+        self, state: str = "present", *, replica: bool = True, rebuild: bool = False, check: bool = False, confirm: str = ""
+    ) -> Outcome:
         """What module durable_db does."""
         wanted = Wanted(state, key_fingerprint=self.prepare(), confirm=confirm, final_backup=False)
         follower = DurableReplica(self.docker, replace(self.definition, follows=True), wait_timeout=3)
@@ -54,6 +56,8 @@ class ReplicatedServer(DurableServer):
         volume = DatabaseVolume(self.docker, replace(self.definition, follows=True))
         if volume.key_fingerprint() is not None:
             volume.remove()
+        # With its archiver, if a promotion made one.
+        self.backend.remove_server()
         super().remove()
 
 
