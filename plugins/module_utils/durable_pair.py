@@ -19,7 +19,10 @@ def ensure_pair(
     first = database.ensure(own, check_mode)
     drifts = bool(first.facts["drift"]) and DbStep.RECREATE.value not in first.facts["steps"]
     second = replica.ensure(
-        WantedReplica(wanted.state, with_replica, rebuild, wanted.key_fingerprint, wanted.confirm), check_mode, primary_drifts=drifts
+        WantedReplica(wanted.state, with_replica, rebuild, wanted.key_fingerprint, wanted.confirm),
+        check_mode,
+        primary_drifts=drifts,
+        primary_changed=first.changed,
     )
     if second.before["volume"] is None and second.after["volume"] is None and not second.changed:
         return first

@@ -67,6 +67,8 @@ class DurableReplica:
     definition: ServerDefinition
     wait_timeout: float
     _backend: DockerDatabase = field(init=False)
+    # A replica needs a moment to find it again.
+    _has_new_primary: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._backend = DockerDatabase(self.docker, self.definition)
@@ -76,8 +78,9 @@ class DurableReplica:
     def volume(self) -> str:
         return self._backend.data_name
 
-    def ensure(self, wanted: WantedReplica, check_mode: bool, *, primary_drifts: bool = False) -> Outcome:
+    def ensure(self, wanted: WantedReplica, check_mode: bool, *, primary_drifts: bool = False, primary_changed: bool = False) -> Outcome:
         """Needs the primary to be in its wanted state. `primary_drifts`: in a configuration that is not the wanted one."""
+        self._has_new_primary = primary_changed
         if check_mode:
             observed = self._backend.observe(present=False)
             return self._outcome(wanted, observed, self._plan(wanted, observed, primary_drifts), done=False)
@@ -213,8 +216,7 @@ class DurableReplica:
             return self._watch.look() if observed.server is Server.RUNNING else ReplicaState(observed.server.value)
         if wanted.key_fingerprint and observed.data_fingerprint not in (None, wanted.key_fingerprint) and not wanted.rebuild:
             return ReplicaState(observed.server.value, problem=f"volume {self._backend.data_name} was made with other keys")
-        # The primary may have been restarted a moment ago.
-        return self._await_following(_PATIENCE_SECONDS)
+        return self._await_following(_PATIENCE_SECONDS if self._has_new_primary else 0)
 
     def _outcome(self, wanted: WantedReplica, observed: Observed, steps: list[Step], *, done: bool) -> Outcome:
         state = self._state(wanted, observed, done=done)

@@ -12,7 +12,8 @@ description:
   - The replica's data become the next generation in the volume of the database, which keeps its name, its port and its accounts.
     The data it had before are kept as the generation before, and no server starts on them any more.
   - A database that answers is first closed to everybody who writes, and the replica gets the last of what was written. Nothing is lost.
-  - With one that does not, its data tell how many transactions the replica lacks. Unless that is proved to be none, O(accept_loss) has to be given.
+  - With one that does not, its data tell how many transactions the replica lacks. Unless these are proved to be none, O(accept_loss) has to
+    be given.
   - Killed at any step it goes on with the next run, or back with O(state=abandoned). How far it is stands in
     C(<home>/<environment>/durable/restore.json).
   - It does not show the maintenance page; C(playbooks/promote_replica.yml) does.
@@ -20,7 +21,7 @@ options:
   state:
     description:
       - V(promoted) lets the replica take over.
-      - V(abandoned) goes back from a promotion that was cut off. From one that is done the way back is M(echobase.platform.durable_db_restore).
+      - V(abandoned) goes back from a promotion that was cut off. Back from one that is done leads M(echobase.platform.durable_db_restore).
     type: str
     choices: [promoted, abandoned]
     default: promoted

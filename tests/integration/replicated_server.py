@@ -51,13 +51,12 @@ class ReplicatedServer(DurableServer):
         return self.watch.console.query(statement)
 
     def remove(self) -> None:
-        for container in self.docker.containers.list(all=True, filters={"name": self.replica.container}):
+        # With the archiver that a promotion made.
+        for container in self.docker.containers.list(all=True, filters={"name": self.names.container}):
             container.remove(force=True, v=True)
         volume = DatabaseVolume(self.docker, replace(self.definition, follows=True))
         if volume.key_fingerprint() is not None:
             volume.remove()
-        # With its archiver, if a promotion made one.
-        self.backend.remove_server()
         super().remove()
 
 
