@@ -75,13 +75,15 @@ class ReplicaWatch:
     env: Environment
     engine: str
 
+    def is_running(self) -> bool:
+        return _runs(self._container())
+
     def look(self) -> ReplicaState:
         name = self.env.replica(self.engine).container
-        container = found_or_none(lambda: self.docker.api.inspect_container(name))
+        container = self._container()
         if container is None:
             return ReplicaState("missing", problem=f"there is no container {name}")
-        refuse_foreign("container", name, container["Config"]["Labels"], self.env.name)
-        if not container["State"]["Running"] or container["State"]["Restarting"]:
+        if not _runs(container):
             return ReplicaState("stopped", problem=f"{name} does not run{self._last_words(name)}")
         try:
             answers = self.console.query(_QUESTIONS[self.engine])
@@ -96,6 +98,13 @@ class ReplicaWatch:
     @property
     def primary(self) -> ServerConsole:
         return ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory=""))
+
+    def _container(self) -> dict[str, Any] | None:
+        name = self.env.replica(self.engine).container
+        container: dict[str, Any] | None = found_or_none(lambda: self.docker.api.inspect_container(name))
+        if container is not None:
+            refuse_foreign("container", name, container["Config"]["Labels"], self.env.name)
+        return container
 
     def _judged(self, name: str, answers: Sequence[Sequence[str]]) -> ReplicaState:
         if not answers:
@@ -123,6 +132,10 @@ class ReplicaWatch:
         log = self.docker.api.logs(name, tail=50).decode(errors="replace")
         told = _COMPLAINT.findall(log)
         return f": {told[-1]}" if told else ""
+
+
+def _runs(container: dict[str, Any] | None) -> bool:
+    return container is not None and container["State"]["Running"] and not container["State"]["Restarting"]
 
 
 def distance(engine: str, behind: str, ahead: str) -> int:
