@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.data_volume import DataVolume
 from ansible_collections.echobase.platform.plugins.module_utils.database_backend import Observed, Server
+from ansible_collections.echobase.platform.plugins.module_utils.database_volume import DatabaseVolume
 from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -56,7 +57,7 @@ class WantedReplica:
     present: bool
     rebuild: bool = False
     key_fingerprint: str = ""
-    # The replica's volume goes with the primary's, or by its own name.
+    # The replica's volume goes with the primary's, or alone by its own name.
     confirm: str = ""
 
 
@@ -99,7 +100,8 @@ class DurableReplica:
         if wanted.state == "absent" or not wanted.present:
             stop = [Step.STOP] if observed.server is Server.RUNNING else []
             slot = [Step.REMOVE_SLOT] if is_there and self._has_slots and wanted.state == "present" else []
-            delete = has_data and wanted.confirm in (self._volume_of_primary, self._backend.data_name)
+            deletes = (self.volume, self._volume_of_primary) if wanted.state == "absent" else (self.volume,)
+            delete = has_data and wanted.confirm in deletes
             return [*stop, *slot, *([Step.REMOVE] if is_there else []), *([Step.REMOVE_DATA] if delete else [])]
         if wanted.rebuild:
             away = [Step.STOP, Step.REMOVE] if is_there else []
@@ -109,6 +111,7 @@ class DurableReplica:
         return self._plan_existing(wanted, observed, primary_drifts)
 
     def _plan_existing(self, wanted: WantedReplica, observed: Observed, primary_drifts: bool) -> list[Step]:
+        DatabaseVolume(self.docker, self._backend.definition).refuse_in_clear()
         if wanted.key_fingerprint and observed.data_fingerprint != wanted.key_fingerprint:
             return []
         slot = [Step.ADD_SLOT] if self._has_slots and self._lacks_slot() else []

@@ -172,6 +172,8 @@ class StatusScreen:
                 f"          or back with {back}",
             ]
         kept = f"generation {restore.previous} is kept" if restore.is_live else "it waits for a confirmation"
+        if restore.is_promotion:
+            return [*lines, f"PROMOTION of the replica: generation {restore.generation} is {restore.step}, {kept}"]
         return [*lines, f"RESTORE   to {restore.to}: generation {restore.generation} is {restore.step}, {kept}"]
 
     def _edge(self) -> list[str]:
