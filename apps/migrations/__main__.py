@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,8 +18,8 @@ from orders.database import Database
 from orders.schema_range import CONTRACTS, EXPAND_AT_LEAST
 from orders.settings import DatabaseSettings, SettingsError, Variables
 
-# One migrates, one holds the lock, one keeps the journal, one is the writer that watches.
-_CONNECTIONS = 4
+# One migrates, one holds the lock, one keeps the journal, one is the writer that watches, one asks how far the replica has to be.
+_CONNECTIONS = 5
 
 
 def main() -> int:
@@ -55,16 +56,21 @@ def _run(options: argparse.Namespace) -> Mapping[str, object]:
         return runs_on
     variables = Variables(os.environ)
     # Their user's password is in a file only: migrations run before there is a cloud. How long a change of a table takes nobody knows.
-    database = Database(DatabaseSettings.of(variables), NoSecrets(), _CONNECTIONS, answer_seconds=None)
+    settings = DatabaseSettings.of(variables)
+    database = Database(settings, NoSecrets(), _CONNECTIONS, answer_seconds=None)
+    # Where there is one: a connection is made when somebody asks for it.
+    replica = Database(replace(settings, host=variables.text("DB_REPLICA_HOST", settings.host)), NoSecrets(), 1)
     try:
         if options.action == "status":
             return Schema(database.engine).state().as_dict() | {"runs_on": runs_on}
         if options.action == "plan":
             return {"sql": Schema(database.engine).sql(options.branch)}
-        schema = Schema(database.engine, options.patience, options.watch)
+        followed = replica.engine if "DB_REPLICA_HOST" in os.environ else None
+        schema = Schema(database.engine, options.patience, options.watch, followed)
         move = schema.backfill() if options.action == "backfill" else schema.upgrade(options.action)
         return move.as_dict() | {"state": schema.state().as_dict()}
     finally:
+        replica.close()
         database.close()
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from migrations.backfill import Backfill
 from migrations.journal import JOURNAL_TABLE, HalfDone, Journal
+from migrations.replica_pace import ReplicaPace
 from migrations.scripts import Scripts, requirements
 from migrations.statements import Ran, SchemaBusy, Statements
 from migrations.throttle import Throttle
@@ -78,10 +79,11 @@ class State:
 
 
 class Schema:
-    def __init__(self, engine: Engine, patience: float = PATIENCE_SECONDS, watch: bool = False) -> None:
+    def __init__(self, engine: Engine, patience: float = PATIENCE_SECONDS, watch: bool = False, replica: Engine | None = None) -> None:
         self._engine = engine
         self._patience = patience
         self._watch = watch
+        self._replica = replica
         self._kind = ENGINES[engine.dialect.name]
         self._scripts = Scripts(engine.dialect.name)
         self._config = self._scripts.config
@@ -129,7 +131,7 @@ class Schema:
             heads, applied = self._heads(connection), self._applied(connection)
             filled = 0
             for script, backfill in self._backfills(applied):
-                filled += backfill.run(connection, journal, script.revision, Throttle())
+                filled += backfill.run(connection, journal, script.revision, self._throttle())
             return Move(heads, heads, rows_filled=filled)
 
     def sql(self, branch: str) -> str:
@@ -141,7 +143,7 @@ class Schema:
     def _apply(self, script: Script, statements: Statements) -> None:
         statements.revision = script.revision
         statements.journal.begin(script.revision)
-        self._config.attributes |= {"connection": statements.connection, "statements": statements, "throttle": Throttle()}
+        self._config.attributes |= {"connection": statements.connection, "statements": statements, "throttle": self._throttle()}
         command.upgrade(self._config, script.revision)
         statements.journal.finish(script.revision, statements.done)
 
@@ -177,6 +179,9 @@ class Schema:
     def _connect(self) -> Connection:
         """Each statement is a transaction: nothing is locked while nothing happens."""
         return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    def _throttle(self) -> Throttle:
+        return Throttle(pace=ReplicaPace(self._engine, self._replica) if self._replica else None)
 
     def _watching(self) -> Any:
         return Writer(self._engine, OWN_TABLES).at_work() if self._watch else nullcontext()

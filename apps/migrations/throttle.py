@@ -1,9 +1,11 @@
-"""How fast a backfill may go: no batch takes long, and the database rests as long as it worked."""
+"""How fast a backfill may go: no batch takes long, the database rests as long as it worked, and the replica keeps up."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+
+from migrations.replica_pace import ReplicaPace
 
 _LONGEST_BATCH_SECONDS = 0.2
 _LARGEST_BATCH = 10_000
@@ -15,6 +17,7 @@ class Throttle:
     """A batch that takes long shows a busy server, whatever keeps it busy: the next one is smaller, and the rest is longer."""
 
     batch: int = 1000
+    pace: ReplicaPace | None = None
 
     def rest(self, worked: float) -> None:
         if worked > _LONGEST_BATCH_SECONDS:
@@ -22,3 +25,5 @@ class Throttle:
         elif worked < _LONGEST_BATCH_SECONDS / 4:
             self.batch = min(_LARGEST_BATCH, self.batch * 2)
         time.sleep(worked)
+        if self.pace:
+            self.pace.hold()

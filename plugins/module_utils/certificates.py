@@ -76,7 +76,7 @@ class Change:
 
 def wanted_leaves(env: Environment) -> list[Leaf]:
     local = ("localhost", "127.0.0.1")
-    databases = [env.server(engine) for engine in ENGINES]
+    databases = [server for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
     database_names = [name for server in databases for name in (server.container, server.service)]
     leaves = [
         Leaf("edge", (*local, "::1"), NGINX),

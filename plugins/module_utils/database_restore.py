@@ -60,6 +60,7 @@ class DatabaseRestore:
 
     def _ensure(self, state: str, to: str, confirm: str, *, check_mode: bool) -> Outcome:
         self._warnings = []
+        self._journal.refuse_promotion_under_way()
         if state == "built":
             return self._built(to, check_mode)
         if state == "live":

@@ -22,7 +22,7 @@ class DatabaseVolume:
         self._server = server
         self._env = server.env
         self.name = server.names.volume
-        self._folder = EncryptedFolder(server.env, server.names.service, server.encrypted_bytes)
+        self._folder = EncryptedFolder(server.env, server.env.server(server.engine).service, server.encrypted_bytes)
 
     def key_fingerprint(self) -> str | None:
         """Of the keys that the data were made with; None where there are no data."""

@@ -81,6 +81,11 @@ class DockerDatabase(DatabaseBackend):
         return self._server.image
 
     @property
+    def definition(self) -> ServerDefinition:
+        """The server, with an image if any was ever used."""
+        return self._server
+
+    @property
     def endpoint(self) -> dict[str, Any]:
         return {"engine": self._names.engine, "port": self._names.port, "address": self._names.address}
 

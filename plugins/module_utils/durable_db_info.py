@@ -12,6 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database_volume 
 from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_settings import ENCRYPTION_PROGRESS
+from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.server_definition import ServerDefinition
 
@@ -53,9 +54,15 @@ class DurableDbInfo:
             "certificate_outdated": observed.certificate_outdated,
             "drift": list(observed.drift),
             "other_volumes": list(observed.others),
+            "replica": self._of_replica(),
             **self._of_data(backend, observed),
             **self._of_server(observed),
         }
+
+    def _of_replica(self) -> Mapping[str, Any]:
+        env, engine = self.definition.env, self.definition.engine
+        state = ReplicaWatch(self.docker, env, engine).look()
+        return {} if state.server == "missing" else {"container": env.replica(engine).container, **state.facts}
 
     def _of_data(self, backend: DockerDatabase, observed: Observed) -> Mapping[str, Any]:
         image = backend.image

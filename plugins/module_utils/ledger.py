@@ -29,6 +29,7 @@ EVENTS = (
     "overridden",
     "migrated",
     "restored",
+    "replica_promoted",
 )
 _FIRST = "0" * 64
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import REPLICA_USER
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_settings import MARIADB_GUARDED, mariadb_settings
 from ansible_collections.echobase.platform.plugins.module_utils.server_definition import (
+    AUTHORITY_FILE,
+    REPLICA_PASSWORD_FILE,
     ROOT_PASSWORD_FILE,
     SECRETS_FOLDER,
     ServerDefinition,
@@ -20,6 +23,19 @@ _AS_ROOT = (
     f""""$(sed 's/[\\\\"]/\\\\&/g' {ROOT_PASSWORD_FILE})") "$@" """
 )
 _CONFIGURATION = "my.cnf"
+# What a replica is told when it starts. It has the password in memory only, so that none is on its disk. To Compose a dollar sign is two.
+_FOLLOW_FILE = "/run/mysqld/follow.sql"
+_FOLLOW = f"""
+umask 077
+password=$$(< {REPLICA_PASSWORD_FILE})
+cat > {_FOLLOW_FILE} <<END
+CHANGE MASTER TO MASTER_HOST='$$1', MASTER_USER='{REPLICA_USER}', MASTER_PASSWORD='$$password', MASTER_USE_GTID=slave_pos, MASTER_SSL=1,\
+ MASTER_SSL_CA='{AUTHORITY_FILE}', MASTER_SSL_VERIFY_SERVER_CERT=1, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=5;
+START SLAVE;
+END
+shift
+exec docker-entrypoint.sh "$$@"
+"""
 
 
 class MariadbServer(ServerDefinition):
@@ -40,13 +56,34 @@ class MariadbServer(ServerDefinition):
         return mariadb_settings(self.memory_bytes, self.connections, self.encrypted)
 
     @property
+    def _following_settings(self) -> dict[str, str]:
+        return {
+            "read_only": "ON",
+            "relay_log": "relay-bin",
+            # Where it is lies in the data, with each transaction; these two hold nothing that a restart needs.
+            "master_info_file": "/run/mysqld/master.info",
+            "relay_log_info_file": "/run/mysqld/relay-log.info",
+            "init_file": _FOLLOW_FILE,
+            "skip_slave_start": "ON",
+            "slave_net_timeout": "20",
+            # For ever.
+            "master_retry_count": "0",
+            # Nobody archives them.
+            "binlog_expire_logs_seconds": "86400",
+        }
+
+    @property
+    def _following_service(self) -> dict[str, Any]:
+        return {"entrypoint": ["bash", "-ceu", _FOLLOW, "follow", self.env.server(self.engine).container]}
+
+    @property
     def files(self) -> dict[str, str]:
         lines = [f"{name} = {value}" for name, value in self.settings.items()]
         return {_CONFIGURATION: "\n".join(["# Written by module durable_db.", "[mariadbd]", *lines, ""])}
 
     @property
     def companions(self) -> tuple[str, ...]:
-        return (f"{self.names.container}-archiver",)
+        return () if self.follows else (f"{self.names.container}-archiver",)
 
     def as_root(self, *command: str) -> list[str]:
         return ["bash", "-c", _AS_ROOT, *command]

@@ -30,11 +30,14 @@ class ReachableDatabase:
     host: str
     port: int
     network: str
+    # Host name of the replica that backfills wait for; empty where there is none.
+    replica: str = ""
 
     @classmethod
-    def live(cls, env: Environment, engine: str) -> ReachableDatabase:
+    def live(cls, env: Environment, engine: str, *, has_replica: bool = False) -> ReachableDatabase:
         server = env.server(engine)
-        return cls(engine, server.container, server.container_port, env.durable_network.name)
+        replica = env.replica(engine).container if has_replica else ""
+        return cls(engine, server.container, server.container_port, env.durable_network.name, replica)
 
     def variables(self, env: Environment, user: str) -> dict[str, str]:
         """As every process of a release expects them."""
@@ -47,6 +50,7 @@ class ReachableDatabase:
             "DB_PASSWORD_FILE": "/run/secrets/db_password",
             "DB_CA_FILE": "/run/tls-ca/ca.crt",
             "DB_SECRET_ID": f"echobase/{env.name}/database",
+            **({"DB_REPLICA_HOST": self.replica} if self.replica else {}),
         }
 
 

@@ -9,6 +9,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.database_account
 from ansible_collections.echobase.platform.plugins.module_utils.pgbackrest import ARCHIVE_COMMAND, CONFIGURATION_FOLDER
 from ansible_collections.echobase.platform.plugins.module_utils.postgres_settings import POSTGRES_GUARDED, postgres_settings
 from ansible_collections.echobase.platform.plugins.module_utils.server_definition import (
+    AUTHORITY_FILE,
+    REPLICA_PASSWORD_FILE,
     ROOT_PASSWORD_FILE,
     SECRETS_FOLDER,
     ServerDefinition,
@@ -25,6 +27,16 @@ _RULES = (
     # No database is "all" to those who follow the log.
     ("hostssl", "replication", REPLICA_USER, "all", "scram-sha-256"),
 )
+
+# What keeps the log for the replica until it has it.
+REPLICATION_SLOT = "replica"
+_PASSWORDS_FILE = "/tmp/replica.pgpass"
+# To Compose a dollar sign is two.
+_FOLLOW = f"""
+umask 077
+printf '*:*:*:{REPLICA_USER}:%s\n' "$$(< {REPLICA_PASSWORD_FILE})" > {_PASSWORDS_FILE}
+exec docker-entrypoint.sh "$$@"
+"""
 
 
 class PostgresServer(ServerDefinition):
@@ -46,6 +58,24 @@ class PostgresServer(ServerDefinition):
             # So much is lost at most with the machine.
             "archive_timeout": "30s",
         }
+
+    @property
+    def _following_settings(self) -> dict[str, str]:
+        primary = self.env.server(self.engine)
+        return {
+            # What it has to archive once it is promoted waits for the server that will serve.
+            "archive_command": "",
+            "primary_conninfo": f"host={primary.container} port={primary.container_port} user={REPLICA_USER} passfile={_PASSWORDS_FILE}"
+            f" sslmode=verify-full sslrootcert={AUTHORITY_FILE} connect_timeout=5 application_name={REPLICATION_SLOT}",
+            "primary_slot_name": REPLICATION_SLOT,
+            "wal_receiver_status_interval": "1s",
+            "wal_receiver_timeout": "20s",
+            "wal_retrieve_retry_interval": "1s",
+        }
+
+    @property
+    def _following_service(self) -> dict[str, Any]:
+        return {"entrypoint": ["bash", "-ceu", _FOLLOW, "follow"]}
 
     @property
     def files(self) -> dict[str, str]:

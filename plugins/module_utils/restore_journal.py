@@ -21,13 +21,17 @@ class Step(enum.StrEnum):
     BUILT = "built"
     # Nobody may write any more; what was written is archived.
     CLOSING = "closing"
+    # The replica stops following, and its data take the place that is kept for them.
+    PROMOTING = "promoting"
     # The server stops, the link moves, the server starts.
     SWAPPING = "swapping"
     # It serves, and the generation before is kept.
     LIVE = "live"
 
 
-_UNDER_WAY = (Step.CLOSING, Step.SWAPPING)
+_UNDER_WAY = (Step.CLOSING, Step.PROMOTING, Step.SWAPPING)
+# Where a "restore" ends that is the promotion of a replica.
+REPLICA = "the replica"
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class Restore:
     @property
     def is_live(self) -> bool:
         return self.step is Step.LIVE
+
+    @property
+    def is_promotion(self) -> bool:
+        return self.to == REPLICA
 
     @property
     def is_disposable(self) -> bool:
@@ -87,10 +95,19 @@ class RestoreJournal:
     def refuse_under_way(self) -> None:
         """Whatever else is wanted of the database waits until somebody decided about this."""
         restore = self.read()
+        self.refuse_promotion_under_way()
         if restore is not None and restore.is_under_way:
             raise Refusal(
                 f"a restore to {restore.to} was cut off while {restore.step}: nobody can write",
                 "playbooks/restore.yml with the same variables goes on, with restore_state=abandoned it goes back",
+            )
+
+    def refuse_promotion_under_way(self) -> None:
+        restore = self.read()
+        if restore is not None and restore.is_promotion and restore.is_under_way:
+            raise Refusal(
+                f"the promotion of the replica was cut off while {restore.step}: nobody can write",
+                "playbooks/promote_replica.yml goes on, with promote_replica_state=abandoned it goes back",
             )
 
     def write(self, restore: Restore) -> Restore:

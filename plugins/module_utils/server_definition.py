@@ -19,6 +19,9 @@ DATABASE_UID = 999
 CERTIFICATE_FILE = "/run/tls/tls.crt"
 SECRETS_FOLDER = "/run/secrets"
 ROOT_PASSWORD_FILE = f"{SECRETS_FOLDER}/root_password"
+REPLICA_PASSWORD_FILE = f"{SECRETS_FOLDER}/replica_password"
+# Of the authority, where a container has to look whom it talks to.
+AUTHORITY_FILE = "/run/tls-ca/ca.crt"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class ServerDefinition(ABC):
     # What a user wants otherwise than we would set it.
     extra_settings: Mapping[str, str] = field(default_factory=dict)
     backup_target: BackupTarget | None = None
+    # Whether it is the environment's replica, which follows its server, instead of that one.
+    follows: bool = False
 
     engine: ClassVar[str]
     # Otherwise its volume has to be.
@@ -52,15 +57,25 @@ class ServerDefinition(ABC):
 
     @property
     def names(self) -> DatabaseServer:
-        return self.env.server(self.engine)
+        return self.env.replica(self.engine) if self.follows else self.env.server(self.engine)
 
     @property
     @abstractmethod
     def _own_settings(self) -> dict[str, str]: ...
 
     @property
+    @abstractmethod
+    def _following_settings(self) -> dict[str, str]:
+        """Those a replica has beyond, or otherwise."""
+
+    @property
+    @abstractmethod
+    def _following_service(self) -> dict[str, Any]:
+        """Of the service: what makes it a replica of the primary."""
+
+    @property
     def settings(self) -> dict[str, str]:
-        return {**self._own_settings, **self.extra_settings}
+        return {**self._own_settings, **self.extra_settings, **(self._following_settings if self.follows else {})}
 
     @property
     @abstractmethod
@@ -156,7 +171,6 @@ class ServerDefinition(ABC):
 
     def _service(self) -> dict[str, Any]:
         env, names = self.env, self.names
-        particular = self._particular
         return {
             "image": self.image,
             "container_name": names.container,
@@ -172,16 +186,30 @@ class ServerDefinition(ABC):
             "volumes": [
                 # Nothing is copied into it: a volume that is empty stays so, and is refused, unless it was made by `create_data`.
                 {"type": "volume", "source": "data", "target": names.data_mount, "volume": {"nocopy": True}},
-                {"type": "bind", "source": self.backups_folder, "target": "/backups", "bind": {"create_host_path": False}},
+                *self._backups_mount,
                 self._configuration_mount,
                 read_only(env.path("tls", "db"), "/run/tls"),
                 read_only(env.path("secrets", "db"), "/run/secrets"),
-                read_only(self.accounts_file, "/docker-entrypoint-initdb.d/10-users.sql"),
+                self._last_mount,
             ],
             "networks": {"durable": {"ipv4_address": names.address}},
             "ports": [f"127.0.0.1:{names.port}:{names.container_port}"],
-            **particular,
+            **self._particular,
+            **(self._following_service if self.follows else {}),
         }
+
+    @property
+    def _backups_mount(self) -> list[dict[str, Any]]:
+        """A replica archives nothing."""
+        own = {"type": "bind", "source": self.backups_folder, "target": "/backups", "bind": {"create_host_path": False}}
+        return [] if self.follows else [own]
+
+    @property
+    def _last_mount(self) -> dict[str, Any]:
+        """A replica is never initialised, and looks whom it follows."""
+        if self.follows:
+            return read_only(self.env.path("tls", "ca.crt"), AUTHORITY_FILE)
+        return read_only(self.accounts_file, "/docker-entrypoint-initdb.d/10-users.sql")
 
 
 def read_only(source: str, target: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import Restore
 from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS, SERVICES, Environment
@@ -41,6 +42,8 @@ class DatabaseState:
     engine: str = "mariadb"
     # None where nobody asked for them.
     backups: Backups | None = None
+    # None where there is none.
+    replica: ReplicaState | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ class StatusScreen:
         served = not self.traffic["maintenance"] and not self.traffic["undecided"]
         edge = self.traffic["edge"]["ready"] and self.traffic["table"]["readable"] and not any(self.edge_parts.values())
         backups = self.database.backups is None or self.database.backups.are_well
-        return bool(live and healthy and served and edge and backups) and not self.database.problem and not self.ledger_problem
+        replica = self.database.replica is None or not self.database.replica.problem
+        return bool(live and healthy and served and edge and backups and replica) and not self.database.problem and not self.ledger_problem
 
     def _traffic(self) -> list[str]:
         if not self.traffic["table"]["readable"]:
@@ -143,6 +147,7 @@ class StatusScreen:
             if not database.problem
             else f"DATABASE  NOT READY: {database.problem} ({where})",
             *(self._backups(database.backups) if database.backups else []),
+            *([database.replica.line] if database.replica else []),
             *self._edge(),
         ]
 
@@ -151,6 +156,13 @@ class StatusScreen:
         restore = backups.restore
         if restore is None:
             return lines
+        if restore.is_promotion and restore.is_under_way:
+            back = self._playbook("promote_replica", "promote_replica_state=abandoned")
+            return [
+                *lines,
+                f"PROMOTION CUT OFF while {restore.step}, nobody can write: go on with {self._playbook('promote_replica')}",
+                f"          or back with {back}",
+            ]
         if restore.is_under_way:
             again = self._playbook("restore", f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}")
             back = self._playbook("restore", "restore_state=abandoned")
@@ -160,6 +172,8 @@ class StatusScreen:
                 f"          or back with {back}",
             ]
         kept = f"generation {restore.previous} is kept" if restore.is_live else "it waits for a confirmation"
+        if restore.is_promotion:
+            return [*lines, f"PROMOTION of the replica: generation {restore.generation} is {restore.step}, {kept}"]
         return [*lines, f"RESTORE   to {restore.to}: generation {restore.generation} is {restore.step}, {kept}"]
 
     def _edge(self) -> list[str]:

@@ -6,7 +6,7 @@ environment is a new row, never a new branch.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -35,6 +35,9 @@ _DESK_HOST = 10
 _TOOLS = {"grafana": (40, 3000), "prometheus": (41, 9090), "jaeger": (42, 16686), "loki": (43, 3100)}
 
 ENVIRONMENTS = tuple(_DURABLE_PROJECTS)
+# Of a replica beside its primary: how far its port and its last octet are off.
+_REPLICA_PORTS = 100
+_REPLICA_HOSTS = 2
 # The service, its port and where it mounts its volume, by engine.
 _SERVERS = {
     "mariadb": ("mariadb", 3306, "/var/lib/mysql"),
@@ -161,6 +164,20 @@ class Environment:
             data_mount=data_mount,
         )
 
+    def replica(self, engine: str) -> DatabaseServer:
+        """The copy that follows the durable database, where one is wished for."""
+        primary = self.server(engine)
+        network, _, host = primary.address.rpartition(".")
+        container = f"{primary.container}-replica"
+        return replace(
+            primary,
+            service=f"{primary.service}-replica",
+            container=container,
+            volume=f"{container}-data",
+            port=self.ports[f"{primary.service}_replica"],
+            address=f"{network}.{int(host) + _REPLICA_HOSTS}",
+        )
+
     @property
     def edge_container(self) -> str:
         return f"echobase-{self.name}-edge"
@@ -197,6 +214,8 @@ class Environment:
         return {
             "mariadb": self.mariadb_port,
             "postgres": self.postgres_port,
+            "mariadb_replica": self.mariadb_port + _REPLICA_PORTS,
+            "postgres_replica": self.postgres_port + _REPLICA_PORTS,
             "redis": self.redis_port,
             "edge": self.edge_port,
             "operators": self.operators_port,
@@ -265,6 +284,7 @@ def as_facts(env: Environment) -> dict[str, Any]:
     """The same as plain data, derived names included, for playbooks and templates."""
     facts = asdict(env)
     facts["databases"] = {engine: asdict(env.server(engine)) for engine in ENGINES}
+    facts["replicas"] = {engine: asdict(env.replica(engine)) for engine in ENGINES}
     for name in _DERIVED:
         facts[name] = getattr(env, name)
     for name, colour in env.colours.items():

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 300.0
 # It works in the folder it is told, and into no archive: MariaDB logs nothing, PostgreSQL keeps its log for whoever serves there next.
+_NO_LOG = "--skip-log-bin"
 _OPTIONS = {
-    "mariadb": ("--datadir={folder}", "--skip-log-bin"),
+    "mariadb": ("--datadir={folder}", _NO_LOG),
     "postgresql": ("-D", "{folder}", "-c", "data_directory={folder}", "-c", "archive_command="),
 }
 # What the server's container has and its trial has too.
@@ -70,9 +71,12 @@ def trial_volume(docker: DockerClient, env: Environment, engine: str) -> Iterato
 
 @contextmanager
 def trial_server(
-    docker: DockerClient, env: Environment, engine: str, volume: str, folder: str, *, on_network: bool = False
+    docker: DockerClient, env: Environment, engine: str, volume: str, folder: str, *, on_network: bool = False, as_it_is: bool = False
 ) -> Iterator[TrialServer]:
-    """Serves from `folder` of `volume` until the block ends; then it is shut down cleanly and removed. The caller has the lock."""
+    """Serves from `folder` of `volume` until the block ends; then it is shut down cleanly and removed. The caller has the lock.
+
+    `as_it_is`: with its binary log and its accounts, to be looked at.
+    """
     name = _trial_name(env, engine)
     _remove_container(docker, env, name)
     model = server_container(docker, env, engine)
@@ -80,7 +84,7 @@ def trial_server(
     path = f"{names.data_mount}/{folder}"
     container = docker.api.create_container(
         model["Config"]["Image"],
-        [*model["Config"]["Cmd"], *(option.format(folder=path) for option in _OPTIONS[engine])],
+        [*model["Config"]["Cmd"], *(option.format(folder=path) for option in _OPTIONS[engine] if not (as_it_is and option == _NO_LOG))],
         name=name,
         # The image's own entrypoint would initialise or adopt what it finds.
         entrypoint="",
@@ -95,7 +99,8 @@ def trial_server(
         console = ServerConsole(SERVER_DEFINITIONS[engine](env=env, image="", memory=""), name)
         _await_answer(docker, console)
         # The accounts and passwords of now, not those of then.
-        WriterFence(env, console).open()
+        if not as_it_is:
+            WriterFence(env, console).open()
         networks = docker.api.inspect_container(container)["NetworkSettings"]["Networks"]
         yield TrialServer(env, name, console, networks.get(env.durable_network.name, {}).get("IPAddress", ""))
         docker.api.stop(container, timeout=120)

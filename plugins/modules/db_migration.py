@@ -157,6 +157,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.migration_rehear
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.release_on_copy import Release
+from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable, restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restored_copy import restored_copy
 
@@ -166,8 +167,9 @@ def operate(module: AnsibleModule) -> Outcome:
     env, engine, image = environment_of(params), params["engine"], params["image"]
     docker = docker_client()
     deployed = DeployedReleases(docker, env)
+    has_replica = ReplicaWatch(docker, env, engine).is_running()
     migration = DbMigration(
-        job=MigrationJob(docker, env, image, ReachableDatabase.live(env, engine)),
+        job=MigrationJob(docker, env, image, ReachableDatabase.live(env, engine, has_replica=has_replica)),
         ledger=Ledger(Path(env.path("ledger.jsonl"))),
         contracts=deployed.contracts,
         progress=Progress(params["progress"]),

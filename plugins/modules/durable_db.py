@@ -31,6 +31,7 @@ options:
   confirm:
     description:
       - The exact name of the volume, to delete the data with O(state=absent).
+      - The copy of them that a replica has goes with them. The name of the replica's volume deletes that one alone.
       - The environment's keys go as well, unless data of the other engine or backups are still there, which nobody could read without them.
     type: str
     default: ""
@@ -52,6 +53,17 @@ options:
     description: Seconds to wait until the application can log in.
     type: int
     default: 120
+  replica:
+    description:
+      - Whether a second server follows this one, in a container and with a volume of its own, over verified TLS.
+      - A replica that does not follow is told in a warning, and left as it is. Nothing that is wrong with it harms the database.
+      - Without it, the server of a former replica is removed, and its volume is kept until O(confirm) names it.
+    type: bool
+    default: false
+  replica_rebuild:
+    description: Throw the replica's data away, and copy them from the database anew, whatever they are. Never idempotent.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.backups
@@ -85,6 +97,13 @@ EXAMPLES = r"""
     key_fingerprint: "{{ secrets_result.key_fingerprint }}"
     settings:
       max_connections: 300
+
+- name: With a replica
+  echobase.platform.durable_db:
+    environment: ci
+    image: "{{ images_result.tags.mariadb }}"
+    key_fingerprint: "{{ secrets_result.key_fingerprint }}"
+    replica: true
 
 - name: Remove the server and keep the data
   echobase.platform.durable_db:
@@ -154,11 +173,19 @@ backup:
   description: Folder of the final backup, if one was taken.
   returned: success
   type: str
+replica:
+  description:
+    - The replica's C(container), C(volume), C(port), C(address) and C(steps).
+    - Where it is wished for, what M(echobase.platform.durable_db_info) tells of it, too.
+  returned: where there is, was or will be one
+  type: dict
 keys_removed:
   description: Whether the environment's keys went with the data.
   returned: success
   type: bool
 """
+
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -167,6 +194,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.arguments import
 from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_pair import ensure_pair
+from ansible_collections.echobase.platform.plugins.module_utils.durable_replica import DurableReplica
 from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
@@ -178,14 +207,18 @@ def operate(module: AnsibleModule) -> Outcome:
     env = environment_of(params)
     if params["state"] == "present":
         RestoreJournal(env).refuse_under_way()
-    database = DurableDb(
-        backend=DockerDatabase(docker_client(), definition_of(params, env)),
-        backup=FinalBackup(env),
-        environment=env.name,
-        wait_timeout=params["wait_timeout"],
-    )
+    docker = docker_client()
+    definition = definition_of(params, env)
+    database = DurableDb(DockerDatabase(docker, definition), FinalBackup(env), env.name, params["wait_timeout"])
     wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate")})
-    return database.ensure(wanted, module.check_mode)
+    return ensure_pair(
+        database,
+        DurableReplica(docker, replace(definition, follows=True), params["wait_timeout"]),
+        wanted,
+        with_replica=params["replica"],
+        rebuild=params["replica_rebuild"],
+        check_mode=module.check_mode,
+    )
 
 
 def main() -> None:
@@ -199,6 +232,8 @@ def main() -> None:
             "final_backup": {"type": "bool", "default": True},
             "recreate": {"type": "str", "choices": ["never", "when_safe", "always"], "default": "when_safe"},
             "wait_timeout": {"type": "int", "default": 120},
+            "replica": {"type": "bool", "default": False},
+            "replica_rebuild": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

@@ -117,6 +117,32 @@ drift:
   returned: success
   type: list
   elements: str
+replica:
+  description: The server that follows this one; empty where there is none.
+  returned: success
+  type: dict
+  contains:
+    container:
+      description: Name of its container.
+      type: str
+    server:
+      description: V(stopped) or V(running).
+      type: str
+    follows:
+      description: Whether it gets the log and applies it.
+      type: bool
+    problem:
+      description: What is wrong with it, in a user's words; empty when nothing is.
+      type: str
+    lag_seconds:
+      description: It lacks nothing that is older than so many seconds. Empty where nobody can tell.
+      type: int
+    lag_transactions:
+      description: How many transactions it is behind, with MariaDB.
+      type: int
+    lag_bytes:
+      description: How many bytes of log it is behind, with PostgreSQL.
+      type: int
 other_volumes:
   description: Volumes of this environment's databases of other engines.
   returned: success

@@ -100,7 +100,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.topology import 
 
 
 def data_of(env: Environment, volume_exists: bool | None) -> list[str]:
-    names = [env.server(engine).volume for engine in ENGINES]
+    names = [server.volume for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
     if volume_exists is None:
         existing = {volume.name for volume in docker_client().volumes.list()}
         names = [name for name in names if name in existing]

@@ -46,7 +46,8 @@ lines:
   elements: str
 well:
   description:
-    - Whether a ready colour serves through a ready edge, desk and sockets included, on a ready database that can be restored for certain.
+    - Whether a ready colour serves through a ready edge, desk and sockets included, on a ready database that can be restored for certain
+      and that its replica follows, where there is one.
   returned: success
   type: bool
 """
@@ -71,6 +72,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.errors import Re
 from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
+from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
 from ansible_collections.echobase.platform.plugins.module_utils.status_screen import TROUBLE_MINUTES, Backups, DatabaseState, StatusScreen
@@ -83,11 +85,13 @@ if TYPE_CHECKING:
 def database_state(params: Mapping[str, Any], env: Environment, docker: DockerClient) -> DatabaseState:
     engine = params["engine"]
     kept = Backups(restorable(env, engine, backup_tool_of(params, docker, env)), RestoreJournal(env).read(), datetime.now(UTC))
+    found = ReplicaWatch(docker, env, engine).look()
+    replica = None if found.server == "missing" else found
     try:
         login = application_login(env, engine).attempt()
     except (AccessDeniedError, NotReadyError) as error:
-        return DatabaseState(problem=str(error), engine=engine, backups=kept)
-    return DatabaseState(login.version, login.tls_cipher, engine=engine, backups=kept)
+        return DatabaseState(problem=str(error), engine=engine, backups=kept, replica=replica)
+    return DatabaseState(login.version, login.tls_cipher, engine=engine, backups=kept, replica=replica)
 
 
 def operate(module: AnsibleModule) -> Outcome:

@@ -89,3 +89,23 @@ def test_nobody_is_postgres_over_the_network() -> None:
 def test_a_remote_repository_is_not_mounted() -> None:
     assert definition("mariadb", backup_target="s3://bucket/prefix").backups_folder == "/srv/test/backups/mariadb"
     assert definition("mariadb", backup_target="/mnt/backups").backups_folder == "/mnt/backups"
+
+
+def test_a_replica_is_the_same_server_beside_it_without_backups_and_first_accounts(server: ServerDefinition) -> None:
+    replica = replace(server, follows=True)
+    names = ENV.replica(server.engine)
+    [(name, service)] = replica.compose["services"].items()
+    assert (name, service["container_name"], service["ports"]) == (
+        names.service,
+        names.container,
+        [f"127.0.0.1:{names.port}:{names.container_port}"],
+    )
+    assert service["networks"]["durable"]["ipv4_address"] == names.address != server.names.address
+    assert {mount["target"] for mount in service["volumes"]}.isdisjoint({"/backups", "/docker-entrypoint-initdb.d/10-users.sql"})
+    assert replica.companions == ()
+    assert server.settings.items() - replica.settings.items() <= {
+        ("archive_command", server.settings.get("archive_command")),
+        ("binlog_expire_logs_seconds", "0"),
+    }
+    # Compose takes one dollar sign for a variable of its own.
+    assert "$" not in service["entrypoint"][2].replace("$$", "")

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
-from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import Restore, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import REPLICA, Restore, Step
 from ansible_collections.echobase.platform.plugins.module_utils.status_screen import Backups, DatabaseState, StatusScreen
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 
@@ -152,3 +153,33 @@ def test_a_restore_that_was_cut_off_says_both_ways_on() -> None:
     kept = with_backups(PROVED, cut_off.at(Step.LIVE))
     assert "RESTORE   to latest: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)
     assert kept.is_well
+
+
+def with_replica(state: ReplicaState) -> StatusScreen:
+    return replace(screen(), database=replace(DATABASE, replica=state))
+
+
+def test_a_replica_tells_how_far_it_is_behind() -> None:
+    follows = with_replica(ReplicaState("running", follows=True, lag_seconds=2, lag_transactions=17))
+    assert "REPLICA   follows, 17 transactions (2 s) behind" in follows.lines(with_hints=False)
+    assert follows.is_well
+    assert "REPLICA   follows, 4096 bytes (0 s) behind" in with_replica(
+        ReplicaState("running", follows=True, lag_seconds=0, lag_bytes=4096)
+    ).lines(with_hints=False)
+
+
+def test_a_replica_that_does_not_follow_is_loud() -> None:
+    broken = with_replica(ReplicaState("running", problem="x-replica is not sent the log: no route"))
+    assert "REPLICA   x-replica is not sent the log: no route" in broken.lines(with_hints=False)
+    assert not broken.is_well
+
+
+def test_a_promotion_that_was_cut_off_says_both_ways_on() -> None:
+    cut_off = Restore(Step.PROMOTING, "mariadb", REPLICA, NOW, "000002", "000001")
+    one = with_backups(PROVED, cut_off)
+    assert "PROMOTION CUT OFF while promoting, nobody can write: go on with ansible-playbook playbooks/promote_replica.yml" in one.lines(
+        with_hints=False
+    )
+    assert not one.is_well
+    kept = with_backups(PROVED, cut_off.at(Step.LIVE))
+    assert "PROMOTION of the replica: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)

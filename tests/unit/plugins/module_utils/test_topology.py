@@ -35,7 +35,7 @@ def test_no_two_networks_overlap() -> None:
 def test_no_two_containers_projects_or_networks_share_a_name() -> None:
     names: list[str] = []
     for env in ALL:
-        names += [env.server(engine).container for engine in ENGINES]
+        names += [server.container for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
         names += [env.edge_container, env.durable_project, env.durable_network.name, env.edge_network.name]
         for colour in env.colours.values():
             names += [colour.container(service) for service in SERVICES] + [colour.project, colour.network.name]
@@ -47,7 +47,9 @@ def test_fixed_addresses_lie_in_the_edge_network_and_differ() -> None:
         addresses = [a for colour in env.colours.values() for a in (colour.frontend_address, colour.gateway_address)]
         assert len(set(addresses)) == 4
         assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.edge_network.subnet) for a in addresses)
-        assert ipaddress.ip_address(env.mariadb_address) in ipaddress.ip_network(env.durable_network.subnet)
+        durable = [server.address for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
+        assert len(set(durable)) == 4
+        assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.durable_network.subnet) for a in durable)
 
 
 @pytest.mark.parametrize(
