@@ -29,6 +29,7 @@ EVENTS = (
     "overridden",
     "migrated",
     "restored",
+    "upgraded",
 )
 _FIRST = "0" * 64
 

@@ -17,7 +17,8 @@ options:
         V(closed) and V(opened) that the maintenance page came and went, V(migrated) that the schema was changed, and V(overridden) that it
         was changed although nothing proved that it could be restored.
     type: str
-    choices: [deployed, verified, canary, promoted, rolled_back, switched, closed, opened, removed, overridden, migrated, restored]
+    choices:
+      [deployed, verified, canary, promoted, rolled_back, switched, closed, opened, removed, overridden, migrated, restored, upgraded]
     required: true
   colour:
     description: The colour it happened to; empty when it concerns none in particular.

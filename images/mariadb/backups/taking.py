@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backups import repository
+from backups.majors import image_major
 from backups.server import Server, options_file, sequence
 from backups.trouble import Trouble
 
@@ -33,6 +34,7 @@ def take(order: dict[str, Any]) -> None:
             "stream": stored["snapshot_id"],
             "size": str(stored["data_added_packed"]),
             "server": server.id,
+            "major": image_major(),
             "log": _log(info["binlog_pos"]),
             "number": str(_number(info["binlog_pos"])),
             "lsn": checkpoints["to_lsn"],
