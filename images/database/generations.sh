@@ -13,6 +13,8 @@ fail() { say "$*" >&2; exit 1; }
 # enter_volume <volume> <file or folder that every data folder has> <function that fills an empty data folder>
 enter_volume() {
   local volume=$1 sign=$2 fill=$3
+  # The first process of a container gets no signal that it did not ask for, and would sit out the patience of whoever stops it.
+  trap 'exit 143' INT TERM
   if [[ -e $volume/current/$sign ]]; then
     refuse_other_major "$volume"
   elif [[ -d $volume/$first.adopting || ( -e $volume/$sign && ! -e $volume/.initialising ) ]]; then

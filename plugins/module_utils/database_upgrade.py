@@ -66,6 +66,8 @@ class DatabaseUpgrade:
     def run(self, state: str, confirm: str, check_mode: bool) -> Outcome:
         if check_mode or state == "checked":
             return self._foretold(state, confirm)
+        if not self.wanted.image or not self.present_image:
+            raise Refusal(f"state={state} takes the images of both major versions", "give image and present_image")
         with host_lock(f"{self.env.name}-durable-backup"):
             match state:
                 case "rehearsed":
@@ -250,8 +252,7 @@ class DatabaseUpgrade:
         with host_lock(f"{self.env.name}-durable-db"):
             self.reached("swapping")
             self.progress.say(f"generation {generation} takes over")
-            if found_or_none(lambda: self.docker.api.inspect_container(self._names.container)) is not None:
-                self.docker.api.stop(self._names.container, timeout=_STOP_SECONDS)
+            self._stop_if_there()
             backend.write_configuration()
             self.reached("configured")
             self._volume.serve(generation)
@@ -259,6 +260,10 @@ class DatabaseUpgrade:
             backend.create_server()
             self.reached("started")
         self._swap.open()
+
+    def _stop_if_there(self) -> None:
+        if found_or_none(lambda: self.docker.api.inspect_container(self._names.container)) is not None:
+            self.docker.api.stop(self._names.container, timeout=_STOP_SECONDS)
 
     # Back.
 
@@ -273,7 +278,9 @@ class DatabaseUpgrade:
         """From an upgrade that is live; or what was already begun of it."""
         if before is not None and before.is_under_way and not before.is_disposable:
             return before
-        if before is None or not before.is_live or before.previous not in self._volume.generations().kept:
+        if before is not None and before.is_under_way:
+            raise Refusal(f"{before.name} was cut off while {before.step}", UPGRADE_WAYS)
+        if before is None or before.previous not in self._volume.generations().kept:
             raise Refusal(
                 "there is no upgrade that could be gone back from",
                 "it is not live, or was confirmed, or followed by a restore; see docs/upgrade.md for a server on an older backup",

@@ -56,7 +56,7 @@ class Restore:
 
     @property
     def name(self) -> str:
-        return f"the {'upgrade' if self.is_upgrade else 'restore'} to {self.to}"
+        return f"{'an upgrade' if self.is_upgrade else 'a restore'} to {self.to}"
 
     @property
     def is_under_way(self) -> bool:

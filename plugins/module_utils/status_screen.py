@@ -151,16 +151,18 @@ class StatusScreen:
         restore = backups.restore
         if restore is None:
             return lines
+        what = "upgrade" if restore.is_upgrade else "restore"
         if restore.is_under_way:
-            again = self._playbook("restore", f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}")
-            back = self._playbook("restore", "restore_state=abandoned")
+            variables = f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}"
+            again = self._playbook(what, "" if restore.is_upgrade else variables)
+            back = self._playbook(what, f"{what}_state=abandoned")
             return [
                 *lines,
-                f"RESTORE   CUT OFF while {restore.step}, nobody can write: go on with {again}",
+                f"{what.upper()}   CUT OFF while {restore.step}, nobody can write: go on with {again}",
                 f"          or back with {back}",
             ]
         kept = f"generation {restore.previous} is kept" if restore.is_live else "it waits for a confirmation"
-        return [*lines, f"RESTORE   to {restore.to}: generation {restore.generation} is {restore.step}, {kept}"]
+        return [*lines, f"{what.upper()}   to {restore.to}: generation {restore.generation} is {restore.step}, {kept}"]
 
     def _edge(self) -> list[str]:
         edge = self.traffic["edge"]

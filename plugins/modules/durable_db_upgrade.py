@@ -34,7 +34,7 @@ options:
     description:
       - The image of the major version that the data have now. With PostgreSQL the one from the present catalogue, which has the newest
         server, too.
-      - Not needed with O(state=checked).
+      - Like O(ignore:image) not needed with O(state=checked), nor in check mode.
     type: str
     default: ""
   confirm:
@@ -172,7 +172,6 @@ def main() -> None:
             "confirm": {"type": "str", "default": ""},
             "progress": {"type": "str", "default": ""},
         },
-        required_if=[("state", state, ("image", "present_image")) for state in ("rehearsed", "live", "reverted", "abandoned")],
         supports_check_mode=True,
     )
     run(module, lambda: operate(module))

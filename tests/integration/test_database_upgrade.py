@@ -186,7 +186,7 @@ def test_killed_at_any_step_it_goes_on_or_back(database: DurableUnderTest, step:
     older, newer = _MAJORS[database.engine]
     kept = database.volume.generations().kept
     killed(database, step, "live")
-    with pytest.raises(Refusal, match=f"the upgrade to {database.engine} {newer} was cut off while"):
+    with pytest.raises(Refusal, match=f"an upgrade to {database.engine} {newer} was cut off while"):
         DatabaseRestore(database.docker, database.env, database.engine, database.tool, Progress(None)).run("abandoned", "", "", False)
     assert upgrade(database, "checked").facts["wanted_major"] == newer
     if step in ("started", "converted"):

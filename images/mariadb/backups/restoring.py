@@ -44,7 +44,7 @@ def restore(order: dict[str, Any]) -> None:
         _unpack(stream, added)
         _prepare(folder, f"--incremental-dir={added}")
         shutil.rmtree(added)
-    for notes in (*folder.glob("mariadb_backup_*"), *folder.glob("*.qp"), folder / "backup-my.cnf"):
+    for notes in (*folder.glob("mariadb_backup_*"), *folder.glob("xtrabackup_*"), *folder.glob("*.qp"), folder / "backup-my.cnf"):
         notes.unlink(missing_ok=True)
     _replay(folder, order)
     (folder / "major").write_text(f"{major}\n", encoding="ascii")

@@ -54,8 +54,9 @@ def _command(order: dict[str, Any]) -> list[str]:
 
 
 def _notes(name: str) -> dict[str, str]:
-    """What mariadb-backup writes down about its work."""
-    lines = (_NOTES / f"mariadb_backup_{name}").read_text(encoding="utf-8").splitlines()
+    """What mariadb-backup writes down about its work; before 11.1 under the name of what it comes from."""
+    files = [_NOTES / f"{tool}_{name}" for tool in ("mariadb_backup", "xtrabackup")]
+    lines = next(filter(Path.exists, files), files[0]).read_text(encoding="utf-8").splitlines()
     return {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
 
 
