@@ -179,17 +179,18 @@ def test_the_way_back_lists_what_it_costs(database: DurableUnderTest) -> None:
     assert database.back_up("full").facts["problem"] == ""
 
 
-@pytest.mark.parametrize("step", ["closed", "copied", "converted", "configured", "swapped", "started"])
+# Between each two of them something has been done that the other one knows nothing of.
+@pytest.mark.parametrize("step", ["closed", "copied", "swapped", "started"])
 def test_killed_at_any_step_it_goes_on_or_back(database: DurableUnderTest, step: str) -> None:
-    if database.engine == "mariadb" and step not in ("converted", "swapped"):
-        pytest.skip("the steps are those of PostgreSQL: two are enough to see that MariaDB can follow")
+    if database.engine == "mariadb" and step != "swapped":
+        pytest.skip("the steps are those of PostgreSQL: one is enough to see that MariaDB can follow")
     older, newer = _MAJORS[database.engine]
     kept = database.volume.generations().kept
     killed(database, step, "live")
     with pytest.raises(Refusal, match=f"an upgrade to {database.engine} {newer} was cut off while"):
         DatabaseRestore(database.docker, database.env, database.engine, database.tool, Progress(None)).run("abandoned", "", "", False)
     assert upgrade(database, "checked").facts["wanted_major"] == newer
-    if step in ("started", "converted"):
+    if step == "started":
         upgrade(database, "live")
         assert serves(database, newer)
         killed(database, "swapped", "reverted")
