@@ -13,8 +13,10 @@ fail() { say "$*" >&2; exit 1; }
 # enter_volume <volume> <file or folder that every data folder has> <function that fills an empty data folder>
 enter_volume() {
   local volume=$1 sign=$2 fill=$3
+  # The first process of a container gets no signal that it did not ask for, and would sit out the patience of whoever stops it.
+  trap 'exit 143' INT TERM
   if [[ -e $volume/current/$sign ]]; then
-    :
+    refuse_other_major "$volume"
   elif [[ -d $volume/$first.adopting || ( -e $volume/$sign && ! -e $volume/.initialising ) ]]; then
     adopt "$volume"
   elif [[ -e $volume/.initialising ]]; then
@@ -27,6 +29,14 @@ enter_volume() {
     rm "$volume/.initialising"
     sync "$volume"
   fi
+}
+
+# Of a later major it cannot read the data, and of an earlier one it would change them past return.
+refuse_other_major() {
+  local volume=$1 own data
+  own=$(database-major)
+  data=$(database-major "$volume/current") || fail "nobody can tell which major version the data in $volume are of"
+  [[ $data == "$own" ]] || fail "the data in $volume are of major version $data, this server is $own: playbooks/upgrade.yml takes the way from one to the other"
 }
 
 # A data folder of an earlier version is the volume itself.

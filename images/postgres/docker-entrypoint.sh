@@ -5,11 +5,11 @@
 set -euo pipefail
 shopt -s nullglob
 source /usr/local/lib/generations.sh
+source /usr/local/lib/initdb.sh
 
 fill() {
   [[ -r ${POSTGRES_PASSWORD_FILE:?names the file with the password of postgres} ]] || fail "cannot read $POSTGRES_PASSWORD_FILE"
-  initdb --pgdata="$1" --username=postgres --pwfile="$POSTGRES_PASSWORD_FILE" --encoding=UTF8 --locale-provider=builtin \
-    --builtin-locale=C.UTF-8 --locale=C.UTF-8 --data-checksums --auth-local=peer --auth-host=scram-sha-256 > /dev/null
+  make_cluster "$(dirname "$(readlink /usr/local/bin/initdb)")" "$1" --pwfile="$POSTGRES_PASSWORD_FILE"
   first_statements "$1"
 }
 

@@ -19,6 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.outcome import O
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
 from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
+from ansible_collections.echobase.platform.plugins.module_utils.table_contents import differences
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.trial_server import trial_server, trial_volume
 
@@ -192,17 +193,9 @@ class BackupRun:
 
 
 def _refuse_difference(backup: Backup, expected: dict[str, tuple[int, str]], found: dict[str, tuple[int, str]]) -> None:
-    differences = [
-        f"{table} has {_described(found.get(table))} instead of {_described(expected.get(table))}"
-        for table in sorted(expected.keys() | found.keys())
-        if expected.get(table) != found.get(table)
-    ]
-    if differences:
+    different = differences(expected, found)
+    if different:
         raise Refusal(
-            f"{backup.name}, restored, is not what the database held: {', '.join(differences)}",
+            f"{backup.name}, restored, is not what the database held: {different}",
             "take a full backup now and look at the disks",
         )
-
-
-def _described(content: tuple[int, str] | None) -> str:
-    return f"{content[0]} rows (checksum {content[1][:12]})" if content else "no such table"

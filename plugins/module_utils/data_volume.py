@@ -24,6 +24,17 @@ for folder in generations/*; do if [ -d "$folder" ]; then echo "$folder"; fi; do
 # One rename each; what was renamed is on disk when it returns.
 _SETTLE = 'mv --no-target-directory "generations/$1.building" "generations/$1"; sync generations'
 _SERVE = 'ln --symbolic --force --no-dereference "generations/$1" current.next; mv --no-target-directory current.next current; sync .'
+# What tells one folder's log from another's stays where it is, and so does that log. A file system that can shares what is not changed.
+_COPY = """
+mkdir --mode=0700 "generations/$2.building"
+find "generations/$1" -mindepth 1 -maxdepth 1 ! -name 'mariadb-bin.*' ! -name server-id \
+  -exec cp --archive --reflink=auto --target-directory="generations/$2.building" {} +
+"""
+# An image of before there were two majors tells nothing.
+_MAJORS = """
+database-major 2> /dev/null || echo
+if [ -d "$1" ]; then database-major "$1" 2> /dev/null || echo; else echo; fi
+"""
 # Renamed first: a generation that is half removed can be taken for nothing else.
 _REMOVE = """
 rm --recursive --force -- "generations/$1.removing"
@@ -73,6 +84,15 @@ class DataVolume:
             kept=tuple(name for name in names if _NAME.fullmatch(name)),
             unfinished=tuple(name for name in names if not _NAME.fullmatch(name)),
         )
+
+    def majors(self, generation: str = "") -> tuple[str, str]:
+        """Of the image's server, and of the data that are served or of that generation; empty where nobody can tell."""
+        of_image, of_data = self._run(_MAJORS, f"generations/{generation}" if generation else "current").split("\n")[:2]
+        return of_image, of_data
+
+    def copy(self, generation: str, to: str) -> None:
+        """One that no server works on, to be finished and settled. The log of a MariaDB is not copied."""
+        self._run(_COPY, generation, to)
 
     def settle(self, generation: str) -> None:
         """What was built is one of the generations from here on."""

@@ -102,12 +102,19 @@ def _postgresql(env: Environment, values: Mapping[str, str]) -> list[str]:
         f"{future} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
         f"{future} USAGE, SELECT ON SEQUENCES TO {app}",
         # A backup proves itself by what the tables hold; with MAINTAIN it can hold writers off for the moment that takes.
-        f"{future} SELECT, MAINTAIN ON TABLES TO {BACKUP_USER}",
-        f"GRANT SELECT, MAINTAIN ON ALL TABLES IN SCHEMA public TO {BACKUP_USER}",
+        f"{future} SELECT ON TABLES TO {BACKUP_USER}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {BACKUP_USER}",
+        _since_17(f"{future} MAINTAIN ON TABLES TO {BACKUP_USER}"),
+        _since_17(f"GRANT MAINTAIN ON ALL TABLES IN SCHEMA public TO {BACKUP_USER}"),
         f"GRANT pg_read_all_settings, pg_checkpoint TO {BACKUP_USER}",
         *(f"GRANT EXECUTE ON FUNCTION {function} TO {BACKUP_USER}" for function in backup_functions),
         f"GRANT pg_monitor TO {MONITOR_USER}",
     ]
+
+
+def _since_17(statement: str) -> str:
+    known = "current_setting('server_version_num')::int >= 170000"
+    return f"DO $$ BEGIN IF {known} THEN EXECUTE '{statement}'; END IF; END $$"
 
 
 def _native_verifier(password: str) -> str:

@@ -30,6 +30,8 @@ class Observed:
     drift: tuple[str, ...] = ()
     # The server is as wanted, the files it reads at its next start are not.
     files_outdated: bool = False
+    # Why the wanted server must not get at the data, in a user's words: it is of another major version than they are.
+    other_major: str = ""
     # A server that cannot be reached, or started, as it is, whatever its configuration.
     broken: bool = False
     # The data are encrypted and locked, or have to be given more room.

@@ -20,7 +20,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.host_lock import
 from ansible_collections.echobase.platform.plugins.module_utils.order_list import discarded, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import UPGRADE_WAYS, Restore, RestoreJournal, Step
 from ansible_collections.echobase.platform.plugins.module_utils.restore_point import LATEST, Candidate, RestorePoint, choose, parse
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _MIB = 1 << 20
 # Of the orders that would be discarded; all are in a file.
 _SHOWN = 20
+GO_BACK = "playbooks/upgrade.yml -e durable_db_go_back=true goes back while what was before is kept"
 
 
 @dataclass
@@ -75,6 +76,7 @@ class DatabaseRestore:
         refuse_missing_key(self.env)
         wanted = parse(to)
         before = self._journal.read()
+        _refuse_upgrade(before)
         if before and (before.step is Step.BUILT or before.is_under_way) and (before.to, before.engine) == (to, self.engine):
             return self._outcome(changed=False, before=before, after=before)
         if before and before.is_under_way:
@@ -114,6 +116,9 @@ class DatabaseRestore:
                     f"generation {wanted.generation} of volume {volume.name} is not there to go to",
                     f"there are: {', '.join(others) or 'none'}",
                 )
+            served, there = volume.majors(wanted.generation)
+            if there != served:
+                raise Refusal(f"generation {wanted.generation} is of {self.engine} {there}, and {served} serves", GO_BACK)
             return
         free, taken = volume.space(generations.current)
         if free < taken:
@@ -168,6 +173,7 @@ class DatabaseRestore:
 
     def _live(self, confirm: str, check_mode: bool) -> Outcome:
         before = self._journal.read()
+        _refuse_upgrade(before)
         if before is None or before.step is Step.BUILDING:
             raise Refusal("nothing is built that could go live", "first build it: durable_db_restore with state=built")
         if before.engine != self.engine:
@@ -217,12 +223,13 @@ class DatabaseRestore:
 
     def _abandoned(self, check_mode: bool) -> Outcome:
         before = self._journal.read()
+        _refuse_upgrade(before)
         if before is None:
             return self._outcome(changed=False, before=None, after=None)
         if before.is_live:
             raise Refusal(
-                f"generation {before.generation} is live since the restore to {before.to}",
-                f"the way back is a restore, too: to={before.previous}",
+                f"generation {before.generation} is live since {before.name}",
+                GO_BACK if before.is_upgrade else f"the way back is a restore, too: to={before.previous}",
             )
         if check_mode:
             return self._outcome(changed=True, before=before, after=None)
@@ -238,18 +245,20 @@ class DatabaseRestore:
     def _confirmed(self, generation: str, check_mode: bool) -> Outcome:
         """The generation that served before goes for good."""
         before = self._journal.read()
+        _refuse_upgrade(before)
         if before is None:
             return self._outcome(changed=False, before=None, after=None)
         if not before.is_live:
-            raise Refusal(f"the restore to {before.to} is not live but {before.step}", ways_on(self._names.volume))
+            raise Refusal(f"{before.name} is not live but {before.step}", ways_on(self._names.volume))
         if generation != before.previous:
             raise Refusal(
-                f"'{generation}' does not confirm that generation {before.previous}, of before the restore to {before.to}, may go",
+                f"'{generation}' does not confirm that generation {before.previous}, of before {before.name}, may go",
                 f"say confirm={before.previous}; from then on there is no way back",
             )
         if not check_mode:
             self._volume().remove(before.previous)
-            self._ids_file.unlink(missing_ok=True)
+            for file in (self._ids_file, self._journal.folder / f"orders-of-{before.previous}"):
+                file.unlink(missing_ok=True)
             self._journal.remove()
         return self._outcome(changed=True, before=before, after=None)
 
@@ -281,12 +290,17 @@ class DatabaseRestore:
                 "rows": shown.rows if shown else 0,
                 "discarded": shown.discarded if shown else 0,
                 "discarded_unknown": shown.unknown if shown else "",
-                "discarded_newest": _first_lines(file) if file else [],
+                "discarded_newest": first_lines(file) if file else [],
                 "discarded_file": str(file) if file and file.exists() else "",
                 "restorable_until": [f"{one.backup.name}: {one.archive.until.isoformat()}" for one in candidates or []],
             },
             warnings=self._warnings,
         )
+
+
+def _refuse_upgrade(before: Restore | None) -> None:
+    if before is not None and before.is_upgrade and before.is_under_way:
+        raise Refusal(f"{before.name} was cut off while {before.step}", UPGRADE_WAYS)
 
 
 def _described(restore: Restore) -> str:
@@ -305,7 +319,7 @@ def _picture(restore: Restore | None) -> dict[str, Any]:
     }
 
 
-def _first_lines(file: Path) -> list[str]:
+def first_lines(file: Path) -> list[str]:
     try:
         with file.open(encoding="utf-8") as stream:
             return [line.rstrip("\n").replace("\t", "  ") for line in islice(stream, _SHOWN)]

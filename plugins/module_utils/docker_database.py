@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import local_backups
 from ansible_collections.echobase.platform.plugins.module_utils.configuration_drift import differences
+from ansible_collections.echobase.platform.plugins.module_utils.data_volume import DataVolume
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import APPLIED_DIGEST, accounts_digest
 from ansible_collections.echobase.platform.plugins.module_utils.database_backend import DatabaseBackend, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database_engines import application_login
@@ -115,6 +116,7 @@ class DockerDatabase(DatabaseBackend):
             drift=drift,
             files_outdated=not drift and (written != self.configuration or not Path(self._server.backups_folder).is_dir()),
             broken=container is not None and self._is_broken(container),
+            other_major=self._other_major(container) if present else "",
             configuration=written,
             others=others,
             troubles=tuple(self._volume.troubles()),
@@ -250,6 +252,20 @@ class DockerDatabase(DatabaseBackend):
         if image is not None and container["Config"]["Image"] == self._server.image and container["Image"] != image.id:
             lines.append(f"content of the image: {container['Image']} -> {image.id}")
         return tuple(lines)
+
+    def _other_major(self, container: dict[str, Any] | None) -> str:
+        """Asked only where another image than the last one is to get at the data, since it takes a container to find out."""
+        image = self._server.image
+        if not image or (container and container["Config"]["Image"] == image):
+            return ""
+        if found_or_none(lambda: self._docker.images.get(image)) is None:
+            return ""
+        if self._volume.key_fingerprint() is None or self._volume.is_closed():
+            return ""
+        of_image, of_data = DataVolume(self._docker, self._env.name, self._volume.name, image).majors()
+        if "" in (of_image, of_data) or of_image == of_data:
+            return ""
+        return f"volume {self._volume.name} holds data of {self._names.engine} {of_data}, and image {image} is of {of_image}"
 
     def _network(self) -> dict[str, Any] | None:
         name = self._env.durable_network.name

@@ -69,6 +69,8 @@ def plan(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
 
 def _plan_present(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
     _refuse_other_keys(wanted, observed, data_name)
+    if observed.other_major:
+        raise Refusal(observed.other_major, "playbooks/upgrade.yml goes up to another major; durable_db_version keeps the one there is")
     steps: list[Step] = [Step.OPEN_DATA] * observed.data_closed
     warnings = [f"volume {name} of another engine exists: its data stay, and this database does not have them" for name in observed.others]
     warnings += observed.troubles

@@ -48,6 +48,8 @@ class GenerationSwap:
     progress: Progress
     # Called before each thing that a kill could come between.
     reached: Callable[[str], None] = unheard
+    # For a user whom it leaves half-way.
+    way_on: str = ""
 
     def to(self, generation: str) -> None:
         volume = published_volume(self.docker, self.env, self.console.engine)
@@ -64,8 +66,11 @@ class GenerationSwap:
             self.reached("started")
         self.open()
 
-    def open(self) -> None:
+    def await_root(self) -> None:
         self._await("its root cannot log in", self.console.is_answering)
+
+    def open(self) -> None:
+        self.await_root()
         WriterFence(self.env, self.console).open()
         self.reached("opened")
         self._await("the application cannot log in", self._application_logs_in)
@@ -87,7 +92,7 @@ class GenerationSwap:
             if time.monotonic() > deadline:
                 raise Refusal(
                     f"{self.console.container} is not ready after {_READY_SECONDS:.0f} s: {otherwise}",
-                    f"see docker logs {self.console.container}; {ways_on(self.env.server(self.console.engine).volume)}",
+                    f"see docker logs {self.console.container}; {self.way_on or ways_on(self.env.server(self.console.engine).volume)}",
                 )
             # A server has no event to wait for but an answer.
             time.sleep(0.2)

@@ -30,6 +30,7 @@ EVENTS = (
     "migrated",
     "restored",
     "replica_promoted",
+    "upgraded",
 )
 _FIRST = "0" * 64
 

@@ -85,6 +85,8 @@ class MariadbBackups(BackupTool):
             entry = repository.one(backup.name)
             reach = repository.reach(entry)
             order = {
+                "name": backup.name,
+                "major": entry.major,
                 "folder": f"{self._names.data_mount}/{folder}",
                 "streams": [one.stream for one in repository.chain(entry)],
                 "server": entry.server,

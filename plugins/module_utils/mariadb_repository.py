@@ -20,6 +20,8 @@ class Described:
 
     backup: Backup
     snapshot: str
+    # The major version that it was taken of; empty in one of before there were two.
+    major: str
     # The snapshot with the data themselves.
     stream: str
     # Whose data directory it is of: each has a server id of its own.
@@ -164,7 +166,9 @@ def _described(snapshot: str, tags: Mapping[str, str]) -> Described:
         consistent=moment(tags["consistent"]),
         size=int(tags["size"]),
     )
-    return Described(backup, snapshot, tags["stream"], tags["server"], int(tags["number"]), _log(tags["log"]), tags["lsn"])
+    return Described(
+        backup, snapshot, tags.get("major", ""), tags["stream"], tags["server"], int(tags["number"]), _log(tags["log"]), tags["lsn"]
+    )
 
 
 def _stretch(snapshot: str, tags: Mapping[str, str]) -> Stretch:

@@ -20,10 +20,11 @@ _DURABLE = {
     "binlog_format": "ROW",
     # The archiver deletes them, when they are archived. Without it they go by size, before the disk is full.
     "binlog_expire_logs_seconds": "0",
-    "max_binlog_total_size": "8G",
+    # 10.11 does not know it, nor what is not needed without it.
+    "loose_max_binlog_total_size": "8G",
     "max_binlog_size": "64M",
     # Otherwise they go only while a replica is connected.
-    "slave_connections_needed_for_purge": "0",
+    "loose_slave_connections_needed_for_purge": "0",
     "log_slave_updates": "ON",
     "gtid_strict_mode": "ON",
 }
@@ -49,7 +50,7 @@ _ENCRYPTED = {
 # As long as threads run and nothing shall be encrypted, they bring back what was.
 _IN_CLEAR = {"innodb_encrypt_tables": "OFF", "innodb_encryption_threads": "2"}
 # A user cannot have these otherwise.
-MARIADB_GUARDED = frozenset({*_DURABLE, *_GUARDED, *_ENCRYPTED})
+MARIADB_GUARDED = frozenset(name.removeprefix("loose_") for name in (*_DURABLE, *_GUARDED, *_ENCRYPTED))
 
 
 def mariadb_settings(memory: int, connections: int = 200, encrypted: bool = True) -> dict[str, str]:

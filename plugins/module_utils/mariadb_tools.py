@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.database_majors import OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.server_definition import DATABASE_UID
@@ -156,4 +157,6 @@ def _remedy(reason: str) -> str:
         return "make room there, then run this again"
     if "cannot give back" in reason:
         return "that part of the repository is damaged: restore an older backup"
+    if "is of MariaDB" in reason:
+        return OLDER_BACKUP_REMEDY
     return "see to that, then run this again"

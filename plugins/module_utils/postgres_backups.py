@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.echobase.platform.plugins.module_utils.archived_log import MOMENT_IN_NAME, ArchivedLog
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup, BackupTool, Kind, Point
+from ansible_collections.echobase.platform.plugins.module_utils.database_majors import OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.pgbackrest import (
@@ -107,6 +108,7 @@ class PostgresBackups(BackupTool):
 
     def restore(self, backup: Backup, point: Point, volume: str, folder: str) -> None:
         with self._place.tool() as tool:
+            _refuse_other_major(tool, backup)
             log = _log(tool, backup)
             line = log.line_with(timeline_of(point.mark)) if point.mark else log.line(point.moment)
             if point.moment:
@@ -232,6 +234,16 @@ def _log(tool: PgBackrest, backup: Backup) -> ArchivedLog:
         if entry["label"] == backup.name:
             return ArchivedLog.after(tool, stanza, entry)
     raise Refusal(f"there is no backup {backup.name} in the repository", "choose one that there is")
+
+
+def _refuse_other_major(tool: PgBackrest, backup: Backup) -> None:
+    """Each major restores its own backups alone. An image that does not tell its major is of before there were two."""
+    status, own, _ = tool.attempt("database-major")
+    stanza = tool.stanza()
+    made = {entry["id"]: entry["version"] for entry in stanza["db"]}
+    taken_of = next((made[entry["database"]["id"]] for entry in stanza["backup"] if entry["label"] == backup.name), "")
+    if status == 0 and taken_of not in ("", own.strip()):
+        raise Refusal(f"backup {backup.name} is of PostgreSQL {taken_of}, and {own.strip()} serves", OLDER_BACKUP_REMEDY)
 
 
 def _backup(entry: Mapping[str, Any]) -> Backup:

@@ -1,4 +1,4 @@
-"""How far a restore has come: written before each step, so that the next run goes on or goes back, never half."""
+"""How far a restore or an upgrade has come: written before each step, so that the next run goes on or goes back, never half."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Step(enum.StrEnum):
 _UNDER_WAY = (Step.CLOSING, Step.PROMOTING, Step.SWAPPING)
 # Where a "restore" ends that is the promotion of a replica.
 REPLICA = "the replica"
+UPGRADE_WAYS = "playbooks/upgrade.yml goes on, with -e upgrade_state=abandoned it goes back"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,17 @@ class Restore:
     discarded: int = 0
     # Why what would be discarded is not known; empty when it is.
     unknown: str = ""
+    # Of an upgrade alone: the major versions of the two generations.
+    major: str = ""
+    previous_major: str = ""
+
+    @property
+    def is_upgrade(self) -> bool:
+        return bool(self.major)
+
+    @property
+    def name(self) -> str:
+        return f"{'an upgrade' if self.is_upgrade else 'a restore'} to {self.to}"
 
     @property
     def is_under_way(self) -> bool:
@@ -98,8 +110,10 @@ class RestoreJournal:
         self.refuse_promotion_under_way()
         if restore is not None and restore.is_under_way:
             raise Refusal(
-                f"a restore to {restore.to} was cut off while {restore.step}: nobody can write",
-                "playbooks/restore.yml with the same variables goes on, with restore_state=abandoned it goes back",
+                f"{restore.name} was cut off while {restore.step}: nobody can write",
+                UPGRADE_WAYS
+                if restore.is_upgrade
+                else "playbooks/restore.yml with the same variables goes on, with restore_state=abandoned it goes back",
             )
 
     def refuse_promotion_under_way(self) -> None:

@@ -156,25 +156,20 @@ class StatusScreen:
         restore = backups.restore
         if restore is None:
             return lines
-        if restore.is_promotion and restore.is_under_way:
-            back = self._playbook("promote_replica", "promote_replica_state=abandoned")
-            return [
-                *lines,
-                f"PROMOTION CUT OFF while {restore.step}, nobody can write: go on with {self._playbook('promote_replica')}",
-                f"          or back with {back}",
-            ]
+        variables = f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}"
+        what, playbook, again = f"RESTORE   to {restore.to}", "restore", variables
+        if restore.is_promotion:
+            what, playbook, again = "PROMOTION of the replica", "promote_replica", ""
+        elif restore.is_upgrade:
+            what, playbook, again = f"UPGRADE   to {restore.to}", "upgrade", ""
         if restore.is_under_way:
-            again = self._playbook("restore", f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}")
-            back = self._playbook("restore", "restore_state=abandoned")
             return [
                 *lines,
-                f"RESTORE   CUT OFF while {restore.step}, nobody can write: go on with {again}",
-                f"          or back with {back}",
+                f"{what.split()[0]:<9} CUT OFF while {restore.step}, nobody can write: go on with {self._playbook(playbook, again)}",
+                f"          or back with {self._playbook(playbook, f'{playbook}_state=abandoned')}",
             ]
         kept = f"generation {restore.previous} is kept" if restore.is_live else "it waits for a confirmation"
-        if restore.is_promotion:
-            return [*lines, f"PROMOTION of the replica: generation {restore.generation} is {restore.step}, {kept}"]
-        return [*lines, f"RESTORE   to {restore.to}: generation {restore.generation} is {restore.step}, {kept}"]
+        return [*lines, f"{what}: generation {restore.generation} is {restore.step}, {kept}"]
 
     def _edge(self) -> list[str]:
         edge = self.traffic["edge"]

@@ -55,7 +55,7 @@ def trial_volume(docker: DockerClient, env: Environment, engine: str) -> Iterato
     name = f"{_trial_name(env, engine)}-data"
     encrypted = EncryptedFolder(env, env.server(engine).service)
     with trial_lock(env):
-        _remove_container(docker, env, _trial_name(env, engine))
+        remove_ours(docker, env, _trial_name(env, engine))
         _remove_volume(docker, env, name, encrypted)
         live = found_or_none(lambda: docker.api.inspect_volume(env.server(engine).volume))
         options = {}
@@ -71,19 +71,27 @@ def trial_volume(docker: DockerClient, env: Environment, engine: str) -> Iterato
 
 @contextmanager
 def trial_server(
-    docker: DockerClient, env: Environment, engine: str, volume: str, folder: str, *, on_network: bool = False, as_it_is: bool = False
+    docker: DockerClient,
+    env: Environment,
+    engine: str,
+    volume: str,
+    folder: str,
+    *,
+    on_network: bool = False,
+    as_it_is: bool = False,
+    image: str = "",
 ) -> Iterator[TrialServer]:
     """Serves from `folder` of `volume` until the block ends; then it is shut down cleanly and removed. The caller has the lock.
 
-    `as_it_is`: with its binary log and its accounts, to be looked at.
+    `as_it_is`: with its binary log and its accounts, to be looked at. `image` is another one than the environment's own server runs on.
     """
     name = _trial_name(env, engine)
-    _remove_container(docker, env, name)
+    remove_ours(docker, env, name)
     model = server_container(docker, env, engine)
     names = env.server(engine)
     path = f"{names.data_mount}/{folder}"
     container = docker.api.create_container(
-        model["Config"]["Image"],
+        image or model["Config"]["Image"],
         [*model["Config"]["Cmd"], *(option.format(folder=path) for option in _OPTIONS[engine] if not (as_it_is and option == _NO_LOG))],
         name=name,
         # The image's own entrypoint would initialise or adopt what it finds.
@@ -92,7 +100,7 @@ def trial_server(
         environment=model["Config"]["Env"],
         labels={ENVIRONMENT_LABEL: env.name},
         stop_signal=model["Config"].get("StopSignal"),
-        host_config=_host_config(docker, model, names.data_mount, volume, env.durable_network.name if on_network else "none"),
+        host_config=host_config_like(docker, model, names.data_mount, volume, env.durable_network.name if on_network else "none"),
     )["Id"]
     try:
         docker.api.start(container)
@@ -126,7 +134,8 @@ def _application_password(env: Environment) -> str:
         raise Refusal(f"cannot read {file}: {error.strerror}", "run role secrets first") from error
 
 
-def _host_config(docker: DockerClient, model: dict[str, Any], data_mount: str, volume: str, network: str) -> Any:
+def host_config_like(docker: DockerClient, model: dict[str, Any], data_mount: str, volume: str, network: str) -> Any:
+    """The server's, with another volume and without its backups and its addresses."""
     from docker.types import Mount  # noqa: PLC0415 - see docker_client
 
     mounts = [Mount(data_mount, volume, "volume")]
@@ -157,7 +166,7 @@ def _trial_name(env: Environment, engine: str) -> str:
     return f"{env.server(engine).container}-trial"
 
 
-def _remove_container(docker: DockerClient, env: Environment, name: str) -> None:
+def remove_ours(docker: DockerClient, env: Environment, name: str) -> None:
     found = found_or_none(lambda: docker.api.inspect_container(name))
     if found is not None:
         refuse_foreign("container", name, found["Config"]["Labels"], env.name)

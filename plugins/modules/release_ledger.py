@@ -18,7 +18,7 @@ options:
         was changed although nothing proved that it could be restored.
     type: str
     choices: [deployed, verified, canary, promoted, rolled_back, switched, closed, opened, removed, overridden, migrated, restored,
-      replica_promoted]
+      replica_promoted, upgraded]
     required: true
   colour:
     description: The colour it happened to; empty when it concerns none in particular.

@@ -16,6 +16,7 @@ import pymysql
 from docker import DockerClient
 from docker.errors import NotFound
 
+from ansible_collections.echobase.platform.plugins.module_utils.database_majors import image_of_major, newest_major
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
 from integration.images_under_test import image_tag
 from integration.module_runner import RunningModule, run_module
@@ -26,10 +27,11 @@ REFUSED = (pymysql.err.Error, psycopg.Error, OSError)
 
 
 class DatabaseUnderTest:
-    def __init__(self, home: Path, docker: DockerClient, engine: str) -> None:
+    def __init__(self, home: Path, docker: DockerClient, engine: str, major: str = "") -> None:
         self.home = home
         self.docker = docker
         self.engine = engine
+        self.major = major or newest_major(engine)
         self.key_fingerprint = ""
         self.env: Environment = environment("test", str(home), PREFIX)
         self.names = self.env.server(engine)
@@ -38,7 +40,7 @@ class DatabaseUnderTest:
 
     @property
     def image(self) -> str:
-        return image_tag(self.names.service)
+        return image_tag(image_of_major(self.engine, self.major))
 
     def arguments(self, state: str = "present", **changes: Any) -> dict[str, Any]:
         arguments = {

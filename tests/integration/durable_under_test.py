@@ -19,6 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.backup_tools imp
 from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates
 from ansible_collections.echobase.platform.plugins.module_utils.data_volume import DataVolume
 from ansible_collections.echobase.platform.plugins.module_utils.database_engines import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.database_majors import image_of_major
 from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb
@@ -30,10 +31,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.outcome import O
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, Network, environment
 from integration.images_under_test import image_tag
 
-_IMAGES = {"mariadb": "mariadb", "postgresql": "postgres"}
 _ORDERS = {
     "mariadb": "CREATE TABLE orders_db.orders (id VARCHAR(36) PRIMARY KEY, created_at DATETIME(6) DEFAULT NOW(6), status VARCHAR(16))",
     "postgresql": "SET ROLE migrate_user;"
@@ -47,6 +48,8 @@ class DurableUnderTest:
     engine: str
     env: Environment
     key_fingerprint: str = ""
+    # Which it is made of; empty for the newest.
+    major: str = ""
 
     @classmethod
     def prepared(cls, docker: DockerClient, engine: str, home: Path, index: int) -> DurableUnderTest:
@@ -81,9 +84,15 @@ class DurableUnderTest:
         self.tool.prepare()
 
     def ensure(self, state: str, **wanted: Any) -> Outcome:
-        definition = SERVER_DEFINITIONS[self.engine](env=self.env, image=image_tag(_IMAGES[self.engine]), memory="512m", encrypted=False)
-        database = DurableDb(DockerDatabase(self.docker, definition), FinalBackup(self.env), self.env.name, wait_timeout=120)
+        database = DurableDb(DockerDatabase(self.docker, self.definition()), FinalBackup(self.env), self.env.name, wait_timeout=120)
         return database.ensure(WantedDb(state=state, key_fingerprint=self.key_fingerprint, **wanted), check_mode=False)
+
+    def image(self, major: str) -> str:
+        return image_tag(image_of_major(self.engine, major))
+
+    def definition(self, major: str | None = None) -> ServerDefinition:
+        image = self.image(self.major if major is None else major)
+        return SERVER_DEFINITIONS[self.engine](env=self.env, image=image, memory="512m", encrypted=False)
 
     @property
     def names(self) -> Any:
@@ -99,7 +108,7 @@ class DurableUnderTest:
 
     @property
     def volume(self) -> DataVolume:
-        return DataVolume(self.docker, self.env.name, self.names.volume, image_tag(_IMAGES[self.engine]))
+        return DataVolume(self.docker, self.env.name, self.names.volume, self.image(self.major))
 
     def back_up(
         self, take: Take = "auto", *, verify: bool = True, retention: Retention | None = None, notify: str = "", check: bool = False
@@ -133,6 +142,16 @@ class DurableUnderTest:
         with self.application() as connection, connection.cursor() as cursor:
             for order in orders:
                 cursor.execute("INSERT INTO orders (id, status) VALUES (%s, 'accepted')", (order,))
+
+    def accept_until_refused(self, accepted: list[str]) -> None:
+        try:
+            with self.application() as connection, connection.cursor() as cursor:
+                while True:
+                    order = f"late-{len(accepted)}"
+                    cursor.execute("INSERT INTO orders (id, status) VALUES (%s, 'accepted')", (order,))
+                    accepted.append(order)
+        except (pymysql.Error, psycopg.Error):
+            return
 
     def orders(self) -> list[str]:
         with self.application() as connection, connection.cursor() as cursor:

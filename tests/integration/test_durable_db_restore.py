@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
@@ -20,6 +18,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.outcome import O
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
 from integration.durable_under_test import DurableUnderTest
+from integration.killed_runs import killed_at
 
 _ENGINES = ("mariadb", "postgresql")
 OLD, NEW = "000001", "000002"
@@ -55,27 +54,12 @@ def go_live(database: DurableUnderTest) -> Outcome:
 
 
 def killed(database: DurableUnderTest, at: str, state: str, to: str = "") -> None:
-    """In a process of its own, by SIGKILL, when it gets there."""
-    child = os.fork()
-    if child == 0:
-        try:
-            client = docker.DockerClient.from_env(timeout=600)
-            database.docker = client
-            doomed = DatabaseRestore(client, database.env, database.engine, database.tool, Progress(None), reached=Death(at))
-            doomed.run(state, to, database.names.volume, check_mode=False)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), f"it never came to {at}"
+    def run(death: Callable[[str], None]) -> None:
+        database.docker = docker.DockerClient.from_env(timeout=600)
+        doomed = DatabaseRestore(database.docker, database.env, database.engine, database.tool, Progress(None), reached=death)
+        doomed.run(state, to, database.names.volume, check_mode=False)
 
-
-class Death:
-    def __init__(self, at: str) -> None:
-        self._at = at
-
-    def __call__(self, step: str) -> None:
-        if step == self._at:
-            os.kill(os.getpid(), signal.SIGKILL)
+    killed_at(at, run)
 
 
 def test_an_empty_repository_says_so(database: DurableUnderTest) -> None:
@@ -117,7 +101,7 @@ def test_it_takes_over_only_when_the_volume_is_named(database: DurableUnderTest)
 def test_it_takes_over_while_the_application_writes(database: DurableUnderTest) -> None:
     """What was accepted after it was built is in the list of what is lost, and nothing is accepted that is on no list."""
     accepted: list[str] = []
-    writer = threading.Thread(target=write_until_refused, args=(database, accepted))
+    writer = threading.Thread(target=database.accept_until_refused, args=(accepted,))
     writer.start()
     live = go_live(database)
     writer.join()
@@ -130,17 +114,6 @@ def test_it_takes_over_while_the_application_writes(database: DurableUnderTest) 
     assert go_live(database).changed is False
     generations = database.volume.generations()
     assert (generations.current, generations.kept) == (NEW, (OLD, NEW))
-
-
-def write_until_refused(database: DurableUnderTest, accepted: list[str]) -> None:
-    try:
-        with database.application() as connection, connection.cursor() as cursor:
-            while True:
-                order = f"late-{len(accepted)}"
-                cursor.execute("INSERT INTO orders (id, status) VALUES (%s, 'accepted')", (order,))
-                accepted.append(order)
-    except (pymysql.Error, psycopg.Error):
-        return
 
 
 def test_after_the_swap_the_backups_go_on(database: DurableUnderTest) -> None:

@@ -17,6 +17,7 @@ import pymysql
 
 from backups import batch, binlog, repository
 from backups.binlog import Transaction
+from backups.majors import image_major
 from backups.server import Sample
 from backups.taking import STREAM
 from backups.trouble import Trouble, last_words
@@ -28,6 +29,9 @@ _CHUNK = 1 << 20
 
 
 def restore(order: dict[str, Any]) -> None:
+    major = image_major()
+    if order["major"] not in ("", major):
+        raise Trouble(f"backup {order['name']} is of MariaDB {order['major']}, and {major} serves")
     folder = Path(order["folder"])
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -40,9 +44,10 @@ def restore(order: dict[str, Any]) -> None:
         _unpack(stream, added)
         _prepare(folder, f"--incremental-dir={added}")
         shutil.rmtree(added)
-    for notes in (*folder.glob("mariadb_backup_*"), *folder.glob("*.qp"), folder / "backup-my.cnf"):
+    for notes in (*folder.glob("mariadb_backup_*"), *folder.glob("xtrabackup_*"), *folder.glob("*.qp"), folder / "backup-my.cnf"):
         notes.unlink(missing_ok=True)
     _replay(folder, order)
+    (folder / "major").write_text(f"{major}\n", encoding="ascii")
     subprocess.run(["sync", "--file-system", str(folder)], check=True)
 
 

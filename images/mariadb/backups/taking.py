@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backups import repository
+from backups.majors import image_major
 from backups.server import Server, options_file, sequence
 from backups.trouble import Trouble
 
@@ -33,6 +34,7 @@ def take(order: dict[str, Any]) -> None:
             "stream": stored["snapshot_id"],
             "size": str(stored["data_added_packed"]),
             "server": server.id,
+            "major": image_major(),
             "log": _log(info["binlog_pos"]),
             "number": str(_number(info["binlog_pos"])),
             "lsn": checkpoints["to_lsn"],
@@ -52,8 +54,9 @@ def _command(order: dict[str, Any]) -> list[str]:
 
 
 def _notes(name: str) -> dict[str, str]:
-    """What mariadb-backup writes down about its work."""
-    lines = (_NOTES / f"mariadb_backup_{name}").read_text(encoding="utf-8").splitlines()
+    """What mariadb-backup writes down about its work; before 11.1 under the name of what it comes from."""
+    files = [_NOTES / f"{tool}_{name}" for tool in ("mariadb_backup", "xtrabackup")]
+    lines = next(filter(Path.exists, files), files[0]).read_text(encoding="utf-8").splitlines()
     return {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
 
 

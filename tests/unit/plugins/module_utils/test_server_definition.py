@@ -75,7 +75,9 @@ def test_what_keeps_data_safe_cannot_be_set(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_guarded_setting_is_one_that_is_set(engine: str) -> None:
-    assert definition(engine).settings.keys() >= SERVER_DEFINITIONS[engine].guarded_settings
+    # An older major may not know one.
+    known = {name.removeprefix("loose_") for name in definition(engine).settings}
+    assert known >= SERVER_DEFINITIONS[engine].guarded_settings
 
 
 def test_nobody_is_postgres_over_the_network() -> None:

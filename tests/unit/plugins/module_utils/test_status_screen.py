@@ -183,3 +183,10 @@ def test_a_promotion_that_was_cut_off_says_both_ways_on() -> None:
     assert not one.is_well
     kept = with_backups(PROVED, cut_off.at(Step.LIVE))
     assert "PROMOTION of the replica: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)
+
+
+def test_an_upgrade_that_was_cut_off_says_both_ways_on() -> None:
+    cut_off = Restore(Step.CLOSING, "postgresql", "postgresql 17", NOW, "000002", "000001", "a copy", major="17", previous_major="15")
+    lines = with_backups(PROVED, cut_off).lines(with_hints=False)
+    assert "UPGRADE   CUT OFF while closing, nobody can write: go on with ansible-playbook playbooks/upgrade.yml" in lines
+    assert "          or back with ansible-playbook playbooks/upgrade.yml -e upgrade_state=abandoned" in lines
