@@ -198,7 +198,7 @@ def test_the_server_runs_as_it_is_set(server: DurableServer) -> None:
         left_out = set()
     different = {
         name: (value, running.get(name, "unknown"))
-        for name, value in definition.settings.items()
+        for name, value in ((name.removeprefix("loose_"), value) for name, value in definition.settings.items())
         if name not in left_out and canonical(running.get(name, "unknown")) != canonical(value)
     }
     assert different == {}

