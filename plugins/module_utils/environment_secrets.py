@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.outcome import O
 from ansible_collections.echobase.platform.plugins.module_utils.secret_files import (
     Change,
     apply_changes,
+    outlived_files,
     plan_changes,
     retired_files,
     wanted_files,
@@ -72,6 +73,19 @@ class EnvironmentSecrets:
                 self._apply(plan)
         return self._outcome(plan)
 
+    def known(self) -> dict[str, str]:
+        return self._store.load()
+
+    def change(self, values: Mapping[str, str], dropped: Sequence[str] = ()) -> None:
+        """Keys that data have, or are about to be given: whoever calls knows that no data are left without theirs."""
+        with exclusive(Path(self._env.path(".secrets.lock"))):
+            known = {name: value for name, value in self._store.load().items() if name not in dropped} | dict(values)
+            self._store.save(known)
+            self._record.save(known)
+            apply_changes(self._folder, plan_changes(self._folder, wanted_files(self._env, known, self._folder)))
+            for path in outlived_files(self._folder, known):
+                path.unlink()
+
     def absent(self, check: bool) -> Outcome:
         volatile = [self._link.readlink()] if self._link.is_symlink() else []
         doomed = [path for path in (self._store.file, self._record.file, self._link, *volatile) if path.exists() or path.is_symlink()]
@@ -107,7 +121,8 @@ class EnvironmentSecrets:
 
     def _refuse_to_orphan(self, known: dict[str, str], lacking: list[str], recorded: dict[str, str]) -> None:
         """Fresh keys beside old data would make the data unreadable for good."""
-        lost = [name for name in lacking if KINDS[name].guards_data and (not KINDS[name].recorded or name in recorded)]
+        lost = [name for name in recorded if name not in KINDS and name not in known]
+        lost += [name for name in lacking if KINDS[name].guards_data and (not KINDS[name].recorded or name in recorded)]
         others = [name for name, found in fingerprints(known).items() if recorded.get(name, found) != found]
         if not (lost or others) or not (data := self._data()):
             return

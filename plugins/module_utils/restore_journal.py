@@ -19,6 +19,8 @@ class Step(enum.StrEnum):
     BUILDING = "building"
     # It is whole, and a trial server served from it.
     BUILT = "built"
+    # Nobody may write any more, and what there is is copied into a data directory with another key.
+    COPYING = "copying"
     # Nobody may write any more; what was written is archived.
     CLOSING = "closing"
     # The server stops, the link moves, the server starts.
@@ -27,7 +29,9 @@ class Step(enum.StrEnum):
     LIVE = "live"
 
 
-_UNDER_WAY = (Step.CLOSING, Step.SWAPPING)
+_UNDER_WAY = (Step.COPYING, Step.CLOSING, Step.SWAPPING)
+# What a change of the key leads to, in the place of a point.
+NEW_KEY = "a new key"
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,10 @@ class RestoreJournal:
         """Whatever else is wanted of the database waits until somebody decided about this."""
         restore = self.read()
         if restore is not None and restore.is_under_way:
+            playbook = "rotate_secrets" if restore.to == NEW_KEY else "restore"
             raise Refusal(
                 f"a restore to {restore.to} was cut off while {restore.step}: nobody can write",
-                "playbooks/restore.yml with the same variables goes on, with restore_state=abandoned it goes back",
+                f"playbooks/{playbook}.yml with the same variables goes on, playbooks/restore.yml -e restore_state=abandoned goes back",
             )
 
     def write(self, restore: Restore) -> Restore:

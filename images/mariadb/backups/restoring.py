@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -25,6 +26,7 @@ _SOCKET = "/tmp/restore.sock"
 _ERROR_LOG = Path("/tmp/restore.log")
 _PATIENCE_SECONDS = 300.0
 _CHUNK = 1 << 20
+_FIRST_KEY, _KEY_NOTE = "encryption.keys", "encryption-key"
 
 
 def restore(order: dict[str, Any]) -> None:
@@ -40,6 +42,7 @@ def restore(order: dict[str, Any]) -> None:
         _unpack(stream, added)
         _prepare(folder, f"--incremental-dir={added}")
         shutil.rmtree(added)
+    _remember_key(folder)
     for notes in (*folder.glob("mariadb_backup_*"), *folder.glob("*.qp"), folder / "backup-my.cnf"):
         notes.unlink(missing_ok=True)
     _replay(folder, order)
@@ -103,6 +106,18 @@ def _prepare(folder: Path, *options: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Trouble(f"mariadb-backup --prepare: {last_words(done.stderr)}")
+
+
+def _remember_key(folder: Path) -> None:
+    """Which one the data are encrypted with tells the backup; the entrypoint looks for it there."""
+    found = re.search(r"^file_key_management_filename=(.*)$", (folder / "backup-my.cnf").read_text(encoding="utf-8"), re.MULTILINE)
+    if found and Path(found[1]).name != _FIRST_KEY:
+        (folder / _KEY_NOTE).write_text(f"{Path(found[1]).name}\n", encoding="ascii")
+
+
+def _key_option(folder: Path) -> list[str]:
+    note = folder / _KEY_NOTE
+    return [f"--file-key-management-filename=/run/secrets/{note.read_text(encoding='ascii').strip()}"] if note.exists() else []
 
 
 def _replay(folder: Path, order: dict[str, Any]) -> None:
@@ -179,7 +194,7 @@ def _server_without_network(folder: Path) -> Iterator[None]:
     command = [
         "mariadbd", f"--datadir={folder}", "--skip-networking", f"--socket={_SOCKET}", "--pid-file=/tmp/restore.pid",
         "--skip-grant-tables", "--skip-slave-start", "--max-allowed-packet=1G", f"--log-error={_ERROR_LOG}",
-        "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0",
+        "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", *_key_option(folder),
     ]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
