@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +26,8 @@ _SOCKET = "/tmp/restore.sock"
 _ERROR_LOG = Path("/tmp/restore.log")
 _PATIENCE_SECONDS = 300.0
 _CHUNK = 1 << 20
+# Microseconds by which a clock that is disciplined all the time may step.
+_CLOCK_TOLERANCE = 2_000_000
 _FIRST_KEY, _KEY_NOTE = "encryption.keys", "encryption-key"
 
 
@@ -60,6 +62,7 @@ class Until:
         # Certainly before the moment, certainly after it: numbers of transactions.
         self._before = 0
         self._after: int | None = None
+        self._latest_time = 0
 
     @property
     def last(self) -> int:
@@ -68,6 +71,7 @@ class Until:
     def learn(self, times: list[Sample]) -> None:
         if self._moment is None:
             return
+        self._refuse_named_twice(times)
         for sample in times:
             if self._after is not None:
                 return
@@ -75,6 +79,14 @@ class Until:
                 self._after = sample.last
             else:
                 self._before = max(self._before, sample.last)
+
+    def _refuse_named_twice(self, times: list[Sample]) -> None:
+        """A moment that came before the clock was set back, and again afterwards."""
+        assert self._moment is not None
+        for sample in times:
+            if sample.moment + _CLOCK_TOLERANCE < self._latest_time and self._moment <= self._latest_time:
+                raise Trouble("the server's clock was set back after that moment, so it names no one state: choose a mark, or the latest")
+            self._latest_time = max(self._latest_time, sample.moment)
 
     def wants(self, transaction: Transaction) -> bool:
         if self.is_over or transaction.number <= self._last:
@@ -180,6 +192,9 @@ def _fed(*command: str, output: int = subprocess.DEVNULL) -> Iterator[IO[bytes]]
             # If it ended before, that is why those who write here failed.
             if process.poll() in (None, 0):
                 process.kill()
+                # What it was still to be given shall not hide the reason.
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
                 raise
         failed = process.wait() != 0
         complaints.seek(0)
