@@ -64,12 +64,13 @@ class EnvironmentSecrets:
         self._link = Path(env.path("secrets"))
         self._folder = VOLATILE_HOME / env.name / "secrets" if vault_password else self._link
 
-    def present(self, check: bool, renew: Sequence[str] = ()) -> Outcome:
-        """`renew` names passwords that get a new value."""
-        plan = self._plan(renew)
+    def present(self, check: bool, renew: Sequence[str] = (), given: Mapping[str, str] | None = None) -> Outcome:
+        """`renew` names passwords that get a new value; `given` are those that come from elsewhere."""
+        given = given or {}
+        plan = self._plan(renew, given)
         if not plan.is_empty and not check:
             with exclusive(Path(self._env.path(".secrets.lock"))):
-                plan = self._plan(renew)
+                plan = self._plan(renew, given)
                 self._apply(plan)
         return self._outcome(plan)
 
@@ -99,19 +100,20 @@ class EnvironmentSecrets:
                 _remove(path)
         return Outcome(changed=bool(doomed), before="".join(f"{path}\n" for path in doomed))
 
-    def _plan(self, renew: Sequence[str]) -> SecretsPlan:
+    def _plan(self, renew: Sequence[str], given: Mapping[str, str]) -> SecretsPlan:
         known = self._store.load()
+        news = [name for name, value in given.items() if known.get(name) != value]
         lacking = missing(known)
         recorded = self._record.load()
         self._refuse_to_orphan(known, lacking, recorded)
-        values = completed({name: value for name, value in known.items() if name not in renew})
+        values = completed({name: value for name, value in known.items() if name not in renew}) | dict(given)
         # What lies behind a link that will go counts for nothing.
         current = self._link / "nowhere" if self._leaves_vault() else self._folder
         return SecretsPlan(
             values=values,
             generated=[name for name in KINDS if name in lacking or name in renew],
-            renewed=list(renew),
-            rewrites_store=bool(lacking or renew or retired(known)) or self._store.needs_rewrite(),
+            renewed=[*renew, *news],
+            rewrites_store=bool(lacking or renew or news or retired(known)) or self._store.needs_rewrite(),
             rewrites_record=recorded != fingerprints(values),
             changes=plan_changes(current, wanted_files(self._env, values, current)),
             moves_folder=self._is_elsewhere(),

@@ -47,7 +47,7 @@ def configuration(target: BackupTarget) -> str:
             "repo1-type": "s3",
             "repo1-path": f"/{target.prefix}",
             "repo1-s3-bucket": target.bucket,
-            "repo1-s3-region": "us-east-1",
+            "repo1-s3-region": target.region,
             "repo1-s3-endpoint": target.endpoint.removeprefix("https://") or "s3.amazonaws.com",
             **({"repo1-s3-uri-style": "path"} if target.endpoint else {}),
             **({"repo1-storage-ca-file": f"{CONFIGURATION_FOLDER}/{CA_FILE}"} if target.ca_file else {}),

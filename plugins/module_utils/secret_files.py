@@ -14,7 +14,7 @@ import bcrypt
 
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.secret_store import further_keys
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import GIVEN, further_keys
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 ROOT, DATABASE, APPLICATION = 0, 999, 10001
@@ -65,6 +65,7 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path) -> l
         SecretFile("operator_password", values["operator_password"], ROOT, 0o600),
         SecretFile("preview_key", values["preview_key"], ROOT, 0o600),
         *(SecretFile(f"db/encryption-{number}.keys", _mariadb_keys(key), DATABASE) for number, key in further_keys(values).items()),
+        *(SecretFile(f"db/{name}", values[name], DATABASE) for name in GIVEN if name in values),
         *([SecretFile(_NEXT_BACKUP_KEY, values["db_backup_key_next"], DATABASE)] if "db_backup_key_next" in values else []),
         *([SecretFile(_NEXT_VOLUME_KEY, values["db_volume_key_next"], ROOT, 0o600)] if "db_volume_key_next" in values else []),
     ]

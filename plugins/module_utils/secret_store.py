@@ -59,6 +59,8 @@ KINDS = {
 # What data are given in place of these while they are; further ones of MariaDB's data are numbered, since old data and backups keep theirs.
 FURTHER_KEY = re.compile(r"db_encryption_key_(\d+)")
 NEXT_KEYS = ("db_volume_key_next", "db_backup_key_next")
+# Of the S3 service that keeps the backups: a user has them from there, and nobody can generate them.
+GIVEN = ("backup_s3_key", "backup_s3_secret")
 # Of accounts of the database that take a new value with the next set-up.
 RENEWABLE = [f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")]
 # Kept by earlier versions; they open nothing any more.

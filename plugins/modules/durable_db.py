@@ -48,6 +48,10 @@ options:
     type: str
     choices: [never, when_safe, always]
     default: when_safe
+  beside:
+    description: The exact name of another engine's volume, to begin an empty database beside it. Without it that is refused.
+    type: str
+    default: ""
   wait_timeout:
     description: Seconds to wait until the application can log in.
     type: int
@@ -184,7 +188,7 @@ def operate(module: AnsibleModule) -> Outcome:
         environment=env.name,
         wait_timeout=params["wait_timeout"],
     )
-    wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate")})
+    wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate", "beside")})
     return database.ensure(wanted, module.check_mode)
 
 
@@ -198,6 +202,7 @@ def main() -> None:
             "confirm": {"type": "str", "default": ""},
             "final_backup": {"type": "bool", "default": True},
             "recreate": {"type": "str", "choices": ["never", "when_safe", "always"], "default": "when_safe"},
+            "beside": {"type": "str", "default": ""},
             "wait_timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,

@@ -45,6 +45,13 @@ def test_further_keys_get_files_of_their_own_and_the_first_stays() -> None:
     assert content_of("volume_key_next", values=values) == "soon"
 
 
+def test_only_the_backup_tools_get_the_key_of_a_bucket() -> None:
+    values = VALUES | {"backup_s3_key": "key of a bucket"}
+    assert [file.name for file in wanted_files(ENV, values, Path("/nonexistent")) if "key of a bucket" in file.content] == [
+        "db/backup_s3_key"
+    ]
+
+
 def test_the_file_of_a_key_that_took_its_place_goes(tmp_path: Path) -> None:
     waiting = tmp_path / "volume_key_next"
     waiting.write_text("now")
