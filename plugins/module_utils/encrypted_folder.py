@@ -40,7 +40,8 @@ RemainAfterExit=yes
 ExecStart=/usr/bin/env python3 {script} {image} {mount} {key_file}
 
 [Install]
-WantedBy=multi-user.target
+# Whatever starts the engine, its socket included, waits for it.
+WantedBy=multi-user.target docker.service
 """
 
 
