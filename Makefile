@@ -31,7 +31,7 @@ clean: venv  ## remove all but the data; the data too with CONFIRM=<exact volume
 test: test-venv  ## lint, unit, integration, molecule, browser, load and chaos tests, in environment test
 	@.venv/bin/python tests/run.py $(SUITES)
 
-bench: test-venv  ## the long load and comparison runs, about 25 minutes; BENCH="throughput switching" chooses
+bench: test-venv  ## the long load and comparison runs, about 40 minutes; BENCH="throughput switching" chooses
 	@PYTHONPATH=.collections:apps:tests:tests/load .venv/bin/python -m bench $(BENCH)
 
 lint: test-venv  ## the linters alone

@@ -100,7 +100,7 @@ SHARDS = {
         *("database_accounts", "database_entrypoint", "encryption_at_rest", "durable_db_kills"),
         *("mariadb_backups", "durable_db_backup"),
     ),
-    "integration-changes": ("replica", "database_upgrade", "key_rotation", "clock_jump"),
+    "integration-changes": ("replica", "database_upgrade", "older_majors", "key_rotation", "clock_jump"),
 }
 # More than cores, since most of their time is waiting for containers; but who waits too long for a core fails.
 AT_ONCE = 3

@@ -35,9 +35,25 @@ first_statements() {
 
 fill() {
   [[ -r ${MARIADB_ROOT_PASSWORD_FILE:?names the file with the password of root} ]] || fail "cannot read $MARIADB_ROOT_PASSWORD_FILE"
-  mariadb-install-db --datadir="$1" --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --skip-log-bin > /dev/null
+  local newest options=()
+  newest=$(find /run/secrets -name 'encryption-*.keys' -printf '%f\n' 2> /dev/null | sort --version-sort | tail --lines=1)
+  if [[ $newest ]]; then
+    echo "$newest" > "$1/encryption-key"
+    mapfile -t options < <(key_option "$1")
+  fi
+  mariadb-install-db --datadir="$1" "${options[@]}" --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --skip-log-bin > /dev/null
   # Bootstrap mode reads statements, never listens, and has shut down cleanly when it returns.
-  first_statements | mariadbd --bootstrap --datadir="$1" --skip-log-bin
+  first_statements | mariadbd --bootstrap --datadir="$1" "${options[@]}" --skip-log-bin
+}
+
+# Each data folder names the key that it was made with; one that says nothing has the first.
+key_option() {
+  local name
+  if [[ -e $1/encryption-key ]]; then
+    read -r name < "$1/encryption-key"
+    [[ -r /run/secrets/$name ]] || fail "the data were made with the key in $name, which is not there: restore secrets.json from its backup"
+    echo "--file-key-management-filename=/run/secrets/$name"
+  fi
 }
 
 # Each data folder has a server id of its own, which its binary log carries: the logs of two that were one, as after a restore, are told apart by it.
@@ -60,7 +76,13 @@ server_id() {
 if [[ ${1:-} == mariadbd ]]; then
   enter_volume /var/lib/mysql mysql fill
   id=$(server_id)
-  set -- "$@" --server-id="$id"
+  key=$(key_option /var/lib/mysql/current)
+  set -- "$@" --server-id="$id" ${key:+"$key"}
+elif [[ ${1:-} == fill ]]; then
+  # An empty data folder beside the one that is served.
+  mkdir --mode=0700 --parents "$2"
+  fill "$2"
+  exit
 fi
 
 exec "$@"

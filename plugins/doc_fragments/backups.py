@@ -27,4 +27,10 @@ options:
     description: Certificate of the authority that vouches for that service.
     type: path
     default: ""
+  backup_region:
+    description:
+      - The region of the bucket.
+      - The key that opens it comes from the environment's secrets, see O(echobase.platform.environment_secrets#module:s3_key).
+    type: str
+    default: us-east-1
 """

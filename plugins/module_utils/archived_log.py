@@ -80,6 +80,11 @@ class ArchivedLog:
     def reach(self, line: Line) -> Reach:
         return self.archive.reach(Segment.named(self.backup["archive"]["start"]).number, line)
 
+    def times(self, line: Line) -> list[datetime]:
+        """When each segment came to the repository, in the order of what they hold."""
+        first, last = Segment.named(self.backup["archive"]["start"]).number, self.reach(line).last
+        return [self.archive.segments[line.segment(number)].at for number in range(first, last.number + 1)] if last else []
+
     def until(self, line: Line) -> Archive:
         reach = self.reach(line)
         needed = Segment.named(self.backup["archive"]["stop"]).number

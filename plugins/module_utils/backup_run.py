@@ -125,7 +125,7 @@ class BackupRun:
             with trial_server(self.docker, self.env, self.engine, volume, FIRST_GENERATION) as trial:
                 found = self.tool.contents(trial.container)
                 trial.log_in_as_application()
-        _refuse_difference(backup, expected, found)
+        refuse_difference(f"{backup.name}, restored,", expected, found, "take a full backup now and look at the disks")
         rows = sum(count for count, _ in found.values())
         return Proof(datetime.now(UTC), mark, marked, round(time.monotonic() - began, 1), rows, found)
 
@@ -192,10 +192,7 @@ class BackupRun:
             self._record.write(record.failed(None))
 
 
-def _refuse_difference(backup: Backup, expected: dict[str, tuple[int, str]], found: dict[str, tuple[int, str]]) -> None:
+def refuse_difference(what: str, expected: dict[str, tuple[int, str]], found: dict[str, tuple[int, str]], remedy: str) -> None:
     different = differences(expected, found)
     if different:
-        raise Refusal(
-            f"{backup.name}, restored, is not what the database held: {different}",
-            "take a full backup now and look at the disks",
-        )
+        raise Refusal(f"{what} is not what the database held: {different}", remedy)

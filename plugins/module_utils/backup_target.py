@@ -10,12 +10,14 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, Environment
 
+DEFAULT_REGION = "us-east-1"
 # The arguments of a module that has to do with backups; the twin of doc_fragments/backups.py.
 BACKUP_ARGUMENTS: dict[str, dict[str, Any]] = {
     "engine": {"type": "str", "choices": list(ENGINES), "default": "mariadb"},
     "backup_target": {"type": "str", "default": ""},
     "backup_endpoint": {"type": "str", "default": ""},
     "backup_ca_file": {"type": "path", "default": ""},
+    "backup_region": {"type": "str", "default": DEFAULT_REGION},
 }
 
 
@@ -27,6 +29,7 @@ class BackupTarget:
     # Of an S3 service that is not Amazon's: its address, and the authority that vouches for it.
     endpoint: str = ""
     ca_file: str = ""
+    region: str = DEFAULT_REGION
 
     @property
     def is_remote(self) -> bool:
@@ -47,7 +50,7 @@ def default_target(env: Environment, engine: str) -> BackupTarget:
 
 def target_of(params: Mapping[str, Any], env: Environment) -> BackupTarget:
     location = params["backup_target"] or default_target(env, params["engine"]).location
-    return BackupTarget(location, params["backup_endpoint"], params["backup_ca_file"])
+    return BackupTarget(location, params["backup_endpoint"], params["backup_ca_file"], params["backup_region"])
 
 
 def local_backups(env: Environment) -> list[str]:

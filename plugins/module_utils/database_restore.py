@@ -174,7 +174,7 @@ class DatabaseRestore:
     def _live(self, confirm: str, check_mode: bool) -> Outcome:
         before = self._journal.read()
         _refuse_upgrade(before)
-        if before is None or before.step is Step.BUILDING:
+        if before is None or before.step in (Step.BUILDING, Step.COPYING):
             raise Refusal("nothing is built that could go live", "first build it: durable_db_restore with state=built")
         if before.engine != self.engine:
             raise Refusal(f"what is built is a restore of {before.engine}", f"say engine={before.engine}")
@@ -235,7 +235,7 @@ class DatabaseRestore:
             return self._outcome(changed=True, before=before, after=None)
         if before.step is Step.SWAPPING:
             self._swap.to(before.previous)
-        elif before.step is Step.CLOSING and self._console.is_answering():
+        elif before.step in (Step.COPYING, Step.CLOSING) and self._console.is_answering():
             self._swap.open()
         self.reached("reopened")
         self._clear_away(before, self._volume())

@@ -43,6 +43,8 @@ class Wanted:
     confirm: str = ""
     final_backup: bool = True
     recreate: str = "when_safe"
+    # The volume of another engine that a user knows of.
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def _plan_present(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
     _refuse_other_keys(wanted, observed, data_name)
     if observed.other_major:
         raise Refusal(observed.other_major, "playbooks/upgrade.yml goes up to another major; durable_db_version keeps the one there is")
+    _refuse_other_engine(wanted, observed)
     steps: list[Step] = [Step.OPEN_DATA] * observed.data_closed
     warnings = [f"volume {name} of another engine exists: its data stay, and this database does not have them" for name in observed.others]
     warnings += observed.troubles
@@ -151,6 +154,14 @@ def _refuse_other_keys(wanted: Wanted, observed: Observed, data_name: str) -> No
             f"volume {data_name} was made with other keys"
             f" (fingerprint {observed.data_fingerprint}) than this environment has now ({wanted.key_fingerprint})",
             f"restore the environment's secrets.json from its backup, or delete the data with durable_db_confirm={data_name}",
+        )
+
+
+def _refuse_other_engine(wanted: Wanted, observed: Observed) -> None:
+    if observed.others and not _has_data(observed) and wanted.beside not in observed.others:
+        raise Refusal(
+            f"this environment has its data in volume {observed.others[0]}, of another engine, and would begin anew with an empty database",
+            f"set echobase_engine as it was; to have an empty database beside it, say durable_db_beside={observed.others[0]}",
         )
 
 

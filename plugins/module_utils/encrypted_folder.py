@@ -18,6 +18,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.byte_size import
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import sync_directory, write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
+from ansible_collections.echobase.platform.plugins.module_utils.folder_copy import exchange, make_same
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 _OWNER = 999
@@ -39,7 +40,8 @@ RemainAfterExit=yes
 ExecStart=/usr/bin/env python3 {script} {image} {mount} {key_file}
 
 [Install]
-WantedBy=multi-user.target
+# Whatever starts the engine, its socket included, waits for it.
+WantedBy=multi-user.target docker.service
 """
 
 
@@ -99,9 +101,10 @@ class EncryptedFolder:
                     self._grow_in_use()
                 self._open_at_boot()
             except folder_key.WrongKeyError as error:
+                cut_off = "the change of its key was cut off: run playbooks/rotate_secrets.yml -e rotate=db_volume_key again"
                 raise Refusal(
                     f"{self.image} was encrypted with another key than {self.key_file}",
-                    "restore the environment's secrets.json from its backup",
+                    cut_off if self._next_key_file.exists() else "restore the environment's secrets.json from its backup",
                 ) from error
             except FileNotFoundError as error:
                 raise self._impossible(f"there is no {error.filename}") from error
@@ -129,6 +132,57 @@ class EncryptedFolder:
         shutil.rmtree(self.folder(volume), ignore_errors=True)
         if not any((self.mount / folder_key.ENCRYPTED).iterdir()):
             self._remove()
+
+    def has_next_key(self) -> bool:
+        """Whether what is served is encrypted with the key that is to take the place of the present one."""
+        folder_key.attach(self.image, self.mount)
+        identifier = folder_key.add_key(self.mount, folder_key.master_key(self._next_key_file))
+        return folder_key.key_of(self.mount / folder_key.ENCRYPTED) == identifier
+
+    def copy_to_next(self) -> None:
+        """What is served, once more under the next key; done again it copies what has changed since."""
+        identifier = folder_key.add_key(self.mount, folder_key.master_key(self._next_key_file))
+        if self._next.exists() and folder_key.key_of(self._next) != identifier:
+            # Of an earlier change of the key.
+            self.remove_former()
+        served = self.mount / folder_key.ENCRYPTED
+        if not self._next.exists():
+            self._refuse_without_room(served)
+            self._next.mkdir(mode=0o711)
+            folder_key.encrypt(self._next, identifier)
+        make_same(served, self._next)
+        _run("sync", "--file-system", str(self._next))
+
+    def exchange(self) -> None:
+        """What is served and its copy change places, at once."""
+        exchange(self.mount / folder_key.ENCRYPTED, self._next)
+
+    def remove_former(self) -> None:
+        """And its key is forgotten."""
+        if not self._next.exists():
+            return
+        former = folder_key.key_of(self._next)
+        shutil.rmtree(self._next)
+        if former and former != folder_key.key_of(self.mount / folder_key.ENCRYPTED) and folder_key.has_key(self.mount, former):
+            folder_key.remove_key(self.mount, former)
+
+    @property
+    def _next(self) -> Path:
+        return self.mount / f"{folder_key.ENCRYPTED}.next"
+
+    @property
+    def _next_key_file(self) -> Path:
+        return self.key_file.with_name("volume_key_next")
+
+    def _refuse_without_room(self, served: Path) -> None:
+        free = shutil.disk_usage(self.mount).free // MIB
+        taken = int(_run("du", "--summarize", "--block-size=1M", str(served)).split()[0])
+        # What is written while it is copied, too.
+        if free < taken * 1.1:
+            raise Refusal(
+                f"{self.image} has {free} MiB left, and a second copy of its {taken} MiB does not fit",
+                "a larger durable_db_encrypted_size and playbooks/setup_durable.yml make it grow; then run this again",
+            )
 
     def shortage(self) -> str:
         """In a user's words; empty while there is room."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.outcome import O
 from ansible_collections.echobase.platform.plugins.module_utils.secret_files import (
     Change,
     apply_changes,
+    outlived_files,
     plan_changes,
     retired_files,
     wanted_files,
@@ -63,14 +64,28 @@ class EnvironmentSecrets:
         self._link = Path(env.path("secrets"))
         self._folder = VOLATILE_HOME / env.name / "secrets" if vault_password else self._link
 
-    def present(self, check: bool, renew: Sequence[str] = ()) -> Outcome:
-        """`renew` names passwords that get a new value."""
-        plan = self._plan(renew)
+    def present(self, check: bool, renew: Sequence[str] = (), given: Mapping[str, str] | None = None) -> Outcome:
+        """`renew` names passwords that get a new value; `given` are those that come from elsewhere."""
+        given = given or {}
+        plan = self._plan(renew, given)
         if not plan.is_empty and not check:
             with exclusive(Path(self._env.path(".secrets.lock"))):
-                plan = self._plan(renew)
+                plan = self._plan(renew, given)
                 self._apply(plan)
         return self._outcome(plan)
+
+    def known(self) -> dict[str, str]:
+        return self._store.load()
+
+    def change(self, values: Mapping[str, str], dropped: Sequence[str] = ()) -> None:
+        """Keys that data have, or are about to be given: whoever calls knows that no data are left without theirs."""
+        with exclusive(Path(self._env.path(".secrets.lock"))):
+            known = {name: value for name, value in self._store.load().items() if name not in dropped} | dict(values)
+            self._store.save(known)
+            self._record.save(known)
+            apply_changes(self._folder, plan_changes(self._folder, wanted_files(self._env, known, self._folder)))
+            for path in outlived_files(self._folder, known):
+                path.unlink()
 
     def absent(self, check: bool) -> Outcome:
         volatile = [self._link.readlink()] if self._link.is_symlink() else []
@@ -85,19 +100,20 @@ class EnvironmentSecrets:
                 _remove(path)
         return Outcome(changed=bool(doomed), before="".join(f"{path}\n" for path in doomed))
 
-    def _plan(self, renew: Sequence[str]) -> SecretsPlan:
+    def _plan(self, renew: Sequence[str], given: Mapping[str, str]) -> SecretsPlan:
         known = self._store.load()
+        news = [name for name, value in given.items() if known.get(name) != value]
         lacking = missing(known)
         recorded = self._record.load()
         self._refuse_to_orphan(known, lacking, recorded)
-        values = completed({name: value for name, value in known.items() if name not in renew})
+        values = completed({name: value for name, value in known.items() if name not in renew}) | dict(given)
         # What lies behind a link that will go counts for nothing.
         current = self._link / "nowhere" if self._leaves_vault() else self._folder
         return SecretsPlan(
             values=values,
             generated=[name for name in KINDS if name in lacking or name in renew],
-            renewed=list(renew),
-            rewrites_store=bool(lacking or renew or retired(known)) or self._store.needs_rewrite(),
+            renewed=[*renew, *news],
+            rewrites_store=bool(lacking or renew or news or retired(known)) or self._store.needs_rewrite(),
             rewrites_record=recorded != fingerprints(values),
             changes=plan_changes(current, wanted_files(self._env, values, current)),
             moves_folder=self._is_elsewhere(),
@@ -107,7 +123,8 @@ class EnvironmentSecrets:
 
     def _refuse_to_orphan(self, known: dict[str, str], lacking: list[str], recorded: dict[str, str]) -> None:
         """Fresh keys beside old data would make the data unreadable for good."""
-        lost = [name for name in lacking if KINDS[name].guards_data and (not KINDS[name].recorded or name in recorded)]
+        lost = [name for name in recorded if name not in KINDS and name not in known]
+        lost += [name for name in lacking if KINDS[name].guards_data and (not KINDS[name].recorded or name in recorded)]
         others = [name for name, found in fingerprints(known).items() if recorded.get(name, found) != found]
         if not (lost or others) or not (data := self._data()):
             return

@@ -71,11 +71,15 @@ def master_key(file: Path) -> bytes:
     return hashlib.sha512(base64.b64decode(file.read_text(encoding="ascii"), validate=True)).digest()
 
 
-def open_volume(image: Path, mount: Path, key_file: Path) -> None:
-    """The file system in `image` is mounted, and what it holds can be read."""
+def attach(image: Path, mount: Path) -> None:
     if not mount.is_mount():
         mount.mkdir(mode=0o711, parents=True, exist_ok=True)
         subprocess.run(["mount", "-o", "loop,noatime", "--", str(image), str(mount)], capture_output=True, text=True, check=True)
+
+
+def open_volume(image: Path, mount: Path, key_file: Path) -> None:
+    """The file system in `image` is mounted, and what it holds can be read."""
+    attach(image, mount)
     folder = mount / ENCRYPTED
     folder.mkdir(mode=0o711, exist_ok=True)
     identifier = add_key(mount, master_key(key_file))

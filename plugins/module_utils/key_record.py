@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.secret_store import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import FURTHER_KEY, KINDS
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,6 @@ class KeyRecord:
 def fingerprints(values: Mapping[str, str]) -> dict[str, str]:
     return {
         name: hashlib.sha256(f"{name}:{values[name]}".encode()).hexdigest()[:16]
-        for name, kind in KINDS.items()
-        if kind.recorded and name in values
+        for name in values
+        if (name in KINDS and KINDS[name].recorded) or FURTHER_KEY.fullmatch(name)
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup, BackupTool, Kind, Point
+from ansible_collections.echobase.platform.plugins.module_utils.clock_steps import refuse_named_twice
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_archiver import MariadbArchiver
@@ -163,6 +164,7 @@ def _stop(entry: Described, reach: Reach, point: Point) -> dict[str, int]:
                 f"after backup {name} the archive reaches {until:%Y-%m-%d %H:%M:%S.%f} UTC and no further{gap}",
                 "choose a moment before that, or the latest",
             )
+        refuse_named_twice(point.moment, [entry.backup.started, *(stretch.until for stretch in reach.stretches)])
         return {"moment": microseconds(point.moment)}
     return {}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup
+from ansible_collections.echobase.platform.plugins.module_utils.clock_steps import is_set_back
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 
 _MICROSECONDS = 1_000_000
@@ -76,7 +77,11 @@ class MariadbRepository:
         found = [_described(snapshot, tags) for snapshot, tags in self._tagged if tags.get("kind") == "backup"]
         whole = {entry.backup.name: entry for entry in found if entry.stream in streams}
         usable = [entry for entry in whole.values() if whole.keys() >= set(entry.backup.needs)]
-        return sorted(usable, key=lambda entry: entry.backup.consistent)
+        # Of one data folder in the order of what they hold: a clock may have been set back in between.
+        begun: dict[str, datetime] = {}
+        for entry in usable:
+            begun[entry.server] = min(begun.get(entry.server, entry.backup.consistent), entry.backup.consistent)
+        return sorted(usable, key=lambda entry: (begun[entry.server], entry.number, int(entry.lsn), entry.backup.consistent))
 
     def one(self, name: str) -> Described:
         for entry in self.described:
@@ -139,9 +144,13 @@ def microseconds(moment: datetime) -> int:
 
 
 def _reach(entry: Described, stretches: list[Stretch], gap: str) -> Reach:
-    # The backup itself has all that was committed before it began.
-    until = max([entry.backup.started, *(stretch.until for stretch in stretches)])
-    return Reach(tuple(stretches), Archive(until, gap))
+    reach = Reach(tuple(stretches), Archive(entry.backup.started, gap))
+    if not stretches:
+        return reach
+    # The backup itself has all that was committed before it began. Where a clock was set back the later log tells the earlier moment.
+    until = stretches[-1].until
+    times = [entry.backup.started, *(stretch.until for stretch in stretches)]
+    return replace(reach, archive=Archive(until if is_set_back(times) else max(times), gap))
 
 
 def _missing(following: Stretch, first: int) -> str:

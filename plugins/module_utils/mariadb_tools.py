@@ -62,6 +62,7 @@ class MariadbTools:
             "RESTIC_REPOSITORY": location,
             "RESTIC_PASSWORD_FILE": "/run/secrets/backup_key",
             **({"RESTIC_CACERT": _S3_AUTHORITY} if target.ca_file else {}),
+            **({"AWS_DEFAULT_REGION": target.region} if target.is_remote else {}),
             "DB_HOST": self.server_name,
             "HOME": "/tmp",
         }

@@ -47,7 +47,7 @@ def configuration(target: BackupTarget) -> str:
             "repo1-type": "s3",
             "repo1-path": f"/{target.prefix}",
             "repo1-s3-bucket": target.bucket,
-            "repo1-s3-region": "us-east-1",
+            "repo1-s3-region": target.region,
             "repo1-s3-endpoint": target.endpoint.removeprefix("https://") or "s3.amazonaws.com",
             **({"repo1-s3-uri-style": "path"} if target.endpoint else {}),
             **({"repo1-storage-ca-file": f"{CONFIGURATION_FOLDER}/{CA_FILE}"} if target.ca_file else {}),
@@ -111,5 +111,11 @@ class PgBackrest:
 def refusal(what: str, complaint: str, otherwise: str = "see to that, then run this again") -> Refusal:
     """The tool's own last words, and what to do where they have a known reason."""
     errors = _ERROR.findall(complaint)
+    if "is not later than latest backup label" in complaint:
+        latest = complaint.partition("latest backup label '")[2].partition("'")[0]
+        return Refusal(
+            f"{what} failed: by the clock of this machine it is not later than backup {latest}, so the clock was set back since",
+            "set it right; if it is, wait until that time has passed",
+        )
     code, text = errors[-1] if errors else ("", complaint.strip().rpartition("\n")[2] or "it gave no reason")
     return Refusal(f"{what} failed: {text.strip().rstrip(':')}", _REMEDIES.get(code, otherwise))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.echobase.platform.plugins.module_utils.archived_log import MOMENT_IN_NAME, ArchivedLog
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup, BackupTool, Kind, Point
+from ansible_collections.echobase.platform.plugins.module_utils.clock_steps import CLOCK_TOLERANCE, refuse_named_twice
 from ansible_collections.echobase.platform.plugins.module_utils.database_majors import OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -111,8 +112,7 @@ class PostgresBackups(BackupTool):
             _refuse_other_major(tool, backup)
             log = _log(tool, backup)
             line = log.line_with(timeline_of(point.mark)) if point.mark else log.line(point.moment)
-            if point.moment:
-                self._refuse_out_of_reach(log, line, backup, point.moment)
+            until = self._refuse_out_of_reach(log, line, backup, point.moment) if point.moment else None
             last = log.reach(line).last
         target = Target(line.timeline, point.moment, point.mark)
         data = f"{self._env.server('postgresql').data_mount}/{folder}"
@@ -120,6 +120,11 @@ class PostgresBackups(BackupTool):
             branch = self._place.recovery(volume).build(data, backup.name, target)
         except TargetNotReachedError as error:
             raise Refusal(f"the log in the repository ends before {point.mark}", "choose an earlier point, or the latest") from error
+        if until and branch.next_moment and branch.next_moment > until + CLOCK_TOLERANCE:
+            raise Refusal(
+                f"the server's clock was set back from {branch.next_moment:%Y-%m-%d %H:%M:%S}, so the moment asked for names no one state",
+                "choose a mark, the latest, or a moment before that",
+            )
         if last and branch.at_end and branch.place // SEGMENT_BYTES < last.number:
             raise Refusal(
                 f"the log is damaged in segment {line.segment(branch.place // SEGMENT_BYTES).name}, before its end in {last.name}",
@@ -204,12 +209,14 @@ class PostgresBackups(BackupTool):
         follows = Segment.named(name) == Segment(last.timeline, last.number + 1)
         return moment if follows and int(offset) <= _PAGE_HEADER_BYTES else None
 
-    def _refuse_out_of_reach(self, log: ArchivedLog, line: Line, backup: Backup, moment: datetime) -> None:
+    def _refuse_out_of_reach(self, log: ArchivedLog, line: Line, backup: Backup, moment: datetime) -> datetime:
+        """Until when the log reaches."""
         if moment < backup.consistent:
             raise Refusal(
                 f"backup {backup.name} was complete at {backup.consistent:%Y-%m-%d %H:%M:%S}, after {moment:%Y-%m-%d %H:%M:%S}",
                 "restore from an older backup",
             )
+        refuse_named_twice(moment, log.times(line))
         archive = self._until(log, line)
         if moment > archive.until:
             why = f" ({archive.gap})" if archive.gap else ""
@@ -217,6 +224,7 @@ class PostgresBackups(BackupTool):
                 f"the log in the repository reaches {archive.until:%Y-%m-%d %H:%M:%S.%f}, not {moment:%Y-%m-%d %H:%M:%S.%f}{why}",
                 "choose an earlier moment, or restore to the latest",
             )
+        return archive.until
 
     def _archiver_troubles(self) -> list[str]:
         with self._place.session() as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
@@ -62,7 +62,10 @@ kill -INT "$server"
 wait "$server"
 histories=("$data"/pg_wal/*.history)
 branch=$(grep '^[0-9]' "${{histories[-1]}}" | tail --lines=1 | cut --fields=2)
-echo "$came_to $branch"
+# The first that was not wanted any more.
+stopped=$(grep --only-matching --extended-regexp 'stopping before (commit|abort) .*, time [-0-9]+ [0-9:.]+' /tmp/recovery.log || true)
+stopped=${{stopped##*time }}
+echo "$came_to $branch ${{stopped/ /T}}"
 """
 
 
@@ -94,6 +97,8 @@ class Branch:
 
     place: int
     at_end: bool
+    # When the next transaction ended, by the server's clock then.
+    next_moment: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,9 @@ class PostgresRecovery:
             self._remove()
         if status != 0:
             raise self._failure(backup, complaint)
-        came_to, place = output.split()[-2:]
-        return Branch(position(place), came_to == "end" or not (target.moment or target.mark))
+        came_to, place, *stopped = output.rpartition("\n")[0].rpartition("\n")[2].split()
+        next_moment = datetime.fromisoformat(stopped[0]).replace(tzinfo=UTC) if stopped else None
+        return Branch(position(place), came_to == "end" or not (target.moment or target.mark), next_moment)
 
     def _failure(self, backup: str, complaint: str) -> Exception:
         if _SHORT_OF_TARGET in complaint:

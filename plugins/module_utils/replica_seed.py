@@ -48,12 +48,19 @@ END
 mkdir "$data"
 mariadb-backup --defaults-extra-file=/tmp/seed.cnf --backup --host="$1" --datadir=/var/lib/mysql/current --target-dir="$data" --tmpdir=/tmp
 mariadb-backup --prepare --target-dir="$data"
-IFS=- read -r domain server number <<< "$(cut --fields=3 "$data/mariadb_backup_binlog_info")"
-rm --force -- "$data"/mariadb_backup_* "$data"/*.qp "$data/backup-my.cnf"
+# An older major names its notes otherwise.
+IFS=- read -r domain server number <<< "$(cut --fields=3 "$data"/*_binlog_info)"
+rm --force -- "$data"/mariadb_backup_* "$data"/xtrabackup_* "$data"/*.qp "$data/backup-my.cnf"
+# What the primary's data folder says of itself holds for its copy.
+for note in encryption-key major; do
+  [[ ! -e /var/lib/mysql/current/$note ]] || cp "/var/lib/mysql/current/$note" "$data/"
+done
+key=()
+[[ ! -e $data/encryption-key ]] || key=("--file-key-management-filename={SECRETS_FOLDER}/$(< "$data/encryption-key")")
 {{
   echo 'DELETE FROM mysql.gtid_slave_pos;'
   [[ ! $number ]] || echo "INSERT INTO mysql.gtid_slave_pos VALUES ($domain, 1, $server, $number);"
-}} | mariadbd --bootstrap --datadir="$data" --tmpdir=/tmp --skip-log-bin
+}} | mariadbd --bootstrap --datadir="$data" "${{key[@]}}" --tmpdir=/tmp --skip-log-bin
 """,
     "postgresql": f"""
 export PGPASSWORD=$(< {SECRETS_FOLDER}/replica_password)

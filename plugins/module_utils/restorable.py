@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_record import BackupRecord
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import BackupTool
+from ansible_collections.echobase.platform.plugins.module_utils.clock_steps import CLOCK_TOLERANCE
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
@@ -47,7 +48,14 @@ def restorable(env: Environment, engine: str, tool: BackupTool) -> Restorable:
     except DockerException as error:
         # Such as a folder of backups that is not there to be mounted.
         return Restorable(None, problem=str(error))
-    return Restorable(archive.until, newest.name, record.proofs[newest.name].at, failure or archive.gap)
+    now = datetime.now(UTC)
+    proved_at = record.proofs[newest.name].at
+    if archive.until > now + CLOCK_TOLERANCE:
+        # Which moment it really leads to nobody can tell; it was complete, and that much is certain.
+        past = [moment for moment in (newest.consistent, proved_at) if moment <= now]
+        clock = f"its log says that it is of {archive.until:%Y-%m-%d %H:%M:%S}, later than now: a clock was changed"
+        return Restorable(max(past, default=None), newest.name, proved_at, failure or clock)
+    return Restorable(archive.until, newest.name, proved_at, failure or archive.gap)
 
 
 def age(span: timedelta) -> str:

@@ -19,6 +19,8 @@ class Step(enum.StrEnum):
     BUILDING = "building"
     # It is whole, and a trial server served from it.
     BUILT = "built"
+    # Nobody may write any more, and what there is is copied into a data directory with another key.
+    COPYING = "copying"
     # Nobody may write any more; what was written is archived.
     CLOSING = "closing"
     # The replica stops following, and its data take the place that is kept for them.
@@ -29,9 +31,11 @@ class Step(enum.StrEnum):
     LIVE = "live"
 
 
-_UNDER_WAY = (Step.CLOSING, Step.PROMOTING, Step.SWAPPING)
+_UNDER_WAY = (Step.COPYING, Step.CLOSING, Step.PROMOTING, Step.SWAPPING)
 # Where a "restore" ends that is the promotion of a replica.
 REPLICA = "the replica"
+# What a change of the key leads to, in the place of a point.
+NEW_KEY = "a new key"
 UPGRADE_WAYS = "playbooks/upgrade.yml goes on, with -e upgrade_state=abandoned it goes back"
 
 
@@ -109,11 +113,12 @@ class RestoreJournal:
         restore = self.read()
         self.refuse_promotion_under_way()
         if restore is not None and restore.is_under_way:
+            playbook = "rotate_secrets" if restore.to == NEW_KEY else "restore"
             raise Refusal(
                 f"{restore.name} was cut off while {restore.step}: nobody can write",
                 UPGRADE_WAYS
                 if restore.is_upgrade
-                else "playbooks/restore.yml with the same variables goes on, with restore_state=abandoned it goes back",
+                else f"playbooks/{playbook}.yml with the same variables goes on, playbooks/restore.yml -e restore_state=abandoned goes back",
             )
 
     def refuse_promotion_under_way(self) -> None:

@@ -14,10 +14,12 @@ import bcrypt
 
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import GIVEN, further_keys
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 ROOT, DATABASE, APPLICATION = 0, 999, 10001
 OPERATOR = "operator"
+_NEXT_BACKUP_KEY, _NEXT_VOLUME_KEY = "db/backup_key_next", "volume_key_next"
 _HTPASSWD = "desk/operators.htpasswd"
 _BCRYPT_COST = 10
 _BCRYPT_HASH = re.compile(r"\$2y\$\d\d\$[./A-Za-z0-9]{53}")
@@ -62,11 +64,21 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path) -> l
         SecretFile("desk/preview_key", values["preview_key"], APPLICATION),
         SecretFile("operator_password", values["operator_password"], ROOT, 0o600),
         SecretFile("preview_key", values["preview_key"], ROOT, 0o600),
+        *(SecretFile(f"db/encryption-{number}.keys", _mariadb_keys(key), DATABASE) for number, key in further_keys(values).items()),
+        *(SecretFile(f"db/{name}", values[name], DATABASE) for name in GIVEN if name in values),
+        *([SecretFile(_NEXT_BACKUP_KEY, values["db_backup_key_next"], DATABASE)] if "db_backup_key_next" in values else []),
+        *([SecretFile(_NEXT_VOLUME_KEY, values["db_volume_key_next"], ROOT, 0o600)] if "db_volume_key_next" in values else []),
     ]
 
 
 def retired_files(folder: Path) -> list[Path]:
     return [path for name in _RETIRED_FILES if (path := folder / name).exists()]
+
+
+def outlived_files(folder: Path, values: Mapping[str, str]) -> list[Path]:
+    """Of keys that were the next ones and have taken their place."""
+    files = {"db_backup_key_next": _NEXT_BACKUP_KEY, "db_volume_key_next": _NEXT_VOLUME_KEY}
+    return [path for name, file in files.items() if name not in values and (path := folder / file).exists()]
 
 
 def plan_changes(folder: Path, wanted: list[SecretFile]) -> list[Change]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,12 @@ _OPTIONS = {
     "mariadb": ("--datadir={folder}", _NO_LOG),
     "postgresql": ("-D", "{folder}", "-c", "data_directory={folder}", "-c", "archive_command="),
 }
+# As the image's entrypoint does it, which would also initialise or adopt what it finds.
+_WITH_ITS_KEY = """
+key=$0/encryption-key
+if [ -e "$key" ]; then set -- "$@" "--file-key-management-filename=/run/secrets/$(cat "$key")"; fi
+exec "$@"
+"""
 # What the server's container has and its trial has too.
 _KEPT_HOST_OPTIONS = ("ReadonlyRootfs", "Tmpfs", "CapDrop", "SecurityOpt", "Memory", "ShmSize")
 
@@ -92,9 +98,8 @@ def trial_server(
     path = f"{names.data_mount}/{folder}"
     container = docker.api.create_container(
         image or model["Config"]["Image"],
-        [*model["Config"]["Cmd"], *(option.format(folder=path) for option in _OPTIONS[engine] if not (as_it_is and option == _NO_LOG))],
+        _command(engine, model["Config"]["Cmd"], path, logs=as_it_is),
         name=name,
-        # The image's own entrypoint would initialise or adopt what it finds.
         entrypoint="",
         user=model["Config"]["User"],
         environment=model["Config"]["Env"],
@@ -124,6 +129,35 @@ def server_container(docker: DockerClient, env: Environment, engine: str) -> dic
         raise Refusal(f"there is no container {name}", "run playbooks/setup_durable.yml first: it makes it, and leaves data as they are")
     refuse_foreign("container", name, found["Config"]["Labels"], env.name)
     return dict(found)
+
+
+def run_beside(docker: DockerClient, env: Environment, engine: str, volume: str, *command: str) -> None:
+    """In a container made like the server's, with that volume; nobody reaches it."""
+    name = _trial_name(env, engine)
+    _remove_container(docker, env, name)
+    model = server_container(docker, env, engine)
+    container = docker.api.create_container(
+        model["Config"]["Image"],
+        list(command),
+        name=name,
+        entrypoint="",
+        user=model["Config"]["User"],
+        environment=model["Config"]["Env"],
+        labels={ENVIRONMENT_LABEL: env.name},
+        host_config=_host_config(docker, model, env.server(engine).data_mount, volume, "none"),
+    )["Id"]
+    try:
+        docker.api.start(container)
+        if docker.api.wait(container)["StatusCode"] != 0:
+            log = docker.api.logs(container, tail=4).decode(errors="replace").splitlines()
+            raise Refusal(f"{command[0]} on volume {volume} failed: {' | '.join(log)}", "see to that, then run this again")
+    finally:
+        docker.api.remove_container(container, force=True, v=True)
+
+
+def _command(engine: str, command: Sequence[str], folder: str, logs: bool) -> list[str]:
+    line = [*command, *(option.format(folder=folder) for option in _OPTIONS[engine] if not (logs and option == _NO_LOG))]
+    return ["bash", "-ceu", _WITH_ITS_KEY, folder, *line] if engine == "mariadb" else line
 
 
 def _application_password(env: Environment) -> str:

@@ -49,6 +49,10 @@ options:
     type: str
     choices: [never, when_safe, always]
     default: when_safe
+  beside:
+    description: The exact name of another engine's volume, to begin an empty database beside it. Without it that is refused.
+    type: str
+    default: ""
   wait_timeout:
     description: Seconds to wait until the application can log in.
     type: int
@@ -210,7 +214,7 @@ def operate(module: AnsibleModule) -> Outcome:
     docker = docker_client()
     definition = definition_of(params, env)
     database = DurableDb(DockerDatabase(docker, definition), FinalBackup(env), env.name, params["wait_timeout"])
-    wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate")})
+    wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate", "beside")})
     return ensure_pair(
         database,
         DurableReplica(docker, replace(definition, follows=True), params["wait_timeout"]),
@@ -231,6 +235,7 @@ def main() -> None:
             "confirm": {"type": "str", "default": ""},
             "final_backup": {"type": "bool", "default": True},
             "recreate": {"type": "str", "choices": ["never", "when_safe", "always"], "default": "when_safe"},
+            "beside": {"type": "str", "default": ""},
             "wait_timeout": {"type": "int", "default": 120},
             "replica": {"type": "bool", "default": False},
             "replica_rebuild": {"type": "bool", "default": False},

@@ -13,7 +13,7 @@ description:
     C(<home>/<environment>/secrets/).
   - Where a database volume or a backup of the environment exists nothing that these data depend on is ever generated anew. A missing key
     is an error, and so is another one than the data were made with.
-  - No value is ever taken as an option, returned, logged or shown in a diff.
+  - No value is ever returned, logged or shown in a diff. None is taken as an option but the key of an S3 service.
 options:
   state:
     description: V(absent) deletes them, and refuses to while a database volume or a backup exists.
@@ -38,6 +38,16 @@ options:
     elements: str
     default: []
     choices: [db_app_password, db_migrate_password, db_backup_password, db_monitor_password, db_replica_password]
+  s3_key:
+    description:
+      - Of the account at an S3 service that may write backups, from your own vault. Empty leaves it as it is.
+      - It is kept with the other secrets, and handed to the backup tools alone.
+    type: str
+    default: ""
+  s3_secret:
+    description: What belongs to O(s3_key).
+    type: str
+    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
 attributes:
@@ -119,7 +129,8 @@ def operate(module: AnsibleModule) -> Outcome:
     )
     if params["state"] == "absent":
         return secrets.absent(module.check_mode)
-    return secrets.present(module.check_mode, params["renew"])
+    given = {f"backup_{name}": params[name] for name in ("s3_key", "s3_secret") if params[name]}
+    return secrets.present(module.check_mode, params["renew"], given)
 
 
 def main() -> None:
@@ -129,6 +140,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "vault_password_file": {"type": "path", "default": "", "no_log": False},
             "volume_exists": {"type": "bool"},
+            "s3_key": {"type": "str", "default": "", "no_log": True},
+            "s3_secret": {"type": "str", "default": "", "no_log": True},
             "renew": {"type": "list", "elements": "str", "default": [], "choices": RENEWABLE, "no_log": False},
         },
         supports_check_mode=True,

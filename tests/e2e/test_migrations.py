@@ -27,7 +27,10 @@ def test_a_contract_is_rehearsed_and_then_done(deployed_environment: DeployedEnv
     assert applied(deployed_environment) == {"expand_0002"}
 
     deployed_environment.run("backup")
-    assert deployed_environment.run("migrate", *CONTRACT).changed > 0
+    migrated = deployed_environment.run("migrate", *CONTRACT)
+    assert migrated.changed > 0
+    # Told while it is done.
+    assert "· applying contract_0001" in migrated.output
     assert applied(deployed_environment) == {"contract_0001"}
     entry = next(entry for entry in reversed(Ledger(Path(TEST.path("ledger.jsonl"))).entries()) if entry["event"] == "migrated")
     assert entry["details"]["to"] == ["expand_0002", "contract_0001"]

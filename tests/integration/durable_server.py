@@ -53,13 +53,15 @@ class DurableServer:
         )
         self.names = self.env.server(engine)
         self.docker = docker.from_env()
+        # Another one than the collection's.
+        self.image = ""
         # What a new definition of it gets.
         self.options: dict[str, Any] = {"memory": "512m", "connections": 50, "encrypted": False, "encrypted_size": "512m"}
 
     @property
     def backend(self) -> DockerDatabase:
         definition = SERVER_DEFINITIONS[self.engine]
-        return DockerDatabase(self.docker, definition(env=self.env, image=image_tag(self.names.service), **self.options))
+        return DockerDatabase(self.docker, definition(env=self.env, image=self.image or image_tag(self.names.service), **self.options))
 
     @property
     def console(self) -> ServerConsole:

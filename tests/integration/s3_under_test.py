@@ -15,6 +15,9 @@ from integration.durable_server import eventually
 from integration.images_under_test import image_tag
 from integration.throwaway_tls import make_certificates
 
+# The emulator takes any.
+S3_LOGIN = {"backup_s3_key": "AKIAPLANTED", "backup_s3_secret": "planted-secret-of-the-bucket"}
+
 _NGINX = """
 pid /tmp/nginx.pid;
 events {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.backup_tool impo
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from integration.durable_server import eventually
 from integration.mariadb_under_test import MariadbUnderTest, Writer
-from integration.s3_under_test import running_bucket
+from integration.s3_under_test import S3_LOGIN, running_bucket
 
 # What the archiver's samples leave open, and as much again.
 FINENESS = timedelta(seconds=0.6)
@@ -287,13 +287,10 @@ def test_what_expires_takes_along_what_only_it_needed(database: MariadbUnderTest
 
 
 def test_a_bucket_serves_as_a_folder_does(database: MariadbUnderTest, tmp_path: Path) -> None:
-    for name in ("backup_s3_key", "backup_s3_secret"):
-        file = Path(database.env.path("secrets", "db", name))
-        file.write_text("the emulator takes any")
-        os.chown(file, 999, 999)
+    database.secrets().present(check=False, given=S3_LOGIN)
     try:
         with running_bucket(database.docker, tmp_path / "s3", database.env.durable_network.name) as target:
-            tool = database.tool_of(target)
+            tool = database.tool_of(replace(target, region="eu-central-1"))
             assert tool.prepare()
             backup = tool.take("full")
             database.rows("CREATE TABLE far_away (id INT PRIMARY KEY)")
@@ -302,6 +299,8 @@ def test_a_bucket_serves_as_a_folder_does(database: MariadbUnderTest, tmp_path: 
             with database.restored(backup, Point(mark=mark), tool) as trial:
                 assert tool.contents(trial.container) == marked
             assert tool.backups() == [backup]
-            assert "the emulator takes any" not in str(database.docker.api.inspect_container(database.archiver))
+            shown = str(database.docker.api.inspect_container(database.archiver))
+            assert "eu-central-1" in shown
+            assert not [value for value in S3_LOGIN.values() if value in shown]
     finally:
         database.tool.prepare()

@@ -23,7 +23,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.trial_server imp
 from integration.durable_server import eventually
 from integration.images_under_test import image_tag
 from integration.postgres_under_test import PostgresUnderTest, highest_step
-from integration.s3_under_test import running_bucket
+from integration.s3_under_test import S3_LOGIN, running_bucket
 
 
 @pytest.fixture(scope="module")
@@ -389,10 +389,7 @@ def bucket(tmp_path: Path) -> Iterator[BackupTarget]:
 def test_a_bucket_holds_all_that_a_restore_needs(bucket: BackupTarget, tmp_path: Path) -> None:
     server = PostgresUnderTest(tmp_path / "home", "zz-d-s3", 92, bucket)
     server.prepare()
-    for name in ("backup_s3_key", "backup_s3_secret"):
-        file = Path(server.env.path("secrets", "db", name))
-        file.write_text("the emulator takes any")
-        os.chown(file, 999, 999)
+    server.secrets().present(check=False, given=S3_LOGIN)
     try:
         server.ensure()
         server.tool.prepare()

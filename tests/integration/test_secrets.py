@@ -85,6 +85,18 @@ def test_twice_check_and_diff(home: Path) -> None:
     assert not run(home, check=True)["changed"]
 
 
+def test_the_key_of_a_bucket_is_kept_and_shown_to_nobody(home: Path) -> None:
+    run(home)
+    login = {"s3_key": "AKIAPLANTED", "s3_secret": "planted-secret"}
+    given = run(home, **login)
+    assert given["changed"]
+    assert "gets a new backup_s3_key, backup_s3_secret" in given["diff"]["before"]
+    assert not [value for value in login.values() if value in json.dumps(given)]
+    assert (home / "test/secrets/db/backup_s3_secret").read_text() == "planted-secret"
+    assert not run(home, **login)["changed"]
+    assert not run(home)["changed"]
+
+
 def test_each_consumer_reads_its_own_alone(home: Path) -> None:
     result = run(home)
     folder = home / "test/secrets"

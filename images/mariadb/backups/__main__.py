@@ -27,6 +27,7 @@ def _ask_archiver(question: str) -> dict[str, Any]:
 
 
 _VERBS: dict[str, Callable[[str], Any]] = {
+    "add-password": repository.add_password,
     "archiver": lambda _: archiver.serve(float(os.environ["ARCHIVE_SECONDS"])),
     "ask": _ask_archiver,
     "check": lambda _: repository.problems(),
@@ -34,6 +35,7 @@ _VERBS: dict[str, Callable[[str], Any]] = {
     "list": lambda _: repository.snapshots(),
     "make": lambda _: repository.make(),
     "mark": tables.mark,
+    "remove-other-passwords": lambda _: repository.remove_other_passwords(),
     "server-id": lambda _: tables.server_id(),
     "restore": lambda order: restoring.restore(json.loads(order)),
     "take": lambda order: taking.take(json.loads(order)),

@@ -68,6 +68,21 @@ def unlock() -> None:
     _output("unlock", "--remove-all")
 
 
+def add_password(file: str) -> None:
+    """From now on both open it. Done twice it is done once."""
+    if _run("cat", "config", "--no-lock", "--password-file", file).returncode != 0:
+        _output("key", "add", *_PATIENCE, "--new-password-file", file)
+
+
+def remove_other_passwords() -> int:
+    """All but the one that opened it just now; how many."""
+    keys = json.loads(_output("key", "list", "--json", "--no-lock"))
+    others = [str(key["id"]) for key in keys if not key["current"]]
+    for key in others:
+        _output("key", "remove", *_PATIENCE, key)
+    return len(others)
+
+
 def problems() -> list[str]:
     """Every byte is read, and nothing is changed."""
     done = _run("check", "--read-data", "--no-lock")

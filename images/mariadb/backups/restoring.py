@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,9 @@ _SOCKET = "/tmp/restore.sock"
 _ERROR_LOG = Path("/tmp/restore.log")
 _PATIENCE_SECONDS = 300.0
 _CHUNK = 1 << 20
+# Microseconds by which a clock that is disciplined all the time may step.
+_CLOCK_TOLERANCE = 2_000_000
+_FIRST_KEY, _KEY_NOTE = "encryption.keys", "encryption-key"
 
 
 def restore(order: dict[str, Any]) -> None:
@@ -44,6 +48,7 @@ def restore(order: dict[str, Any]) -> None:
         _unpack(stream, added)
         _prepare(folder, f"--incremental-dir={added}")
         shutil.rmtree(added)
+    _remember_key(folder)
     for notes in (*folder.glob("mariadb_backup_*"), *folder.glob("xtrabackup_*"), *folder.glob("*.qp"), folder / "backup-my.cnf"):
         notes.unlink(missing_ok=True)
     _replay(folder, order)
@@ -62,6 +67,7 @@ class Until:
         # Certainly before the moment, certainly after it: numbers of transactions.
         self._before = 0
         self._after: int | None = None
+        self._latest_time = 0
 
     @property
     def last(self) -> int:
@@ -70,6 +76,7 @@ class Until:
     def learn(self, times: list[Sample]) -> None:
         if self._moment is None:
             return
+        self._refuse_named_twice(times)
         for sample in times:
             if self._after is not None:
                 return
@@ -77,6 +84,14 @@ class Until:
                 self._after = sample.last
             else:
                 self._before = max(self._before, sample.last)
+
+    def _refuse_named_twice(self, times: list[Sample]) -> None:
+        """A moment that came before the clock was set back, and again afterwards."""
+        assert self._moment is not None
+        for sample in times:
+            if sample.moment + _CLOCK_TOLERANCE < self._latest_time and self._moment <= self._latest_time:
+                raise Trouble("the server's clock was set back after that moment, so it names no one state: choose a mark, or the latest")
+            self._latest_time = max(self._latest_time, sample.moment)
 
     def wants(self, transaction: Transaction) -> bool:
         if self.is_over or transaction.number <= self._last:
@@ -108,6 +123,18 @@ def _prepare(folder: Path, *options: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Trouble(f"mariadb-backup --prepare: {last_words(done.stderr)}")
+
+
+def _remember_key(folder: Path) -> None:
+    """Which one the data are encrypted with tells the backup; the entrypoint looks for it there."""
+    found = re.search(r"^file_key_management_filename=(.*)$", (folder / "backup-my.cnf").read_text(encoding="utf-8"), re.MULTILINE)
+    if found and Path(found[1]).name != _FIRST_KEY:
+        (folder / _KEY_NOTE).write_text(f"{Path(found[1]).name}\n", encoding="ascii")
+
+
+def _key_option(folder: Path) -> list[str]:
+    note = folder / _KEY_NOTE
+    return [f"--file-key-management-filename=/run/secrets/{note.read_text(encoding='ascii').strip()}"] if note.exists() else []
 
 
 def _replay(folder: Path, order: dict[str, Any]) -> None:
@@ -170,6 +197,9 @@ def _fed(*command: str, output: int = subprocess.DEVNULL) -> Iterator[IO[bytes]]
             # If it ended before, that is why those who write here failed.
             if process.poll() in (None, 0):
                 process.kill()
+                # What it was still to be given shall not hide the reason.
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
                 raise
         failed = process.wait() != 0
         complaints.seek(0)
@@ -184,7 +214,7 @@ def _server_without_network(folder: Path) -> Iterator[None]:
     command = [
         "mariadbd", f"--datadir={folder}", "--skip-networking", f"--socket={_SOCKET}", "--pid-file=/tmp/restore.pid",
         "--skip-grant-tables", "--skip-slave-start", "--max-allowed-packet=1G", f"--log-error={_ERROR_LOG}",
-        "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0",
+        "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", *_key_option(folder),
     ]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:

@@ -92,6 +92,16 @@ def test_data_of_another_engine_are_told() -> None:
     assert not decided.changes
 
 
+def test_an_empty_database_beside_data_of_another_engine_takes_their_name() -> None:
+    other = "echobase-test-durable-postgres-data"
+    beginning = but(NOTHING, others=(other,))
+    for typed in ("", "yes", VOLUME):
+        with pytest.raises(Refusal, match=f"has its data in volume {other}, of another engine"):
+            decide(beginning, beside=typed)
+    assert Step.CREATE_DATA in decide(beginning, beside=other).steps
+    assert Step.CREATE_DATA not in decide(but(DATA_ONLY, others=(other,))).steps
+
+
 @pytest.mark.parametrize("observed", [DATA_ONLY, STOPPED, RUNNING])
 def test_data_of_other_keys_are_refused(observed: Observed) -> None:
     with pytest.raises(Refusal, match=f"{VOLUME} was made with other keys"):

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_repository import MariadbRepository, microseconds, moment
+from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
 
 FULL, FIRST, SECOND = "20261121-100000F", "20261121-100000F_20261121-110000I", "20261121-100000F_20261121-120000I"
 
@@ -89,3 +90,18 @@ def test_what_goes_takes_along_the_log_that_only_it_needed() -> None:
 def test_moments_keep_their_microseconds() -> None:
     exact = datetime(2026, 11, 21, 10, 0, 0, 123457, tzinfo=UTC)
     assert moment(microseconds(exact)) == exact
+
+
+def test_where_a_clock_was_set_back_backups_come_in_the_order_of_what_they_hold() -> None:
+    """The second one was taken while the clock was two hours ahead."""
+    repository = MariadbRepository([*backup(FULL, 10, 3), *backup(FIRST, 13, 5, FULL), *backup(SECOND, 12, 8, FULL, FIRST)])
+    names = [entry.backup.name for entry in repository.described]
+    assert names == [FULL, FIRST, SECOND]
+    strict = Retention(keep_full=1, keep_days=0, full_every_days=1)
+    assert strict.expired([entry.backup for entry in repository.described], {FIRST}, datetime(2026, 11, 23, tzinfo=UTC)) == []
+
+
+def test_where_a_clock_was_set_back_the_later_log_says_how_far_it_reaches() -> None:
+    repository = MariadbRepository([*backup(FULL, 10, 3), stretch(1, 4, 11), stretch(5, 6, 23), stretch(7, 9, 13)])
+    archive = repository.reach(repository.one(FULL)).archive
+    assert (archive.until, archive.gap) == (moment(at(13)), "")

@@ -18,7 +18,8 @@ def test_a_folder_is_the_one_that_is_mounted() -> None:
 
 
 def test_a_bucket_of_another_service_than_amazons() -> None:
-    found = settings(BackupTarget("s3://bucket/a/prefix", "https://s3.example:9000", "/ca.crt"))
+    found = settings(BackupTarget("s3://bucket/a/prefix", "https://s3.example:9000", "/ca.crt", "eu-central-1"))
+    assert found["repo1-s3-region"] == "eu-central-1"
     assert found["repo1-type"] == "s3"
     assert (found["repo1-s3-bucket"], found["repo1-path"]) == ("bucket", "/a/prefix")
     assert (found["repo1-s3-endpoint"], found["repo1-s3-uri-style"]) == ("s3.example:9000", "path")

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql
-from ansible_collections.echobase.platform.plugins.module_utils.secret_files import SecretFile, apply_changes, plan_changes, wanted_files
+from ansible_collections.echobase.platform.plugins.module_utils.secret_files import (
+    SecretFile,
+    apply_changes,
+    outlived_files,
+    plan_changes,
+    wanted_files,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import completed
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 
@@ -30,6 +36,27 @@ def test_both_sides_of_the_database_know_the_same_password() -> None:
 def test_mariadb_gets_its_key_as_it_reads_it() -> None:
     number, _, digits = content_of("db/encryption.keys").strip().partition(";")
     assert (number, bytes.fromhex(digits)) == ("1", base64.b64decode(VALUES["db_encryption_key"]))
+
+
+def test_further_keys_get_files_of_their_own_and_the_first_stays() -> None:
+    values = VALUES | {"db_encryption_key_2": VALUES["db_volume_key"], "db_volume_key_next": "soon"}
+    assert content_of("db/encryption.keys", values=values) == content_of("db/encryption.keys")
+    assert content_of("db/encryption-2.keys", values=values).startswith("1;")
+    assert content_of("volume_key_next", values=values) == "soon"
+
+
+def test_only_the_backup_tools_get_the_key_of_a_bucket() -> None:
+    values = VALUES | {"backup_s3_key": "key of a bucket"}
+    assert [file.name for file in wanted_files(ENV, values, Path("/nonexistent")) if "key of a bucket" in file.content] == [
+        "db/backup_s3_key"
+    ]
+
+
+def test_the_file_of_a_key_that_took_its_place_goes(tmp_path: Path) -> None:
+    waiting = tmp_path / "volume_key_next"
+    waiting.write_text("now")
+    assert outlived_files(tmp_path, VALUES | {"db_volume_key_next": "now"}) == []
+    assert outlived_files(tmp_path, VALUES) == [waiting]
 
 
 def holders(secret: str) -> list[str]:
