@@ -114,11 +114,9 @@ class RestoreJournal:
         self.refuse_promotion_under_way()
         if restore is not None and restore.is_under_way:
             playbook = "rotate_secrets" if restore.to == NEW_KEY else "restore"
+            ways = f"playbooks/{playbook}.yml with the same variables goes on, playbooks/restore.yml -e restore_state=abandoned goes back"
             raise Refusal(
-                f"{restore.name} was cut off while {restore.step}: nobody can write",
-                UPGRADE_WAYS
-                if restore.is_upgrade
-                else f"playbooks/{playbook}.yml with the same variables goes on, playbooks/restore.yml -e restore_state=abandoned goes back",
+                f"{restore.name} was cut off while {restore.step}: nobody can write", UPGRADE_WAYS if restore.is_upgrade else ways
             )
 
     def refuse_promotion_under_way(self) -> None:

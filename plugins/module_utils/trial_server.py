@@ -134,7 +134,7 @@ def server_container(docker: DockerClient, env: Environment, engine: str) -> dic
 def run_beside(docker: DockerClient, env: Environment, engine: str, volume: str, *command: str) -> None:
     """In a container made like the server's, with that volume; nobody reaches it."""
     name = _trial_name(env, engine)
-    _remove_container(docker, env, name)
+    remove_ours(docker, env, name)
     model = server_container(docker, env, engine)
     container = docker.api.create_container(
         model["Config"]["Image"],
@@ -144,7 +144,7 @@ def run_beside(docker: DockerClient, env: Environment, engine: str, volume: str,
         user=model["Config"]["User"],
         environment=model["Config"]["Env"],
         labels={ENVIRONMENT_LABEL: env.name},
-        host_config=_host_config(docker, model, env.server(engine).data_mount, volume, "none"),
+        host_config=host_config_like(docker, model, env.server(engine).data_mount, volume, "none"),
     )["Id"]
     try:
         docker.api.start(container)
