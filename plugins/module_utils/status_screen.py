@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
-from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import Restore
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, Restore
 from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS, SERVICES, Environment
 
 TROUBLE_MINUTES = 10
@@ -156,20 +156,31 @@ class StatusScreen:
         restore = backups.restore
         if restore is None:
             return lines
-        variables = f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}"
-        what, playbook, again = f"RESTORE   to {restore.to}", "restore", variables
-        if restore.is_promotion:
-            what, playbook, again = "PROMOTION of the replica", "promote_replica", ""
-        elif restore.is_upgrade:
-            what, playbook, again = f"UPGRADE   to {restore.to}", "upgrade", ""
+        what, again, back = self._ways(restore)
         if restore.is_under_way:
             return [
                 *lines,
-                f"{what.split()[0]:<9} CUT OFF while {restore.step}, nobody can write: go on with {self._playbook(playbook, again)}",
-                f"          or back with {self._playbook(playbook, f'{playbook}_state=abandoned')}",
+                f"{what.split()[0]:<9} CUT OFF while {restore.step}, nobody can write: go on with {again}",
+                f"          or back with {back}",
             ]
         kept = f"generation {restore.previous} is kept" if restore.is_live else "it waits for a confirmation"
         return [*lines, f"{what}: generation {restore.generation} is {restore.step}, {kept}"]
+
+    def _ways(self, restore: Restore) -> tuple[str, str, str]:
+        """What it is, how it goes on, and how it goes back."""
+        if restore.is_promotion:
+            return (
+                "PROMOTION of the replica",
+                self._playbook("promote_replica"),
+                self._playbook("promote_replica", "promote_replica_state=abandoned"),
+            )
+        if restore.is_upgrade:
+            return f"UPGRADE   to {restore.to}", self._playbook("upgrade"), self._playbook("upgrade", "upgrade_state=abandoned")
+        back = self._playbook("restore", "restore_state=abandoned")
+        if restore.to == NEW_KEY:
+            return f"RESTORE   to {restore.to}", self._playbook("rotate_secrets", "rotate=db_encryption_key"), back
+        confirmed = f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}"
+        return f"RESTORE   to {restore.to}", self._playbook("restore", confirmed), back
 
     def _edge(self) -> list[str]:
         edge = self.traffic["edge"]

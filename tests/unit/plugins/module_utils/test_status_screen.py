@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
-from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import REPLICA, Restore, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, REPLICA, Restore, Step
 from ansible_collections.echobase.platform.plugins.module_utils.status_screen import Backups, DatabaseState, StatusScreen
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 
@@ -190,3 +190,12 @@ def test_an_upgrade_that_was_cut_off_says_both_ways_on() -> None:
     lines = with_backups(PROVED, cut_off).lines(with_hints=False)
     assert "UPGRADE   CUT OFF while closing, nobody can write: go on with ansible-playbook playbooks/upgrade.yml" in lines
     assert "          or back with ansible-playbook playbooks/upgrade.yml -e upgrade_state=abandoned" in lines
+
+
+def test_a_change_of_the_key_that_was_cut_off_says_both_ways_on() -> None:
+    lines = with_backups(PROVED, Restore(Step.COPYING, "mariadb", NEW_KEY, NOW, "000002", "000001")).lines(with_hints=False)
+    assert (
+        "RESTORE   CUT OFF while copying, nobody can write: go on with"
+        " ansible-playbook playbooks/rotate_secrets.yml -e rotate=db_encryption_key" in lines
+    )
+    assert "          or back with ansible-playbook playbooks/restore.yml -e restore_state=abandoned" in lines
