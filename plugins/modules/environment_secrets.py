@@ -110,10 +110,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.topology import 
 
 
 def data_of(env: Environment, volume_exists: bool | None) -> list[str]:
-    names = [server.volume for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
+    names = [env.server(engine).volume for engine in ENGINES]
     if volume_exists is None:
         existing = {volume.name for volume in docker_client().volumes.list()}
-        names = [name for name in names if name in existing]
+        names = [name for name in (*names, *(env.replica(engine).volume for engine in ENGINES)) if name in existing]
     elif not volume_exists:
         names = []
     return [*(f"volume {name}" for name in names), *local_backups(env)]
