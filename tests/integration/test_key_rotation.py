@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import pymysql
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils import folder_key
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup
 from ansible_collections.echobase.platform.plugins.module_utils.data_key_rotation import DataKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.database_restore import DatabaseRestore
 from ansible_collections.echobase.platform.plugins.module_utils.encrypted_folder import EncryptedFolder
+from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_settings import ENCRYPTION_PROGRESS
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
@@ -109,6 +112,17 @@ def test_the_repository_takes_another_password_while_it_is_used(mariadb: Mariadb
     assert not mariadb.ensure().changed
 
 
+def test_a_copy_that_is_cut_off_is_gone_back_from(mariadb: MariadbUnderTest, of_before: Backup) -> None:
+    killed("closed", lambda reached: rotate_data_key(mariadb, reached))
+    with pytest.raises(pymysql.Error):
+        mariadb.rows("SELECT 1")
+    restore = DatabaseRestore(mariadb.docker, mariadb.env, "mariadb", mariadb.tool, Progress(None))
+    with pytest.raises(Refusal, match="nothing is built"):
+        restore.run("live", "", mariadb.names.volume, check_mode=False)
+    assert restore.run("abandoned", "", "", check_mode=False).changed
+    mariadb.rows("UPDATE planted SET note = 'kept'")
+
+
 def test_a_copy_that_is_cut_off_is_gone_on_with(mariadb: MariadbUnderTest, of_before: Backup) -> None:
     killed("copied", lambda reached: rotate_data_key(mariadb, reached))
     # Nobody writes; whoever looks sees all.
@@ -136,7 +150,8 @@ def test_backups_of_before_and_of_afterwards_are_restored_each_with_its_key(mari
 def test_the_old_key_alone_opens_nothing(mariadb: MariadbUnderTest) -> None:
     mariadb.ensure("stopped")
     note = mariadb.folder / "generations" / "000002" / "encryption-key"
-    assert note.read_text() == "encryption-2.keys\n"
+    # The second was made by the run that was abandoned.
+    assert note.read_text() == "encryption-3.keys\n"
     note.unlink()
     with (
         trial_lock(mariadb.env),
@@ -144,19 +159,23 @@ def test_the_old_key_alone_opens_nothing(mariadb: MariadbUnderTest) -> None:
         trial_server(mariadb.docker, mariadb.env, "mariadb", mariadb.names.volume, "generations/000002"),
     ):
         pass
-    note.write_text("encryption-2.keys\n")
+    note.write_text("encryption-3.keys\n")
     os.chown(note, 999, 999)
-    key = Path(mariadb.env.path("secrets", "db", "encryption-2.keys"))
+    key = Path(mariadb.env.path("secrets", "db", "encryption-3.keys"))
     content = key.read_text()
     key.unlink()
     mariadb.docker.api.start(mariadb.names.container)
     eventually(
-        lambda: "the data were made with the key in encryption-2.keys, which is not there" in mariadb.log(), "it says what is missing"
+        lambda: "the data were made with the key in encryption-3.keys, which is not there" in mariadb.log(), "it says what is missing"
     )
     mariadb.docker.api.stop(mariadb.names.container)
     assert mariadb.ensure().facts["ready"]
     assert key.read_text() == content
     assert len(mariadb.rows("SELECT note FROM planted")) == 2
+    secrets = Path(mariadb.env.path("secrets.json"))
+    secrets.write_text(secrets.read_text().replace("db_encryption_key_3", "misspelt"))
+    with pytest.raises(Refusal, match="lacks: db_encryption_key_3"):
+        EnvironmentSecrets(mariadb.env, None, data=lambda: [f"volume {mariadb.names.volume}"]).present(check=True)
 
 
 def rotate_volume_key(server: PostgresUnderTest, reached: Callable[[str], None] = lambda _: None) -> None:
