@@ -25,6 +25,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.order_list impor
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import UPGRADE_WAYS, Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.running_replica import refuse_running_replica
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.table_contents import differences
@@ -116,13 +117,7 @@ class DatabaseUpgrade:
             )
         if not self._console.is_answering():
             raise Refusal(f"{self._names.container} does not answer", "playbooks/setup_durable.yml starts it")
-        replica = f"{self._names.container}-replica"
-        found = found_or_none(lambda: self.docker.api.inspect_container(replica))
-        if found is not None and found["State"]["Running"]:
-            raise Refusal(
-                f"{replica} runs, and cannot follow a server of another major",
-                "do without it (durable_db_replica=false), and make it anew afterwards",
-            )
+        refuse_running_replica(self.docker, self.env, self.engine, "cannot follow a server of another major")
         volume = published_volume(self.docker, self.env, self.engine)
         free, taken = volume.space(volume.generations().current)
         if free < taken:

@@ -18,6 +18,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.host_lock import
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.running_replica import refuse_running_replica
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
@@ -49,6 +50,7 @@ class VolumeKeyRotation:
         RestoreJournal(self.env).refuse_under_way()
         if not self._folder.image.exists():
             raise Refusal(f"{self.env.name} has no encrypted volume", "nothing to do: its key encrypts nothing")
+        refuse_running_replica(self.docker, self.env, _ENGINE, "its data are in the same volume and change while they are copied")
         if check_mode:
             return Outcome(changed=True)
         with host_lock(f"{self.env.name}-durable-backup"), trial_lock(self.env), host_lock(f"{self.env.name}-durable-db"):
