@@ -92,7 +92,7 @@ def lint() -> tuple[int, int, int]:
 # Files that must not run beside each other, since they use the same names of environment test: its durable layer, its edge and colours. The
 # databases have names of their own, and shards because they take long. The rest keep out of each other's way one after the other.
 SHARDS = {
-    "integration-durable": ("durable_db", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
+    "integration-durable": ("durable_db", "older_majors", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
     "integration-switch": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges"),
     "integration": (),
     "integration-restores": ("postgres_backups", "durable_db_restore", "db_migration", "online_change"),
@@ -100,7 +100,7 @@ SHARDS = {
         *("database_accounts", "database_entrypoint", "encryption_at_rest", "durable_db_kills"),
         *("mariadb_backups", "durable_db_backup"),
     ),
-    "integration-changes": ("replica", "database_upgrade", "older_majors", "key_rotation", "clock_jump"),
+    "integration-changes": ("replica", "database_upgrade", "key_rotation", "clock_jump"),
 }
 # More than cores, since most of their time is waiting for containers; but who waits too long for a core fails.
 AT_ONCE = 3
