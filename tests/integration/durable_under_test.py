@@ -35,6 +35,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.server_definitio
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, Network, environment
 from integration.images_under_test import image_tag
 
+# A backup's own notes are smaller.
+_DATA_BYTES = 20_000
 _ORDERS = {
     "mariadb": "CREATE TABLE orders_db.orders (id VARCHAR(36) PRIMARY KEY, created_at DATETIME(6) DEFAULT NOW(6), status VARCHAR(16))",
     "postgresql": "SET ROLE migrate_user;"
@@ -171,6 +173,19 @@ class DurableUnderTest:
         found = self.console.query(f"SELECT {moment}")[0][0]
         self.console.query(wait)
         return found
+
+    def repository_files(self) -> set[Path]:
+        return {path for path in Path(self.env.path("backups", self.engine)).rglob("*") if path.is_file()}
+
+    def damage(self, backup: str, before: set[Path]) -> None:
+        """Its data on the disk, but nothing of the log that is archived meanwhile. `before` are the files of before it was taken."""
+        new = self.repository_files() - before
+        named = [path for path in new if backup in path.parts and path.stat().st_size > _DATA_BYTES]
+        for path in named or [max(new, key=lambda path: path.stat().st_size)]:
+            path.chmod(0o600)
+            with path.open("r+b") as stream:
+                stream.seek(path.stat().st_size // 2)
+                stream.write(b"damaged" * 100)
 
     def leftovers(self) -> list[str]:
         """Of trials and restores."""

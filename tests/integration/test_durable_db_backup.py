@@ -104,13 +104,9 @@ def test_what_cannot_be_restored_is_loud(database: DurableUnderTest, tmp_path: P
     """The backup is damaged on its disk: nobody knows until a restore says so."""
     proved = promise(database)
     database.accept(*(f"order-{number}" for number in range(50)))
-    repository = Path(database.env.path("backups", database.engine))
-    there = {path for path in repository.rglob("*") if path.is_file()}
+    before = database.repository_files()
     taken = database.back_up("full", verify=False).facts["backup"]
-    for path in repository.rglob("*"):
-        # Its largest files are its data.
-        if path.is_file() and path not in there and path.stat().st_size > 20_000:
-            damage(path)
+    database.damage(taken, before)
     told = tmp_path / "told.json"
     notify = shlex.join([sys.executable, "-c", f"import sys; open({str(told)!r}, 'w').write(sys.stdin.read())"])
     with pytest.raises(Refusal, match=f"verifying {taken} of {database.env.name}'s {database.engine} failed") as refused:
@@ -142,10 +138,3 @@ def test_without_its_key_nothing_is_restorable_and_it_says_so(database: DurableU
         moved.rename(key)
     assert promise(database).problem.startswith("looking for the key failed: ")
     assert promise(database).as_of is not None
-
-
-def damage(path: Path) -> None:
-    path.chmod(0o600)
-    with path.open("r+b") as stream:
-        stream.seek(path.stat().st_size // 2)
-        stream.write(b"damaged" * 100)

@@ -186,15 +186,9 @@ def test_killed_while_it_is_built_nothing_is_left_of_it(database: DurableUnderTe
 
 def test_a_damaged_newest_backup_is_passed_over_and_it_says_so(database: DurableUnderTest) -> None:
     good = database.back_up("full").facts["backup"]
-    repository = Path(database.env.path("backups", database.engine))
-    there = {path for path in repository.rglob("*") if path.is_file()}
+    before = database.repository_files()
     bad = database.back_up("full", verify=False).facts["backup"]
-    for path in repository.rglob("*"):
-        if path.is_file() and path not in there and path.stat().st_size > 20_000:
-            path.chmod(0o600)
-            with path.open("r+b") as stream:
-                stream.seek(path.stat().st_size // 2)
-                stream.write(b"damaged" * 100)
+    database.damage(bad, before)
     database.accept("last")
     built = restore(database)
     assert built.facts["backup"] == good
