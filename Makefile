@@ -31,8 +31,8 @@ clean: venv  ## remove all but the data; the data too with CONFIRM=<exact volume
 test: test-venv  ## lint, unit, integration, molecule, browser, load and chaos tests, in environment test
 	@.venv/bin/python tests/run.py $(SUITES)
 
-bench: test-venv  ## the long load and comparison runs, about 25 minutes; BENCH="throughput switching" chooses
-	@PYTHONPATH=.collections:tests:tests/load .venv/bin/python -m bench $(BENCH)
+bench: test-venv  ## the long load and comparison runs, about 40 minutes; BENCH="throughput switching" chooses
+	@PYTHONPATH=.collections:apps:tests:tests/load .venv/bin/python -m bench $(BENCH)
 
 lint: test-venv  ## the linters alone
 	@.venv/bin/python tests/run.py lint

@@ -10,7 +10,19 @@ from collections.abc import Callable
 
 from run import playbook
 
-from bench import canary, machine, million, page, results, switching, throughput
+from bench import (
+    backup_speed,
+    canary,
+    database_load,
+    machine,
+    million,
+    online_change,
+    page,
+    restore_points,
+    results,
+    switching,
+    throughput,
+)
 from bench.place import Place, prepared_place
 from bench.results import Result
 
@@ -19,6 +31,10 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "switching": switching.run,
     "canary": canary.run,
     "million": million.run,
+    "online_change": online_change.run,
+    "restore_points": restore_points.run,
+    "database_load": database_load.run,
+    "backup_speed": backup_speed.run,
 }
 
 

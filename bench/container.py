@@ -25,6 +25,8 @@ class Container:
     shares: Mapping[Path, str] = field(default_factory=dict)
     # Cores it may use, such as "0"; empty means all.
     cores: str = ""
+    # Another container's, or the host's.
+    network: str = "host"
 
     @property
     def full_name(self) -> str:
@@ -32,7 +34,7 @@ class Container:
 
     def start(self) -> None:
         self.stop()
-        line = ["run", "--detach", "--name", self.full_name, "--network", "host"]
+        line = ["run", "--detach", "--name", self.full_name, "--network", self.network]
         line += ["--cpuset-cpus", self.cores] if self.cores else []
         for path, inside in self.reads.items():
             line += ["--volume", f"{path}:{inside}:ro"]

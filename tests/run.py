@@ -79,6 +79,7 @@ def lint() -> tuple[int, int, int]:
         ("ruff", "format", "--check", "."),
         ("mypy", "plugins/module_utils", "plugins/filter"),
         ("mypy", "apps/orders", "apps/api_gateway", "apps/operators_desk", "apps/order_processor", "apps/migrations"),
+        ("mypy", "images/mariadb/backups"),
         ("yamllint", "--strict", "."),
         ("ansible-lint", "--offline", "--strict", "-q"),
         ("npm", "ci", "--no-fund", "--no-audit", "--silent"),
@@ -89,25 +90,32 @@ def lint() -> tuple[int, int, int]:
 
 
 # Files that must not run beside each other, since they use the same names of environment test: its durable layer, its edge and colours. The
-# rest keep out of each other's way one after the other.
+# databases have names of their own, and shards because they take long. The rest keep out of each other's way one after the other.
 SHARDS = {
-    "integration-durable": ("durable_db", "networks", "operators_desk_role", "secrets", "certificates"),
+    "integration-durable": ("durable_db", "older_majors", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
     "integration-switch": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges"),
+    "integration": (),
+    "integration-restores": ("postgres_backups", "durable_db_restore", "db_migration", "online_change"),
+    "integration-databases": (
+        *("database_accounts", "database_entrypoint", "encryption_at_rest", "durable_db_kills"),
+        *("mariadb_backups", "durable_db_backup"),
+    ),
+    "integration-changes": ("replica", "database_upgrade", "key_rotation", "clock_jump"),
 }
+# More than cores, since most of their time is waiting for containers; but who waits too long for a core fails.
+AT_ONCE = 3
 
 
 def integration() -> tuple[int, int, int]:
-    """Shards side by side: most of their time is waiting for containers."""
     files = {shard: [f"tests/integration/test_{name}.py" for name in names] for shard, names in SHARDS.items()}
-    with ThreadPoolExecutor() as pool:
-        shards = [pool.submit(pytest, shard, *paths) for shard, paths in files.items()]
-        ignored = [f"--ignore={path}" for paths in files.values() for path in paths]
-        rest = pytest("integration", "tests/integration", *ignored)
-    return tuple(map(sum, zip(rest, *(shard.result() for shard in shards), strict=True)))  # type: ignore[return-value]
+    files["integration"] = ["tests/integration", *(f"--ignore={path}" for paths in files.values() for path in paths)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        counts = pool.map(lambda shard: pytest(shard, *files[shard]), SHARDS)
+        return tuple(map(sum, zip(*counts, strict=True)))  # type: ignore[return-value]
 
 
 def molecule() -> tuple[int, int, int]:
-    return commands("molecule", *(("molecule", "test", "--scenario-name", scenario) for scenario in ("edge", "default")))
+    return commands("molecule", *(("molecule", "test", "--scenario-name", scenario) for scenario in ("edge", "durable_db", "default")))
 
 
 SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {
@@ -125,7 +133,7 @@ def neighbours() -> dict[str, object]:
     """What a developer's own environments look like: their containers and volumes, and every file of their state but logs and sessions."""
     import docker  # noqa: PLC0415 - only after the engine was prepared
 
-    from ansible_collections.echobase.platform.plugins.module_utils.topology import environment  # noqa: PLC0415
+    from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, environment  # noqa: PLC0415
     from environment_under_test import kept_files  # noqa: PLC0415
 
     client = docker.from_env()
@@ -135,7 +143,8 @@ def neighbours() -> dict[str, object]:
         for container in client.containers.list(all=True):
             if container.labels.get("com.docker.compose.project") in projects:
                 seen[container.name] = [container.id, container.attrs["State"]["StartedAt"], container.status]
-        seen |= {volume.name: volume.attrs["CreatedAt"] for volume in client.volumes.list() if volume.name == env.mariadb_volume}
+        databases = [env.server(engine).volume for engine in ENGINES]
+        seen |= {volume.name: volume.attrs["CreatedAt"] for volume in client.volumes.list() if volume.name in databases}
         for file in kept_files(env):
             if file.is_file() and not file.is_symlink():
                 seen[str(file)] = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orders.cloud import SecretSource
 from orders.credentials import database_password
-from orders.engine import ENGINES, engine_of
+from orders.engine import ANSWER_SECONDS, ENGINES, engine_of
 from orders.settings import DatabaseSettings
 
 Answer = TypeVar("Answer")
@@ -31,13 +31,15 @@ class DatabaseAway(Exception):
 class Database:
     """One pool of connections. The password is asked for again when the server no longer takes it."""
 
-    def __init__(self, settings: DatabaseSettings, secrets: SecretSource, connections: int) -> None:
+    def __init__(
+        self, settings: DatabaseSettings, secrets: SecretSource, connections: int, answer_seconds: int | None = ANSWER_SECONDS
+    ) -> None:
         self._settings = settings
         self._secrets = secrets
         self._kind = ENGINES[settings.engine]
         self._password: str | None = None
         self._password_lock = threading.Lock()
-        self.engine = self._engine(connections)
+        self.engine = self._engine(connections, answer_seconds)
 
     def transaction(self, work: Callable[[Connection], Answer], patience: float = _PATIENCE_SECONDS) -> Answer:
         """Runs `work` in a transaction, again if the database was away or another transaction was in the way.
@@ -61,7 +63,7 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
 
-    def _engine(self, connections: int) -> Engine:
+    def _engine(self, connections: int, answer_seconds: int | None) -> Engine:
         settings = self._settings
         engine = create_engine(
             self._kind.url(settings),
@@ -74,7 +76,7 @@ class Database:
             pool_use_lifo=True,
             # Every transaction ends before its connection goes back.
             pool_reset_on_return=None,
-            connect_args=self._kind.connect_options(settings.ca_file),
+            connect_args=self._kind.connect_options(settings.ca_file, answer_seconds),
         )
         event.listen(engine, "do_connect", self._connect)
         return engine

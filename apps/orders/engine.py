@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ssl
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from orders.settings import DatabaseSettings
 
 _CONNECT_SECONDS = 3
-_ANSWER_SECONDS = 15
+ANSWER_SECONDS = 15
 _LOCK_SECONDS = 5
+_SECONDS_BETWEEN_TRIES = 0.1
 
 
 class DatabaseEngine(ABC):
@@ -23,8 +24,8 @@ class DatabaseEngine(ABC):
     def url(self, settings: DatabaseSettings) -> URL: ...
 
     @abstractmethod
-    def connect_options(self, ca_file: Path) -> dict[str, Any]:
-        """TLS that is verified, and an end to every wait."""
+    def connect_options(self, ca_file: Path, answer_seconds: int | None = ANSWER_SECONDS) -> dict[str, Any]:
+        """TLS that is verified, and an end to every wait; None is for statements that may take any time."""
 
     @abstractmethod
     def is_passing(self, error: BaseException | None) -> bool:
@@ -49,8 +50,8 @@ class DatabaseEngine(ABC):
 
 
 class MariaDb(DatabaseEngine):
-    # Lock wait timeout, deadlock, too many connections, shutting down, read-only, aborted.
-    _PASSING = frozenset({1205, 1213, 1040, 1203, 1053, 1290, 1317, 1927, 1969})
+    # Lock wait timeout, deadlock, too many connections, shutting down, read-only, aborted; access denied, as while a password changes.
+    _PASSING = frozenset({1205, 1213, 1040, 1203, 1053, 1290, 1317, 1927, 1969, 1045})
     # Of the client library: nobody listens, the connection broke.
     _AWAY = frozenset({2002, 2003, 2006, 2013, 2014, 2055})
     _ACCESS_DENIED = 1045
@@ -59,12 +60,12 @@ class MariaDb(DatabaseEngine):
     def url(self, settings: DatabaseSettings) -> URL:
         return URL.create("mariadb+pymysql", settings.user, None, settings.host, settings.port, settings.name, {"charset": "utf8mb4"})
 
-    def connect_options(self, ca_file: Path) -> dict[str, Any]:
+    def connect_options(self, ca_file: Path, answer_seconds: int | None = ANSWER_SECONDS) -> dict[str, Any]:
         return {
             "ssl": ssl.create_default_context(cafile=str(ca_file)),
             "connect_timeout": _CONNECT_SECONDS,
-            "read_timeout": _ANSWER_SECONDS,
-            "write_timeout": _ANSWER_SECONDS,
+            "read_timeout": answer_seconds,
+            "write_timeout": ANSWER_SECONDS,
             "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {_LOCK_SECONDS}, lock_wait_timeout = {_LOCK_SECONDS}",
         }
 
@@ -101,11 +102,11 @@ class PostgreSql(DatabaseEngine):
     def url(self, settings: DatabaseSettings) -> URL:
         return URL.create("postgresql+psycopg", settings.user, None, settings.host, settings.port, settings.name)
 
-    def connect_options(self, ca_file: Path) -> dict[str, Any]:
+    def connect_options(self, ca_file: Path, answer_seconds: int | None = ANSWER_SECONDS) -> dict[str, Any]:
         session = {
             "timezone": "UTC",
             "lock_timeout": f"{_LOCK_SECONDS}s",
-            "statement_timeout": f"{_ANSWER_SECONDS}s",
+            "statement_timeout": f"{answer_seconds or 0}s",
             "idle_in_transaction_session_timeout": "60s",
         }
         return {
@@ -114,7 +115,7 @@ class PostgreSql(DatabaseEngine):
             "ssl_min_protocol_version": "TLSv1.2",
             "connect_timeout": _CONNECT_SECONDS,
             # A server that vanished without a word is noticed as soon as one that is slow.
-            "tcp_user_timeout": _ANSWER_SECONDS * 1000,
+            "tcp_user_timeout": ANSWER_SECONDS * 1000,
             "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
         }
 
@@ -131,16 +132,14 @@ class PostgreSql(DatabaseEngine):
         return self._state(error) == self._LOCK_TIMEOUT
 
     def take_lock(self, connection: Connection, name: str, seconds: int) -> bool:
-        connection.execute(text(f"SET lock_timeout = '{int(seconds)}s'"))
-        connection.execute(text(f"SET statement_timeout = '{int(seconds) + 5}s'"))
-        connection.commit()
-        try:
-            connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": name})
-        except DBAPIError as error:
-            connection.rollback()
-            if not self.is_lock_timeout(error.orig):
-                raise
-            return False
+        # Asked again and again: whoever waits for it inside the server is a transaction, and its holder's CREATE INDEX CONCURRENTLY
+        # would wait for that one.
+        deadline = time.monotonic() + seconds
+        while not connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), {"name": name}):
+            connection.commit()
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_SECONDS_BETWEEN_TRIES)
         connection.commit()
         return True
 

@@ -1,16 +1,10 @@
 #!/bin/bash
-# Starts MariaDB; an empty data folder is initialised first. The interface is the official image's, as far as we use it:
+# Starts MariaDB; a new volume is initialised first. The interface is the official image's, as far as we use it:
 #   MARIADB_ROOT_PASSWORD_FILE, MARIADB_DATABASE, /docker-entrypoint-initdb.d/*.sql, /var/lib/mysql
-# One thing is narrower: in the .sql files each statement ends where a line ends.
+# Two things are otherwise: in the .sql files each statement ends where a line ends, and the volume holds generations of data folders.
 set -euo pipefail
 shopt -s nullglob
-
-readonly data=/var/lib/mysql
-# Exists exactly as long as the folder is being initialised. No client was ever served from a folder that has it.
-readonly unfinished="$data/.initialising"
-
-say() { echo "[entrypoint] $*"; }
-fail() { say "$*" >&2; exit 1; }
+source /usr/local/lib/generations.sh
 
 sql_string() {
   local text=${1//\\/\\\\}
@@ -39,33 +33,56 @@ first_statements() {
   done
 }
 
-initialise() {
+fill() {
   [[ -r ${MARIADB_ROOT_PASSWORD_FILE:?names the file with the password of root} ]] || fail "cannot read $MARIADB_ROOT_PASSWORD_FILE"
-  : > "$unfinished"
-  sync "$unfinished" "$data"
-  # Whatever an earlier, interrupted attempt left.
-  find "$data" -mindepth 1 -maxdepth 1 ! -path "$unfinished" ! -name lost+found -exec rm -rf {} +
-
-  say 'initialising the data folder'
-  mariadb-install-db --datadir="$data" --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --skip-log-bin > /dev/null
+  local newest options=()
+  newest=$(find /run/secrets -name 'encryption-*.keys' -printf '%f\n' 2> /dev/null | sort --version-sort | tail --lines=1)
+  if [[ $newest ]]; then
+    echo "$newest" > "$1/encryption-key"
+    mapfile -t options < <(key_option "$1")
+  fi
+  mariadb-install-db --datadir="$1" "${options[@]}" --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve --skip-log-bin > /dev/null
   # Bootstrap mode reads statements, never listens, and has shut down cleanly when it returns.
-  first_statements | mariadbd --bootstrap --datadir="$data" --skip-log-bin
-  sync --file-system "$data"
+  first_statements | mariadbd --bootstrap --datadir="$1" "${options[@]}" --skip-log-bin
+}
 
-  rm "$unfinished"
-  sync "$data"
-  say 'initialised'
+# Each data folder names the key that it was made with; one that says nothing has the first.
+key_option() {
+  local name
+  if [[ -e $1/encryption-key ]]; then
+    read -r name < "$1/encryption-key"
+    [[ -r /run/secrets/$name ]] || fail "the data were made with the key in $name, which is not there: restore secrets.json from its backup"
+    echo "--file-key-management-filename=/run/secrets/$name"
+  fi
+}
+
+# Each data folder has a server id of its own, which its binary log carries: the logs of two that were one, as after a restore, are told apart by it.
+# A copy brings along the file of the folder that it was copied from, hence the folder's name in it.
+server_id() {
+  local file=/var/lib/mysql/current/server-id folder id='' of=''
+  folder=$(readlink /var/lib/mysql/current)
+  [[ ! -e $file ]] || read -r id of < "$file"
+  if [[ ! $id || $of != "$folder" ]]; then
+    id=$(od --address-radix=n --read-bytes=4 --format=u4 /dev/urandom)
+    id=$((id | 1))
+    echo "$id $folder" > "$file.new"
+    sync "$file.new"
+    mv "$file.new" "$file"
+    sync "$(dirname "$file")"
+  fi
+  echo "$id"
 }
 
 if [[ ${1:-} == mariadbd ]]; then
-  content=("$data"/*)
-  if [[ -e $unfinished ]]; then
-    say 'an earlier initialisation was interrupted: starting it again'
-    initialise
-  elif [[ ! -d $data/mysql ]]; then
-    [[ ${#content[@]} -eq 0 || ${content[*]} == "$data/lost+found" ]] || fail "$data is neither empty nor a MariaDB data folder: left alone"
-    initialise
-  fi
+  enter_volume /var/lib/mysql mysql fill
+  id=$(server_id)
+  key=$(key_option /var/lib/mysql/current)
+  set -- "$@" --server-id="$id" ${key:+"$key"}
+elif [[ ${1:-} == fill ]]; then
+  # An empty data folder beside the one that is served.
+  mkdir --mode=0700 --parents "$2"
+  fill "$2"
+  exit
 fi
 
 exec "$@"

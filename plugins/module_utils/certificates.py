@@ -26,7 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, SERVICES, Environment
 
 ROOT, DATABASE, NGINX, APPLICATION = 0, 999, 101, 10001
 DESK_TLS_NAME = "desk.echobase.internal"
@@ -76,14 +76,12 @@ class Change:
 
 def wanted_leaves(env: Environment) -> list[Leaf]:
     local = ("localhost", "127.0.0.1")
+    databases = [server for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
+    database_names = [name for server in databases for name in (server.container, server.service)]
     leaves = [
         Leaf("edge", (*local, "::1"), NGINX),
         Leaf("desk", (DESK_TLS_NAME, *local, env.desk_address), APPLICATION),
-        Leaf(
-            "db",
-            (env.mariadb_container, "mariadb", env.postgres_container, "postgres", *local, env.mariadb_address, env.postgres_address),
-            DATABASE,
-        ),
+        Leaf("db", (*database_names, *local, *(server.address for server in databases)), DATABASE),
     ]
     for colour in env.colours.values():
         services = [name for service in SERVICES for name in (colour.container(service), colour.host(service))]

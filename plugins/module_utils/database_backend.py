@@ -22,17 +22,33 @@ class Observed:
     # Fingerprint of the keys that the data were made with; None where there are no data.
     data_fingerprint: str | None = None
     keys: bool = False
-    # The server was made from another configuration than the wanted one.
-    drifted: bool = False
-    # A stopped server that cannot start as it is, whatever its configuration.
+    # What else nobody could read without the keys: data of the other engine, backups.
+    keys_needed_by: tuple[str, ...] = ()
+    # Something that works on the server is there, be it with or without one.
+    companions: bool = False
+    # In what the server that was found differs from the wanted one, in a user's words.
+    drift: tuple[str, ...] = ()
+    # The server is as wanted, the files it reads at its next start are not.
+    files_outdated: bool = False
+    # Why the wanted server must not get at the data, in a user's words: it is of another major version than they are.
+    other_major: str = ""
+    # A server that cannot be reached, or started, as it is, whatever its configuration.
     broken: bool = False
+    # The data are encrypted and locked, or have to be given more room.
+    data_closed: bool = False
     # The server shows another certificate than the one on disk, or one that its CA does not vouch for.
     certificate_outdated: bool = False
+    # Other accounts are wanted than were applied to the running database.
+    accounts_outdated: bool = False
     login: Login | None = None
     configuration: dict[str, Any] = field(default_factory=dict)
     # What must be there before a server can be made or started, and is not; and who holds its port instead.
     missing: tuple[str, ...] = ()
     port_conflict: str | None = None
+    # Databases of the environment's other engines: what a user should not forget.
+    others: tuple[str, ...] = ()
+    # What is no error yet.
+    troubles: tuple[str, ...] = ()
 
 
 class DatabaseBackend(ABC):
@@ -56,13 +72,22 @@ class DatabaseBackend(ABC):
     def configuration(self) -> dict[str, Any]:
         """The wanted configuration, as it shows in a diff."""
 
+    @property
     @abstractmethod
-    def observe(self, with_login: bool) -> Observed:
-        """Changes nothing; refuses when a thing of a wanted name is not ours."""
+    def dump_trailer(self) -> bytes:
+        """What the last lines of a complete dump say."""
+
+    @abstractmethod
+    def observe(self, present: bool) -> Observed:
+        """Changes nothing; refuses when a thing of a wanted name is not ours. `present`: whether it shall serve, which is then tried."""
 
     @abstractmethod
     def create_data(self, key_fingerprint: str) -> None:
         """Make the empty place for the data, marked with the keys it belongs to."""
+
+    @abstractmethod
+    def open_data(self) -> None:
+        """A server can be started on them."""
 
     @abstractmethod
     def write_configuration(self) -> None: ...
@@ -76,6 +101,9 @@ class DatabaseBackend(ABC):
 
     @abstractmethod
     def reload_certificate(self) -> None: ...
+
+    @abstractmethod
+    def apply_accounts(self) -> None: ...
 
     @abstractmethod
     def stop_server(self) -> None:

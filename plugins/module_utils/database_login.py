@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ssl
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
-
-_ACCESS_DENIED = (1044, 1045)
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,8 @@ class Login:
     tls_cipher: str
     # The certificate the server showed, in DER form.
     certificate: bytes
+    # Digest of the accounts that were applied last; empty where none ever were.
+    accounts: str = ""
 
 
 class NotReadyError(Exception):
@@ -35,7 +36,7 @@ class AccessDeniedError(Exception):
 
 
 @dataclass(frozen=True)
-class DatabaseLogin:
+class DatabaseLogin(ABC):
     host: str
     port: int
     user: str
@@ -44,10 +45,10 @@ class DatabaseLogin:
     ca_file: str
 
     @classmethod
-    def of_application(cls, env: Environment) -> DatabaseLogin:
+    def of_application(cls, env: Environment, port: int) -> Self:
         return cls(
             host="127.0.0.1",
-            port=env.mariadb_port,
+            port=port,
             user=env.database_user,
             database=env.database,
             password_file=env.path("secrets", "app", "db_password"),
@@ -56,37 +57,15 @@ class DatabaseLogin:
 
     def attempt(self, timeout: int = 5) -> Login:
         try:
-            import pymysql  # noqa: PLC0415 - its absence is a user's error, not a traceback
-        except ImportError as error:
-            raise Refusal(f"{sys.executable} has no Python package PyMySQL", "pip install -r requirements.txt") from error
-        try:
             password = Path(self.password_file).read_text().strip()
             context = ssl.create_default_context(cafile=self.ca_file)
         except FileNotFoundError as error:
             raise AccessDeniedError(f"{error.filename or self.ca_file} does not exist") from error
-        try:
-            connection: Any = pymysql.connect(
-                host=self.host,
-                port=self.port,
-                user=self.user,
-                password=password,
-                database=self.database,
-                ssl=context,
-                connect_timeout=timeout,
-                read_timeout=timeout,
-            )
-        except pymysql.err.OperationalError as error:
-            raise _failure(error) from error
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT VERSION(), (SELECT 1)")
-            version = cursor.fetchone()[0].partition("-")[0]
-            return Login(version, connection._sock.cipher()[0], connection._sock.getpeercert(binary_form=True))
+        return self._log_in(password, context, timeout)
+
+    @abstractmethod
+    def _log_in(self, password: str, context: ssl.SSLContext, timeout: int) -> Login: ...
 
 
-def _failure(error: Exception) -> Exception:
-    code, text = error.args[0], str(error.args[-1])
-    if code in _ACCESS_DENIED:
-        return AccessDeniedError(text)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return CertificateRejectedError(text)
-    return NotReadyError(text)
+def missing_package(name: str) -> Refusal:
+    return Refusal(f"{sys.executable} has no Python package {name}", "pip install -r requirements.txt")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 
@@ -43,3 +43,13 @@ def refuse_foreign(kind: str, name: str, labels: Mapping[str, str] | None, envir
     if owner != environment:
         whose = f"belongs to environment {owner}" if owner else "was not made by echobase"
         raise Refusal(f"{kind} {name} exists and {whose}: left alone", f"rename or remove that {kind} yourself, then run this again")
+
+
+def found_or_none(inspect: Callable[[], Any]) -> Any:
+    """What a question about one thing answers; None where the engine knows no such thing."""
+    from docker.errors import NotFound  # noqa: PLC0415 - see docker_client
+
+    try:
+        return inspect()
+    except NotFound:
+        return None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
-import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,17 +17,23 @@ from ansible_collections.echobase.platform.plugins.module_utils.outcome import O
 
 class Step(enum.Enum):
     CREATE_DATA = "create volume"
+    OPEN_DATA = "open volume"
     CONFIGURE = "write configuration"
     CREATE = "create server"
     RECREATE = "recreate server"
     START = "start server"
     RELOAD_CERTIFICATE = "reload certificate"
+    APPLY_ACCOUNTS = "apply accounts"
     AWAIT_READY = "await login"
     BACK_UP = "back up"
     STOP = "stop server"
     REMOVE = "remove server"
     REMOVE_DATA = "remove volume"
     REMOVE_KEYS = "remove keys"
+
+
+# All of them are in the answer; these are in its warning.
+_SHOWN_DIFFERENCES = 4
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Wanted:
     confirm: str = ""
     final_backup: bool = True
     recreate: str = "when_safe"
+    # The volume of another engine that a user knows of.
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,28 +71,45 @@ def plan(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
 
 def _plan_present(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
     _refuse_other_keys(wanted, observed, data_name)
-    outdated = observed.drifted or observed.broken
-    steps: list[Step] = []
-    warnings = []
+    if observed.other_major:
+        raise Refusal(observed.other_major, "playbooks/upgrade.yml goes up to another major; durable_db_version keeps the one there is")
+    _refuse_other_engine(wanted, observed)
+    steps: list[Step] = [Step.OPEN_DATA] * observed.data_closed
+    warnings = [f"volume {name} of another engine exists: its data stay, and this database does not have them" for name in observed.others]
+    warnings += observed.troubles
+    apply = _applies_drift(wanted, observed)
+    if observed.drift and not apply:
+        warnings.append(_left_as_it_is(wanted, observed))
     if observed.server is Server.MISSING:
         # The volume comes after all that can fail for want of space or permission.
         steps += [Step.CONFIGURE, *([] if _has_data(observed) else [Step.CREATE_DATA]), Step.CREATE]
-    elif observed.server is Server.STOPPED:
-        steps += [Step.CONFIGURE, Step.RECREATE] if outdated else [Step.START]
-    elif observed.drifted and wanted.recreate == "always":
-        steps += [Step.CONFIGURE, Step.RECREATE]
+    elif apply or observed.broken:
+        steps += [Step.CONFIGURE] * (apply or not observed.drift) + [Step.RECREATE]
     else:
-        if observed.drifted:
-            warnings.append(
-                "the running database was made from another configuration and was left as it is;"
-                " durable_db_recreate=always restarts it with the new one, and so does its next start"
-            )
-        if observed.certificate_outdated:
-            steps.append(Step.RELOAD_CERTIFICATE)
+        steps += [Step.CONFIGURE] * observed.files_outdated
+        if observed.server is Server.STOPPED:
+            steps.append(Step.START)
+        else:
+            steps += [Step.RELOAD_CERTIFICATE] * observed.certificate_outdated + [Step.APPLY_ACCOUNTS] * observed.accounts_outdated
     if steps or observed.login is None:
         steps.append(Step.AWAIT_READY)
     _refuse_port(steps, observed)
     return Plan(tuple(steps), Server.RUNNING, True, tuple(warnings))
+
+
+def _applies_drift(wanted: Wanted, observed: Observed) -> bool:
+    may_restart = wanted.recreate == "always" or (wanted.recreate == "when_safe" and observed.server is Server.STOPPED)
+    return bool(observed.drift) and may_restart
+
+
+def _left_as_it_is(wanted: Wanted, observed: Observed) -> str:
+    shown = "; ".join(observed.drift[:_SHOWN_DIFFERENCES])
+    more = f" and {len(observed.drift) - _SHOWN_DIFFERENCES} more" if len(observed.drift) > _SHOWN_DIFFERENCES else ""
+    next_start = ", and so does its next start" if wanted.recreate == "when_safe" else ""
+    return (
+        f"the database was made from another configuration and was left as it is ({shown}{more});"
+        f" durable_db_recreate=always restarts it with the new one{next_start}"
+    )
 
 
 def _plan_absent(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
@@ -97,8 +121,10 @@ def _plan_absent(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
     delete = bool(wanted.confirm)
     server = observed.server
     steps: list[Step] = []
+    warnings = []
     if delete and _has_data(observed) and wanted.final_backup:
-        if server is Server.MISSING or (server is Server.STOPPED and observed.broken):
+        steps += [Step.OPEN_DATA] * observed.data_closed
+        if server is Server.MISSING or observed.broken:
             steps += [Step.CONFIGURE, Step.CREATE]
         elif server is Server.STOPPED:
             steps.append(Step.START)
@@ -107,20 +133,19 @@ def _plan_absent(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
         steps += [Step.AWAIT_READY, Step.BACK_UP]
     if server is Server.RUNNING:
         steps.append(Step.STOP)
-    if server is not Server.MISSING:
+    if server is not Server.MISSING or observed.companions:
         steps.append(Step.REMOVE)
     if delete:
-        steps += [Step.REMOVE_DATA] * _has_data(observed) + [Step.REMOVE_KEYS] * observed.keys
-    return Plan(tuple(steps), Server.MISSING, _has_data(observed) and not delete)
+        steps += [Step.REMOVE_DATA] * _has_data(observed)
+        if observed.keys and not observed.keys_needed_by:
+            steps.append(Step.REMOVE_KEYS)
+        elif observed.keys:
+            warnings.append(f"the environment's keys stay, since nobody could read without them: {', '.join(observed.keys_needed_by)}")
+    return Plan(tuple(steps), Server.MISSING, _has_data(observed) and not delete, tuple(warnings))
 
 
 def _has_data(observed: Observed) -> bool:
     return observed.data_fingerprint is not None
-
-
-def _changed_lines(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    old, new = (json.dumps(configuration, indent=1, sort_keys=True).splitlines() for configuration in (before, after))
-    return [f"{line[:2]}{line[2:].strip()}" for line in difflib.ndiff(old, new) if line[0] in "+-"]
 
 
 def _refuse_other_keys(wanted: Wanted, observed: Observed, data_name: str) -> None:
@@ -129,6 +154,14 @@ def _refuse_other_keys(wanted: Wanted, observed: Observed, data_name: str) -> No
             f"volume {data_name} was made with other keys"
             f" (fingerprint {observed.data_fingerprint}) than this environment has now ({wanted.key_fingerprint})",
             f"restore the environment's secrets.json from its backup, or delete the data with durable_db_confirm={data_name}",
+        )
+
+
+def _refuse_other_engine(wanted: Wanted, observed: Observed) -> None:
+    if observed.others and not _has_data(observed) and wanted.beside not in observed.others:
+        raise Refusal(
+            f"this environment has its data in volume {observed.others[0]}, of another engine, and would begin anew with an empty database",
+            f"set echobase_engine as it was; to have an empty database beside it, say durable_db_beside={observed.others[0]}",
         )
 
 
@@ -148,10 +181,10 @@ class DurableDb:
 
     def ensure(self, wanted: Wanted, check_mode: bool) -> Outcome:
         if check_mode:
-            observed = self.backend.observe(with_login=wanted.state == "present")
+            observed = self.backend.observe(present=wanted.state == "present")
             return self._outcome(observed, plan(wanted, observed, self.backend.data_name))
         with host_lock(f"{self.environment}-durable-db"):
-            observed = self.backend.observe(with_login=wanted.state == "present")
+            observed = self.backend.observe(present=wanted.state == "present")
             decided = plan(wanted, observed, self.backend.data_name)
             self._refuse_unprepared(wanted, observed, decided)
             for step in decided.steps:
@@ -172,28 +205,33 @@ class DurableDb:
     def _apply(self, step: Step, wanted: Wanted) -> None:
         backend = self.backend
         match step:
+            case Step.OPEN_DATA:
+                backend.open_data()
             case Step.CREATE_DATA:
                 backend.create_data(wanted.key_fingerprint)
-            case Step.CONFIGURE:
-                backend.write_configuration()
-            case Step.CREATE | Step.RECREATE:
-                backend.create_server()
-            case Step.START:
-                backend.start_server()
-            case Step.RELOAD_CERTIFICATE:
-                backend.reload_certificate()
             case Step.AWAIT_READY:
                 self._login = backend.await_ready(self.wait_timeout)
             case Step.BACK_UP:
-                self._backup_folder = str(self.backup.take(backend.dump))
-            case Step.STOP:
-                backend.stop_server()
-            case Step.REMOVE:
-                backend.remove_server()
-            case Step.REMOVE_DATA:
-                backend.remove_data()
-            case Step.REMOVE_KEYS:
-                backend.remove_keys()
+                self._backup_folder = str(self.backup.take(backend.dump, backend.dump_trailer))
+            case _:
+                self._plain_steps[step]()
+
+    @property
+    def _plain_steps(self) -> dict[Step, Callable[[], None]]:
+        backend = self.backend
+        return {
+            Step.OPEN_DATA: backend.open_data,
+            Step.CONFIGURE: backend.write_configuration,
+            Step.CREATE: backend.create_server,
+            Step.RECREATE: backend.create_server,
+            Step.START: backend.start_server,
+            Step.RELOAD_CERTIFICATE: backend.reload_certificate,
+            Step.APPLY_ACCOUNTS: backend.apply_accounts,
+            Step.STOP: backend.stop_server,
+            Step.REMOVE: backend.remove_server,
+            Step.REMOVE_DATA: backend.remove_data,
+            Step.REMOVE_KEYS: backend.remove_keys,
+        }
 
     def _outcome(self, observed: Observed, decided: Plan) -> Outcome:
         backend = self.backend
@@ -211,14 +249,14 @@ class DurableDb:
                 "state_before": observed.server.value,
                 "state_after": decided.server.value,
                 "steps": [step.value for step in decided.steps],
-                "drift": _changed_lines(observed.configuration, backend.configuration) if observed.drifted else [],
+                "drift": list(observed.drift),
                 "ready": login is not None,
                 "version": login.version if login else "",
                 "tls_cipher": login.tls_cipher if login else "",
                 "backup": self._backup_folder,
                 "keys_removed": Step.REMOVE_KEYS in decided.steps,
-                "warnings": list(decided.warnings),
             },
+            warnings=list(decided.warnings),
         )
 
     def _picture(self, server: Server, data: bool, keys: bool, configuration: dict[str, Any]) -> dict[str, Any]:

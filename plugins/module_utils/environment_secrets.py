@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import sync_directory
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
+from ansible_collections.echobase.platform.plugins.module_utils.key_record import KeyRecord, fingerprints
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.secret_files import (
     Change,
     apply_changes,
+    outlived_files,
     plan_changes,
     retired_files,
     wanted_files,
@@ -38,7 +40,9 @@ class SecretsPlan:
 
     values: dict[str, str]
     generated: list[str]
+    renewed: list[str]
     rewrites_store: bool
+    rewrites_record: bool
     changes: list[Change]
     moves_folder: bool
     retired: list[str]
@@ -46,72 +50,98 @@ class SecretsPlan:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.rewrites_store or self.changes or self.moves_folder or self.retired_files)
+        return not (self.rewrites_store or self.rewrites_record or self.changes or self.moves_folder or self.retired_files)
 
 
 class EnvironmentSecrets:
-    """`volume_exists` is asked only when something would have to be generated or deleted."""
+    """`data` names what exists of the environment's data, volumes and backups; asked only when something would be generated or deleted."""
 
-    def __init__(self, env: Environment, vault_password: bytes | None, volume_exists: Callable[[], bool]) -> None:
+    def __init__(self, env: Environment, vault_password: bytes | None, data: Callable[[], Sequence[str]]) -> None:
         self._env = env
-        self._volume_exists = volume_exists
+        self._data = data
         self._store = SecretStore(Path(env.path("secrets.json")), vault_password)
+        self._record = KeyRecord(Path(env.path("key-fingerprints.json")))
         self._link = Path(env.path("secrets"))
         self._folder = VOLATILE_HOME / env.name / "secrets" if vault_password else self._link
 
-    def present(self, check: bool) -> Outcome:
-        plan = self._plan()
+    def present(self, check: bool, renew: Sequence[str] = (), given: Mapping[str, str] | None = None) -> Outcome:
+        """`renew` names passwords that get a new value; `given` are those that come from elsewhere."""
+        given = given or {}
+        plan = self._plan(renew, given)
         if not plan.is_empty and not check:
             with exclusive(Path(self._env.path(".secrets.lock"))):
-                plan = self._plan()
+                plan = self._plan(renew, given)
                 self._apply(plan)
         return self._outcome(plan)
 
+    def known(self) -> dict[str, str]:
+        return self._store.load()
+
+    def change(self, values: Mapping[str, str], dropped: Sequence[str] = ()) -> None:
+        """Keys that data have, or are about to be given: whoever calls knows that no data are left without theirs."""
+        with exclusive(Path(self._env.path(".secrets.lock"))):
+            known = {name: value for name, value in self._store.load().items() if name not in dropped} | dict(values)
+            self._store.save(known)
+            self._record.save(known)
+            apply_changes(self._folder, plan_changes(self._folder, wanted_files(self._env, known, self._folder)))
+            for path in outlived_files(self._folder, known):
+                path.unlink()
+
     def absent(self, check: bool) -> Outcome:
         volatile = [self._link.readlink()] if self._link.is_symlink() else []
-        doomed = [path for path in (self._store.file, self._link, *volatile) if path.exists() or path.is_symlink()]
-        if doomed and self._volume_exists():
+        doomed = [path for path in (self._store.file, self._record.file, self._link, *volatile) if path.exists() or path.is_symlink()]
+        if doomed and (data := self._data()):
             raise Refusal(
-                f"volume {self._env.mariadb_volume} still exists and nothing can read it without {self._store.file}",
-                f"delete the data first: playbooks/teardown_durable.yml -e durable_db_confirm={self._env.mariadb_volume}",
+                f"nothing can read {' and '.join(data)} without {self._store.file}",
+                f"delete the data first: {_removal(data)}",
             )
         if not check:
             for path in doomed:
                 _remove(path)
         return Outcome(changed=bool(doomed), before="".join(f"{path}\n" for path in doomed))
 
-    def _plan(self) -> SecretsPlan:
+    def _plan(self, renew: Sequence[str], given: Mapping[str, str]) -> SecretsPlan:
         known = self._store.load()
+        news = [name for name, value in given.items() if known.get(name) != value]
         lacking = missing(known)
-        self._refuse_to_orphan(lacking)
-        values = completed(known)
+        recorded = self._record.load()
+        self._refuse_to_orphan(known, lacking, recorded)
+        values = completed({name: value for name, value in known.items() if name not in renew}) | dict(given)
         # What lies behind a link that will go counts for nothing.
         current = self._link / "nowhere" if self._leaves_vault() else self._folder
         return SecretsPlan(
             values=values,
-            generated=lacking,
-            rewrites_store=bool(lacking or retired(known)) or self._store.needs_rewrite(),
+            generated=[name for name in KINDS if name in lacking or name in renew],
+            renewed=[*renew, *news],
+            rewrites_store=bool(lacking or renew or news or retired(known)) or self._store.needs_rewrite(),
+            rewrites_record=recorded != fingerprints(values),
             changes=plan_changes(current, wanted_files(self._env, values, current)),
             moves_folder=self._is_elsewhere(),
             retired=retired(known),
             retired_files=retired_files(current),
         )
 
-    def _refuse_to_orphan(self, lacking: list[str]) -> None:
+    def _refuse_to_orphan(self, known: dict[str, str], lacking: list[str], recorded: dict[str, str]) -> None:
         """Fresh keys beside old data would make the data unreadable for good."""
-        guards = [name for name in lacking if KINDS[name].guards_data]
-        if guards and self._volume_exists():
-            volume = self._env.mariadb_volume
-            raise Refusal(
-                f"volume {volume} exists but its keys in {self._store.file} are missing ({', '.join(guards)})",
-                "restore that file from your backup; "
-                f"to start over without the data: playbooks/teardown_durable.yml -e durable_db_confirm={volume}",
-            )
+        lost = [name for name in recorded if name not in KINDS and name not in known]
+        lost += [name for name in lacking if KINDS[name].guards_data and (not KINDS[name].recorded or name in recorded)]
+        others = [name for name, found in fingerprints(known).items() if recorded.get(name, found) != found]
+        if not (lost or others) or not (data := self._data()):
+            return
+        which = f"keys that {self._store.file} lacks: {', '.join(lost)}"
+        if not lost:
+            which = f"other keys than {self._store.file} has: {', '.join(others)}"
+        raise Refusal(
+            f"{' and '.join(data)} can only be read with {which}",
+            f"restore that file from your backup; to start over without the data: {_removal(data)}",
+        )
 
     def _apply(self, plan: SecretsPlan) -> None:
         # The source of truth first: nothing may be in use that is not safe on disk.
         if plan.rewrites_store:
             self._store.save(plan.values)
+        if plan.rewrites_record:
+            self._record.save(plan.values)
         if self._leaves_vault():
             self._link.unlink()
         apply_changes(self._folder, plan.changes)
@@ -132,6 +162,8 @@ class EnvironmentSecrets:
         before: dict[str, str] = {}
         if plan.rewrites_store:
             before["secrets.json"] = _store_reason(plan)
+        if plan.rewrites_record:
+            before["key-fingerprints.json"] = "not those of the keys"
         before |= {f"secrets/{path.name}": "no longer used" for path in plan.retired_files}
         before |= {f"secrets/{change.file.name}": change.reason for change in plan.changes}
         if plan.moves_folder:
@@ -149,8 +181,17 @@ class EnvironmentSecrets:
         )
 
 
+def _removal(data: Sequence[str]) -> str:
+    for thing in data:
+        if thing.startswith("volume "):
+            return f"playbooks/teardown_durable.yml -e durable_db_confirm={thing.removeprefix('volume ')}"
+    return f"remove {' and '.join(data)}"
+
+
 def _store_reason(plan: SecretsPlan) -> str:
-    reasons = [f"lacks {', '.join(plan.generated)}"] if plan.generated else []
+    lacking = [name for name in plan.generated if name not in plan.renewed]
+    reasons = [f"lacks {', '.join(lacking)}"] if lacking else []
+    reasons += [f"gets a new {', '.join(plan.renewed)}"] if plan.renewed else []
     reasons += [f"still holds {', '.join(plan.retired)}"] if plan.retired else []
     return "; ".join(reasons) or "readable by others, or not encrypted"
 

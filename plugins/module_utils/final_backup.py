@@ -16,8 +16,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_file imp
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
-# The last line that mariadb-dump writes, so its absence tells a dump that was cut off.
-_TRAILER = b"-- Dump completed"
 _CHUNK = 1 << 20
 
 
@@ -25,8 +23,8 @@ _CHUNK = 1 << 20
 class FinalBackup:
     env: Environment
 
-    def take(self, dump: Callable[[BinaryIO], None]) -> Path:
-        """The finished folder; it gets its name only once all in it is verified and on disk."""
+    def take(self, dump: Callable[[BinaryIO], None], trailer: bytes) -> Path:
+        """The finished folder; it gets its name only once all in it is verified and on disk. A whole dump ends with the trailer."""
         shelf = Path(self.env.home).parent / "final-backups"
         shelf.mkdir(mode=0o700, parents=True, exist_ok=True)
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
@@ -34,7 +32,7 @@ class FinalBackup:
         partial = shelf / f".{folder.name}"
         partial.mkdir(mode=0o700)
         try:
-            self._fill(partial, dump)
+            self._fill(partial, dump, trailer)
             partial.rename(folder)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -42,13 +40,13 @@ class FinalBackup:
         sync_directory(shelf)
         return folder
 
-    def _fill(self, folder: Path, dump: Callable[[BinaryIO], None]) -> None:
+    def _fill(self, folder: Path, dump: Callable[[BinaryIO], None], trailer: bytes) -> None:
         archive = folder / "all-databases.sql.gz"
         with _new_file(archive) as file:
             with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6) as stream:
                 dump(cast(BinaryIO, stream))
             _sync(file)
-        verify(archive)
+        verify(archive, trailer)
         keys = Path(self.env.path("secrets.json"))
         if keys.exists():
             with _new_file(folder / keys.name) as file:
@@ -57,7 +55,7 @@ class FinalBackup:
         sync_directory(folder)
 
 
-def verify(archive: Path) -> None:
+def verify(archive: Path, trailer: bytes) -> None:
     """Reads it back whole: every checksum holds and the dump says that it is complete."""
     end = b""
     try:
@@ -66,7 +64,7 @@ def verify(archive: Path) -> None:
                 end = (end + chunk)[-200:]
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise Refusal(f"the final backup {archive} cannot be read back ({error})", "check that disk; nothing was deleted") from error
-    if _TRAILER not in end:
+    if trailer not in end:
         raise Refusal(f"the final backup {archive} is incomplete", "look at the database's log; nothing was deleted")
 
 

@@ -167,7 +167,7 @@ class ImageBuilder:
                 fileobj=archive,
                 custom_context=True,
                 tag=self._catalogue.tag(image.name),
-                buildargs={**build_arguments(), **parents},
+                buildargs={**build_arguments(), **image.arguments, **parents},
                 labels={LABEL: image.name},
                 rm=True,
                 forcerm=True,

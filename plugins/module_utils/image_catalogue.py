@@ -24,6 +24,9 @@ class Image:
     parents: dict[str, str] = field(default_factory=dict)
     context: dict[str, str] = field(default_factory=dict)
     bootstrap: str = ""
+    arguments: dict[str, str] = field(default_factory=dict)
+    # Not among all of them: built only where it is named.
+    on_demand: bool = False
 
     @property
     def repository(self) -> str:
@@ -73,6 +76,10 @@ class ImageCatalogue:
     def names(self) -> list[str]:
         return list(self.images)
 
+    @property
+    def usual_names(self) -> list[str]:
+        return [name for name, image in self.images.items() if not image.on_demand]
+
     def image(self, name: str) -> Image:
         if name not in self.images:
             raise Refusal(f"unknown image '{name}'", f"choose from {', '.join(self.names)}")
@@ -94,6 +101,8 @@ class ImageCatalogue:
                 digest.update(self.base_recipe.encode())
             for argument, parent in sorted(image.parents.items()):
                 digest.update(f"{argument}={self.tag(parent)}\0".encode())
+            for argument, value in sorted(image.arguments.items()):
+                digest.update(f"{argument}={value}\0".encode())
             self.context(name).hash_into(digest)
             self._tags[name] = f"{image.repository}:{digest.hexdigest()[:12]}"
         return self._tags[name]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import getpass
 import hashlib
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +16,39 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_file imp
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 
-EVENTS = ("deployed", "verified", "canary", "promoted", "rolled_back", "switched", "closed", "opened", "removed")
+EVENTS = (
+    "deployed",
+    "verified",
+    "canary",
+    "promoted",
+    "rolled_back",
+    "switched",
+    "closed",
+    "opened",
+    "removed",
+    "overridden",
+    "migrated",
+    "restored",
+    "replica_promoted",
+    "upgraded",
+)
 _FIRST = "0" * 64
 
 
 def _digest(entry: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def new_entry(event: str, colour: str, release: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """What happened now, by whoever runs this."""
+    return {
+        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "by": os.environ.get("SUDO_USER") or getpass.getuser(),
+        "event": event,
+        "colour": colour,
+        "release": release,
+        "details": dict(details),
+    }
 
 
 @dataclass(frozen=True)

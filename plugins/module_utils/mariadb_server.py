@@ -1,105 +1,112 @@
-"""What the durable MariaDB server is: its settings, and its service in the Compose file."""
+"""What the durable MariaDB server is."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import CONFIGURATION_LABEL, ENVIRONMENT_LABEL
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import REPLICA_USER
+from ansible_collections.echobase.platform.plugins.module_utils.mariadb_settings import MARIADB_GUARDED, mariadb_settings
+from ansible_collections.echobase.platform.plugins.module_utils.server_definition import (
+    AUTHORITY_FILE,
+    REPLICA_PASSWORD_FILE,
+    ROOT_PASSWORD_FILE,
+    SECRETS_FOLDER,
+    ServerDefinition,
+    health_check,
+    read_only,
+)
 
-SERVICE = "mariadb"
-KEY_FINGERPRINT_LABEL = "io.echobase.key-fingerprint"
-ROOT_PASSWORD_FILE = "/run/secrets/root_password"
+# Runs a client as root. The password comes by a pipe of the shell, so it is in no argument and in no environment.
+_AS_ROOT = (
+    """exec "$0" --defaults-extra-file=<(printf '[client]\\nuser=root\\npassword="%s"\\n' """
+    f""""$(sed 's/[\\\\"]/\\\\&/g' {ROOT_PASSWORD_FILE})") "$@" """
+)
+_CONFIGURATION = "my.cnf"
+# What a replica is told when it starts. It has the password in memory only, so that none is on its disk. To Compose a dollar sign is two.
+_FOLLOW_FILE = "/run/mysqld/follow.sql"
+_FOLLOW = f"""
+umask 077
+password=$$(< {REPLICA_PASSWORD_FILE})
+cat > {_FOLLOW_FILE} <<END
+CHANGE MASTER TO MASTER_HOST='$$1', MASTER_USER='{REPLICA_USER}', MASTER_PASSWORD='$$password', MASTER_USE_GTID=slave_pos, MASTER_SSL=1,\
+ MASTER_SSL_CA='{AUTHORITY_FILE}', MASTER_SSL_VERIFY_SERVER_CERT=1, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=5;
+START SLAVE;
+END
+shift
+exec docker-entrypoint.sh "$$@"
+"""
 
 
-@dataclass(frozen=True)
-class MariadbServer:
-    env: Environment
-    image: str
-    buffer_pool: str
-    memory: str
+class MariadbServer(ServerDefinition):
+    engine: ClassVar[str] = "mariadb"
+    encrypts_by_itself: ClassVar[bool] = True
+    needed_secrets: ClassVar[Sequence[str]] = ("encryption.keys",)
+    guarded_settings: ClassVar[frozenset[str]] = MARIADB_GUARDED
+    initial_accounts: ClassVar[str] = "init.sql"
+    dump_command: ClassVar[Sequence[str]] = (
+        "mariadb-dump", "--single-transaction",
+        "--all-databases", "--routines", "--events", "--triggers", "--hex-blob", "--flush-privileges",
+    )  # fmt: skip
+    dump_trailer: ClassVar[bytes] = b"-- Dump completed"
+    reload_certificate_sql: ClassVar[str] = "FLUSH SSL"
 
     @property
-    def settings(self) -> dict[str, str]:
+    def _own_settings(self) -> dict[str, str]:
+        return mariadb_settings(self.memory_bytes, self.connections, self.encrypted)
+
+    @property
+    def _following_settings(self) -> dict[str, str]:
         return {
-            "require_secure_transport": "ON",
-            "ssl_cert": "/run/tls/tls.crt",
-            "ssl_key": "/run/tls/tls.key",
-            "tls_version": "TLSv1.2,TLSv1.3",
-            "skip_name_resolve": "ON",
-            "character_set_server": "utf8mb4",
-            "collation_server": "utf8mb4_unicode_ci",
-            # A commit that was answered is on disk, in the redo log and in the binary log.
-            "innodb_flush_log_at_trx_commit": "1",
-            "sync_binlog": "1",
-            "log_bin": "mariadb-bin",
-            "binlog_format": "ROW",
-            "binlog_expire_logs_seconds": str(7 * 24 * 3600),
-            "innodb_buffer_pool_size": self.buffer_pool,
-            "max_connections": "200",
-            "wait_timeout": str(8 * 3600),
+            "read_only": "ON",
+            "relay_log": "relay-bin",
+            # Where it is lies in the data, with each transaction; these two hold nothing that a restart needs.
+            "master_info_file": "/run/mysqld/master.info",
+            "relay_log_info_file": "/run/mysqld/relay-log.info",
+            "init_file": _FOLLOW_FILE,
+            "skip_slave_start": "ON",
+            "slave_net_timeout": "20",
+            # For ever.
+            "master_retry_count": "0",
+            # Nobody archives them.
+            "binlog_expire_logs_seconds": "86400",
         }
 
     @property
-    def my_cnf(self) -> str:
+    def _following_service(self) -> dict[str, Any]:
+        return {"entrypoint": ["bash", "-ceu", _FOLLOW, "follow", self.env.server(self.engine).container]}
+
+    @property
+    def files(self) -> dict[str, str]:
         lines = [f"{name} = {value}" for name, value in self.settings.items()]
-        return "\n".join(["# Written by module durable_db.", "[mariadbd]", *lines, ""])
+        return {_CONFIGURATION: "\n".join(["# Written by module durable_db.", "[mariadbd]", *lines, ""])}
 
     @property
-    def compose(self) -> dict[str, Any]:
-        service = self._service()
-        service["labels"] = {ENVIRONMENT_LABEL: self.env.name, CONFIGURATION_LABEL: self.digest}
-        return {
-            "services": {SERVICE: service},
-            "networks": {"durable": {"name": self.env.durable_network.name, "external": True}},
-            "volumes": {"data": {"name": self.env.mariadb_volume, "external": True}},
-        }
+    def companions(self) -> tuple[str, ...]:
+        return () if self.follows else (f"{self.names.container}-archiver",)
 
-    @cached_property
-    def digest(self) -> str:
-        """What a container was made from; kept as its label."""
-        content = json.dumps([self._service(), self.settings], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+    def as_root(self, *command: str) -> list[str]:
+        return ["bash", "-c", _AS_ROOT, *command]
 
-    def _service(self) -> dict[str, Any]:
-        env = self.env
+    def query(self, sql: str) -> tuple[str, ...]:
+        return ("mariadb", "--batch", "--skip-column-names", "--quick", f"--execute={sql}", self.env.database)
+
+    @property
+    def apply_accounts(self) -> tuple[str, ...]:
+        return ("mariadb", f"--execute=source {SECRETS_FOLDER}/{self.initial_accounts}", self.env.database)
+
+    def is_telling(self, line: str) -> bool:
+        return "[ERROR]" in line or "ERROR:" in line or line.startswith("[entrypoint]")
+
+    @property
+    def _configuration_mount(self) -> dict[str, Any]:
+        return read_only(self.env.path(self.names.service, _CONFIGURATION), "/etc/mysql/conf.d/echobase.cnf")
+
+    @property
+    def _particular(self) -> dict[str, Any]:
         return {
-            "image": self.image,
-            "container_name": env.mariadb_container,
             "command": ["mariadbd"],
-            "user": "999:999",
-            "read_only": True,
             "tmpfs": ["/tmp:mode=1777", "/run/mysqld:uid=999,gid=999,mode=0755"],
-            "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges:true"],
-            "restart": "unless-stopped",
-            "stop_grace_period": "60s",
-            "mem_limit": self.memory,
-            "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
-            "environment": {"MARIADB_DATABASE": env.database, "MARIADB_ROOT_PASSWORD_FILE": ROOT_PASSWORD_FILE},
-            "volumes": [
-                {"type": "volume", "source": "data", "target": "/var/lib/mysql"},
-                _read_only(env.path("mariadb", "my.cnf"), "/etc/mysql/conf.d/echobase.cnf"),
-                _read_only(env.path("tls", "db"), "/run/tls"),
-                _read_only(env.path("secrets", "db"), "/run/secrets"),
-                _read_only(env.path("secrets", "db", "init.sql"), "/docker-entrypoint-initdb.d/10-users.sql"),
-            ],
-            "networks": {"durable": {"ipv4_address": env.mariadb_address}},
-            "ports": [f"127.0.0.1:{env.mariadb_port}:3306"],
-            "healthcheck": {
-                "test": ["CMD", "healthcheck.sh", "--connect", "--innodb_initialized"],
-                "interval": "5s",
-                "timeout": "5s",
-                "retries": 3,
-                "start_period": "60s",
-            },
+            "environment": {"MARIADB_DATABASE": self.env.database, "MARIADB_ROOT_PASSWORD_FILE": ROOT_PASSWORD_FILE},
+            "healthcheck": health_check("--connect", "--innodb_initialized"),
         }
-
-
-def _read_only(source: str, target: str) -> dict[str, Any]:
-    # A missing source is an error; Docker would otherwise make an empty folder of that name.
-    return {"type": "bind", "source": source, "target": target, "read_only": True, "bind": {"create_host_path": False}}

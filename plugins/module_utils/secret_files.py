@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import stat
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import bcrypt
 
+from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import GIVEN, further_keys
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 ROOT, DATABASE, APPLICATION = 0, 999, 10001
-MIGRATE_USER = "migrate_user"
 OPERATOR = "operator"
+_NEXT_BACKUP_KEY, _NEXT_VOLUME_KEY = "db/backup_key_next", "volume_key_next"
 _HTPASSWD = "desk/operators.htpasswd"
 _BCRYPT_COST = 10
 _BCRYPT_HASH = re.compile(r"\$2y\$\d\d\$[./A-Za-z0-9]{53}")
@@ -42,8 +45,14 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path) -> l
     """`folder` is where the files are now: a hash that still fits its password is kept, since each new one would differ."""
     return [
         SecretFile("db/root_password", values["db_root_password"], DATABASE),
-        SecretFile("db/init.sql", _initial_users(env, values), DATABASE),
-        SecretFile("db/init-postgresql.sql", _initial_roles(env, values), DATABASE),
+        SecretFile("db/init.sql", accounts_sql(env, "mariadb", values), DATABASE),
+        SecretFile("db/init-postgresql.sql", accounts_sql(env, "postgresql", values), DATABASE),
+        SecretFile("db/encryption.keys", _mariadb_keys(values["db_encryption_key"]), DATABASE),
+        SecretFile("db/backup_key", values["db_backup_key"], DATABASE),
+        SecretFile("db/backup_password", values["db_backup_password"], DATABASE),
+        SecretFile("db/monitor_password", values["db_monitor_password"], DATABASE),
+        SecretFile("db/replica_password", values["db_replica_password"], DATABASE),
+        SecretFile("volume_key", values["db_volume_key"], ROOT, 0o600),
         SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION),
         SecretFile("app/db_password", values["db_app_password"], APPLICATION),
         SecretFile("app/jwt_key", values["jwt_key"], APPLICATION),
@@ -55,11 +64,21 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path) -> l
         SecretFile("desk/preview_key", values["preview_key"], APPLICATION),
         SecretFile("operator_password", values["operator_password"], ROOT, 0o600),
         SecretFile("preview_key", values["preview_key"], ROOT, 0o600),
+        *(SecretFile(f"db/encryption-{number}.keys", _mariadb_keys(key), DATABASE) for number, key in further_keys(values).items()),
+        *(SecretFile(f"db/{name}", values[name], DATABASE) for name in GIVEN if name in values),
+        *([SecretFile(_NEXT_BACKUP_KEY, values["db_backup_key_next"], DATABASE)] if "db_backup_key_next" in values else []),
+        *([SecretFile(_NEXT_VOLUME_KEY, values["db_volume_key_next"], ROOT, 0o600)] if "db_volume_key_next" in values else []),
     ]
 
 
 def retired_files(folder: Path) -> list[Path]:
     return [path for name in _RETIRED_FILES if (path := folder / name).exists()]
+
+
+def outlived_files(folder: Path, values: Mapping[str, str]) -> list[Path]:
+    """Of keys that were the next ones and have taken their place."""
+    files = {"db_backup_key_next": _NEXT_BACKUP_KEY, "db_volume_key_next": _NEXT_VOLUME_KEY}
+    return [path for name, file in files.items() if name not in values and (path := folder / file).exists()]
 
 
 def plan_changes(folder: Path, wanted: list[SecretFile]) -> list[Change]:
@@ -119,37 +138,6 @@ def _entry(password: str) -> str:
     return f"{OPERATOR}:{fresh.replace('$2b$', '$2y$', 1)}"
 
 
-def _initial_users(env: Environment, values: Mapping[str, str]) -> str:
-    lines = []
-    # In a grant an underscore stands for any character unless it is escaped.
-    database = env.database.replace("_", r"\_")
-    for user, password, privileges in (
-        (MIGRATE_USER, values["db_migrate_password"], "ALL PRIVILEGES"),
-        (env.database_user, values["db_app_password"], "SELECT, INSERT, UPDATE, DELETE"),
-    ):
-        account = f"'{user}'@'%'"
-        lines += [
-            f"CREATE USER IF NOT EXISTS {account} IDENTIFIED BY '{password}' REQUIRE SSL;",
-            f"ALTER USER {account} IDENTIFIED BY '{password}' REQUIRE SSL;",
-            f"GRANT {privileges} ON `{database}`.* TO {account};",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _initial_roles(env: Environment, values: Mapping[str, str]) -> str:
-    """The same for PostgreSQL: whoever migrates owns the tables, and the application gets at their rows alone."""
-    migrate, app, database = MIGRATE_USER, env.database_user, env.database
-    granted = f"ALTER DEFAULT PRIVILEGES FOR ROLE {migrate} IN SCHEMA public GRANT"
-    return "".join(
-        f"{statement};\n"
-        for statement in (
-            f"CREATE ROLE {migrate} LOGIN PASSWORD '{values['db_migrate_password']}'",
-            f"CREATE ROLE {app} LOGIN PASSWORD '{values['db_app_password']}'",
-            f"REVOKE ALL ON DATABASE {database} FROM PUBLIC",
-            f"GRANT CONNECT ON DATABASE {database} TO {migrate}, {app}",
-            f"GRANT USAGE, CREATE ON SCHEMA public TO {migrate}",
-            f"GRANT USAGE ON SCHEMA public TO {app}",
-            f"{granted} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
-            f"{granted} USAGE, SELECT ON SEQUENCES TO {app}",
-        )
-    )
+def _mariadb_keys(key: str) -> str:
+    """As its plugin file_key_management reads them: a number and the key in hexadecimal digits."""
+    return f"1;{base64.b64decode(key).hex()}\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +33,22 @@ class Kind:
     generate: Callable[[], str]
     # Data that exists is unreadable or unreachable without it.
     guards_data: bool
+    # Of a later version than the first data: whether data need it tells the record of what was in use (key_record.py).
+    recorded: bool = False
 
 
 KINDS = {
     "db_root_password": Kind(_password, guards_data=True),
     "db_migrate_password": Kind(_password, guards_data=True),
     "db_app_password": Kind(_password, guards_data=True),
+    # What an account that is lost can do without: a new password reaches the server with its next set-up.
+    "db_backup_password": Kind(_password, guards_data=False),
+    "db_monitor_password": Kind(_password, guards_data=False),
+    "db_replica_password": Kind(_password, guards_data=False),
+    # Of MariaDB's tables and logs, of PostgreSQL's volume, of the backups.
+    "db_encryption_key": Kind(_key, guards_data=True, recorded=True),
+    "db_volume_key": Kind(_key, guards_data=True, recorded=True),
+    "db_backup_key": Kind(_password, guards_data=True, recorded=True),
     "kms_key": Kind(_key, guards_data=True),
     "jwt_key": Kind(_key, guards_data=True),
     "operator_password": Kind(_password, guards_data=False),
@@ -45,6 +56,13 @@ KINDS = {
     "preview_key": Kind(_key, guards_data=False),
     "desk_key": Kind(_key, guards_data=False),
 }
+# What data are given in place of these while they are; further ones of MariaDB's data are numbered, since old data and backups keep theirs.
+FURTHER_KEY = re.compile(r"db_encryption_key_(\d+)")
+NEXT_KEYS = ("db_volume_key_next", "db_backup_key_next")
+# Of the S3 service that keeps the backups: a user has them from there, and nobody can generate them.
+GIVEN = ("backup_s3_key", "backup_s3_secret")
+# Of accounts of the database that take a new value with the next set-up.
+RENEWABLE = [f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")]
 # Kept by earlier versions; they open nothing any more.
 RETIRED = ("operator_session",)
 
@@ -90,6 +108,12 @@ class SecretStore:
             raise Refusal(
                 f"the vault password does not open {self.file}", "check secrets_vault_password_file; nothing was changed"
             ) from error
+
+
+def further_keys(values: Mapping[str, str]) -> dict[int, str]:
+    """Of MariaDB's data, after the first one; by number."""
+    found = ((FURTHER_KEY.fullmatch(name), value) for name, value in values.items())
+    return dict(sorted((int(name[1]), value) for name, value in found if name))
 
 
 def missing(values: dict[str, str]) -> list[str]:

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
+from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, Restore
 from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS, SERVICES, Environment
 
 TROUBLE_MINUTES = 10
 # Events after which the colour they name had all traffic.
 _SWITCHES = ("promoted", "rolled_back", "switched")
+_ENGINE_NAMES = {"mariadb": "MariaDB", "postgresql": "PostgreSQL"}
 _INVENTORIES = {"test": "tests/inventory"}
+
+
+@dataclass(frozen=True)
+class Backups:
+    """What could be restored now, and how far a restore is that was begun."""
+
+    restorable: Restorable
+    restore: Restore | None
+    now: datetime
+
+    @property
+    def are_well(self) -> bool:
+        return self.restorable.as_of is not None and not self.restorable.problem and (self.restore is None or not self.restore.is_under_way)
 
 
 @dataclass(frozen=True)
@@ -21,6 +39,11 @@ class DatabaseState:
     version: str = ""
     tls_cipher: str = ""
     problem: str = ""
+    engine: str = "mariadb"
+    # None where nobody asked for them.
+    backups: Backups | None = None
+    # None where there is none.
+    replica: ReplicaState | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +73,9 @@ class StatusScreen:
         healthy = all(self.traffic["colours"][colour]["ready"] for colour in live)
         served = not self.traffic["maintenance"] and not self.traffic["undecided"]
         edge = self.traffic["edge"]["ready"] and self.traffic["table"]["readable"] and not any(self.edge_parts.values())
-        return bool(live and healthy and served and edge) and not self.database.problem and not self.ledger_problem
+        backups = self.database.backups is None or self.database.backups.are_well
+        replica = self.database.replica is None or not self.database.replica.problem
+        return bool(live and healthy and served and edge and backups and replica) and not self.database.problem and not self.ledger_problem
 
     def _traffic(self) -> list[str]:
         if not self.traffic["table"]["readable"]:
@@ -115,13 +140,47 @@ class StatusScreen:
 
     def _durable(self) -> list[str]:
         database = self.database
-        where = f"127.0.0.1:{self.env.mariadb_port}, volume {self.env.mariadb_volume}"
+        server = self.env.server(database.engine)
+        where = f"127.0.0.1:{server.port}, volume {server.volume}"
         return [
-            f"DATABASE  MariaDB {database.version} ready, {database.tls_cipher}, {where}"
+            f"DATABASE  {_ENGINE_NAMES[database.engine]} {database.version} ready, {database.tls_cipher}, {where}"
             if not database.problem
             else f"DATABASE  NOT READY: {database.problem} ({where})",
+            *(self._backups(database.backups) if database.backups else []),
+            *([database.replica.line] if database.replica else []),
             *self._edge(),
         ]
+
+    def _backups(self, backups: Backups) -> list[str]:
+        lines = [f"          {backups.restorable.line(backups.now)}"]
+        restore = backups.restore
+        if restore is None:
+            return lines
+        what, again, back = self._ways(restore)
+        if restore.is_under_way:
+            return [
+                *lines,
+                f"{what.split()[0]:<9} CUT OFF while {restore.step}, nobody can write: go on with {again}",
+                f"          or back with {back}",
+            ]
+        kept = f"generation {restore.previous} is kept" if restore.is_live else "it waits for a confirmation"
+        return [*lines, f"{what}: generation {restore.generation} is {restore.step}, {kept}"]
+
+    def _ways(self, restore: Restore) -> tuple[str, str, str]:
+        """What it is, how it goes on, and how it goes back."""
+        if restore.is_promotion:
+            return (
+                "PROMOTION of the replica",
+                self._playbook("promote_replica"),
+                self._playbook("promote_replica", "promote_replica_state=abandoned"),
+            )
+        if restore.is_upgrade:
+            return f"UPGRADE   to {restore.to}", self._playbook("upgrade"), self._playbook("upgrade", "upgrade_state=abandoned")
+        back = self._playbook("restore", "restore_state=abandoned")
+        if restore.to == NEW_KEY:
+            return f"RESTORE   to {restore.to}", self._playbook("rotate_secrets", "rotate=db_encryption_key"), back
+        confirmed = f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}"
+        return f"RESTORE   to {restore.to}", self._playbook("restore", confirmed), back
 
     def _edge(self) -> list[str]:
         edge = self.traffic["edge"]

@@ -6,12 +6,13 @@ environment is a new row, never a new branch.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 
 COLOURS = ("blue", "green")
+ENGINES = ("mariadb", "postgresql")
 SERVICES = ("frontend", "api-gateway", "order-processor", "localstack")
 DEFAULT_HOME = "/var/lib/echobase"
 DEFAULT_NETWORK_PREFIX = "10.231"
@@ -34,12 +35,16 @@ _DESK_HOST = 10
 _TOOLS = {"grafana": (40, 3000), "prometheus": (41, 9090), "jaeger": (42, 16686), "loki": (43, 3100)}
 
 ENVIRONMENTS = tuple(_DURABLE_PROJECTS)
+# Of a replica beside its primary: how far its port and its last octet are off.
+_REPLICA_PORTS = 100
+_REPLICA_HOSTS = 2
+# The service, its port and where it mounts its volume, by engine.
+_SERVERS = {
+    "mariadb": ("mariadb", 3306, "/var/lib/mysql"),
+    "postgresql": ("postgres", 5432, "/var/lib/postgresql/data"),
+}
 # Properties of an environment that templates use as well.
 _DERIVED = (
-    "mariadb_container",
-    "mariadb_volume",
-    "postgres_container",
-    "postgres_volume",
     "edge_container",
     "edge_next_container",
     "sockets_container",
@@ -55,6 +60,22 @@ _DERIVED = (
 class Network:
     name: str
     subnet: str
+
+
+@dataclass(frozen=True)
+class DatabaseServer:
+    """The durable database of one engine."""
+
+    engine: str
+    # The Compose service; also the engine's name in those of containers and volumes.
+    service: str
+    container: str
+    volume: str
+    port: int
+    container_port: int
+    # On the environment's durable network.
+    address: str
+    data_mount: str
 
 
 @dataclass(frozen=True)
@@ -127,21 +148,35 @@ class Environment:
     colours: dict[str, Colour] = field(default_factory=dict)
     tools: dict[str, Tool] = field(default_factory=dict)
 
-    @property
-    def mariadb_container(self) -> str:
-        return f"echobase-{self.name}-durable-mariadb"
+    def server(self, engine: str) -> DatabaseServer:
+        if engine not in ENGINES:
+            raise Refusal(f"unknown database engine '{engine}'", f"choose one of {', '.join(ENGINES)}")
+        service, container_port, data_mount = _SERVERS[engine]
+        container = f"echobase-{self.name}-durable-{service}"
+        return DatabaseServer(
+            engine=engine,
+            service=service,
+            container=container,
+            volume=f"{container}-data",
+            port=self.ports[service],
+            container_port=container_port,
+            address={"mariadb": self.mariadb_address, "postgresql": self.postgres_address}[engine],
+            data_mount=data_mount,
+        )
 
-    @property
-    def mariadb_volume(self) -> str:
-        return f"{self.mariadb_container}-data"
-
-    @property
-    def postgres_container(self) -> str:
-        return f"echobase-{self.name}-durable-postgres"
-
-    @property
-    def postgres_volume(self) -> str:
-        return f"{self.postgres_container}-data"
+    def replica(self, engine: str) -> DatabaseServer:
+        """The copy that follows the durable database, where one is wished for."""
+        primary = self.server(engine)
+        network, _, host = primary.address.rpartition(".")
+        container = f"{primary.container}-replica"
+        return replace(
+            primary,
+            service=f"{primary.service}-replica",
+            container=container,
+            volume=f"{container}-data",
+            port=self.ports[f"{primary.service}_replica"],
+            address=f"{network}.{int(host) + _REPLICA_HOSTS}",
+        )
 
     @property
     def edge_container(self) -> str:
@@ -179,6 +214,8 @@ class Environment:
         return {
             "mariadb": self.mariadb_port,
             "postgres": self.postgres_port,
+            "mariadb_replica": self.mariadb_port + _REPLICA_PORTS,
+            "postgres_replica": self.postgres_port + _REPLICA_PORTS,
             "redis": self.redis_port,
             "edge": self.edge_port,
             "operators": self.operators_port,
@@ -246,6 +283,8 @@ def environment(name: str, home: str = "", network_prefix: str = "") -> Environm
 def as_facts(env: Environment) -> dict[str, Any]:
     """The same as plain data, derived names included, for playbooks and templates."""
     facts = asdict(env)
+    facts["databases"] = {engine: asdict(env.server(engine)) for engine in ENGINES}
+    facts["replicas"] = {engine: asdict(env.replica(engine)) for engine in ENGINES}
     for name in _DERIVED:
         facts[name] = getattr(env, name)
     for name, colour in env.colours.items():

@@ -12,7 +12,7 @@ description:
   - A running database is reported, a stopped one started, a missing one made.
   - The application's login over verified TLS proves that it serves.
   - The data are in a volume that no release and no removal of the server touches. Only its exact name, typed in O(confirm), deletes it.
-  - A container or volume of the same name that echobase did not make is never touched.
+  - A container, network or volume of the same name that echobase did not make is never touched.
 options:
   state:
     description:
@@ -22,15 +22,6 @@ options:
     type: str
     choices: [present, stopped, absent]
     default: present
-  engine:
-    description: The database engine.
-    type: str
-    choices: [mariadb]
-    default: mariadb
-  image:
-    description: The image of the server. When empty, the one that was used last.
-    type: str
-    default: ""
   key_fingerprint:
     description:
       - The fingerprint of the environment's keys as M(echobase.platform.environment_secrets) returns it.
@@ -38,7 +29,10 @@ options:
     type: str
     default: ""
   confirm:
-    description: The exact name of the volume, to delete the data and the environment's keys with O(state=absent).
+    description:
+      - The exact name of the volume, to delete the data with O(state=absent).
+      - The copy of them that a replica has goes with them. The name of the replica's volume deletes that one alone.
+      - The environment's keys go as well, unless data of the other engine or backups are still there, which nobody could read without them.
     type: str
     default: ""
   final_backup:
@@ -49,25 +43,35 @@ options:
     default: true
   recreate:
     description:
-      - What to do when the database was made from another configuration or image.
+      - What to do when the database was made from another configuration or image. In what it differs is shown in any case.
+      - V(never) warns, and starts a stopped one as it was made.
       - V(when_safe) applies it when the server does not run anyway and warns otherwise, V(always) restarts a running one.
     type: str
-    choices: [when_safe, always]
+    choices: [never, when_safe, always]
     default: when_safe
-  buffer_pool:
-    description: Memory for data and indexes, as MariaDB writes sizes.
+  beside:
+    description: The exact name of another engine's volume, to begin an empty database beside it. Without it that is refused.
     type: str
-    default: 256M
-  memory:
-    description: The most memory that the container may use, as Docker writes sizes.
-    type: str
-    default: 1g
+    default: ""
   wait_timeout:
     description: Seconds to wait until the application can log in.
     type: int
     default: 120
+  replica:
+    description:
+      - Whether a second server follows this one, in a container and with a volume of its own, over verified TLS.
+      - A replica that does not follow is told in a warning, and left as it is. Nothing that is wrong with it harms the database.
+      - Without it, the server of a former replica is removed, and its volume is kept until O(confirm) names it.
+    type: bool
+    default: false
+  replica_rebuild:
+    description: Throw the replica's data away, and copy them from the database anew, whatever they are. Never idempotent.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - echobase.platform.environment
+  - echobase.platform.backups
+  - echobase.platform.database_server
 attributes:
   check_mode:
     support: full
@@ -89,6 +93,22 @@ EXAMPLES = r"""
     image: "{{ images_result.tags.mariadb }}"
     key_fingerprint: "{{ secrets_result.key_fingerprint }}"
 
+- name: One on PostgreSQL
+  echobase.platform.durable_db:
+    environment: ci
+    engine: postgresql
+    image: "{{ images_result.tags.postgres }}"
+    key_fingerprint: "{{ secrets_result.key_fingerprint }}"
+    settings:
+      max_connections: 300
+
+- name: With a replica
+  echobase.platform.durable_db:
+    environment: ci
+    image: "{{ images_result.tags.mariadb }}"
+    key_fingerprint: "{{ secrets_result.key_fingerprint }}"
+    replica: true
+
 - name: Remove the server and keep the data
   echobase.platform.durable_db:
     environment: devlocal
@@ -102,6 +122,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+engine:
+  description: The engine.
+  returned: success
+  type: str
 container:
   description: Name of the server's container.
   returned: success
@@ -132,10 +156,11 @@ steps:
   type: list
   elements: str
 drift:
-  description: In which lines the server that was found differs from the wanted configuration; empty if it does not.
+  description: In what the server that was found differs from the wanted one; empty if it does not.
   returned: success
   type: list
   elements: str
+  sample: ["my.cnf.max_connections: 200 -> 300"]
 ready:
   description: Whether the application's login over verified TLS succeeded in this run.
   returned: success
@@ -152,11 +177,19 @@ backup:
   description: Folder of the final backup, if one was taken.
   returned: success
   type: str
+replica:
+  description:
+    - The replica's C(container), C(volume), C(port), C(address) and C(steps).
+    - Where it is wished for, what M(echobase.platform.durable_db_info) tells of it, too.
+  returned: where there is, was or will be one
+  type: dict
 keys_removed:
   description: Whether the environment's keys went with the data.
   returned: success
   type: bool
 """
+
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -165,42 +198,47 @@ from ansible_collections.echobase.platform.plugins.module_utils.arguments import
 from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_pair import ensure_pair
+from ansible_collections.echobase.platform.plugins.module_utils.durable_replica import DurableReplica
 from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
-from ansible_collections.echobase.platform.plugins.module_utils.mariadb_server import MariadbServer
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.server_arguments import SERVER_ARGUMENTS, definition_of
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
-    server = MariadbServer(env=env, image=params["image"], buffer_pool=params["buffer_pool"], memory=params["memory"])
-    database = DurableDb(
-        backend=DockerDatabase(docker_client(), server),
-        backup=FinalBackup(env),
-        environment=env.name,
-        wait_timeout=params["wait_timeout"],
+    if params["state"] == "present":
+        RestoreJournal(env).refuse_under_way()
+    docker = docker_client()
+    definition = definition_of(params, env)
+    database = DurableDb(DockerDatabase(docker, definition), FinalBackup(env), env.name, params["wait_timeout"])
+    wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate", "beside")})
+    return ensure_pair(
+        database,
+        DurableReplica(docker, replace(definition, follows=True), params["wait_timeout"]),
+        wanted,
+        with_replica=params["replica"],
+        rebuild=params["replica_rebuild"],
+        check_mode=module.check_mode,
     )
-    wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate")})
-    outcome = database.ensure(wanted, module.check_mode)
-    for warning in outcome.facts.pop("warnings"):
-        module.warn(warning)
-    return outcome
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
+            **SERVER_ARGUMENTS,
             "state": {"type": "str", "choices": ["present", "stopped", "absent"], "default": "present"},
-            "engine": {"type": "str", "choices": ["mariadb"], "default": "mariadb"},
-            "image": {"type": "str", "default": ""},
             "key_fingerprint": {"type": "str", "default": "", "no_log": False},
             "confirm": {"type": "str", "default": ""},
             "final_backup": {"type": "bool", "default": True},
-            "recreate": {"type": "str", "choices": ["when_safe", "always"], "default": "when_safe"},
-            "buffer_pool": {"type": "str", "default": "256M"},
-            "memory": {"type": "str", "default": "1g"},
+            "recreate": {"type": "str", "choices": ["never", "when_safe", "always"], "default": "when_safe"},
+            "beside": {"type": "str", "default": ""},
             "wait_timeout": {"type": "int", "default": 120},
+            "replica": {"type": "bool", "default": False},
+            "replica_rebuild": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

@@ -11,11 +11,12 @@ short_description: An environment's keys and passwords, generated once and kept 
 description:
   - Keeps them in C(<home>/<environment>/secrets.json), and hands each consumer its own as files that only it can read, below
     C(<home>/<environment>/secrets/).
-  - Where the environment's database volume exists nothing that its data depend on is ever generated anew. A missing key is an error.
-  - No value is ever taken as an option, returned, logged or shown in a diff.
+  - Where a database volume or a backup of the environment exists nothing that these data depend on is ever generated anew. A missing key
+    is an error, and so is another one than the data were made with.
+  - No value is ever returned, logged or shown in a diff. None is taken as an option but the key of an S3 service.
 options:
   state:
-    description: V(absent) deletes them, and refuses to while the database volume exists.
+    description: V(absent) deletes them, and refuses to while a database volume or a backup exists.
     type: str
     choices: [present, absent]
     default: present
@@ -26,8 +27,27 @@ options:
     type: path
     default: ""
   volume_exists:
-    description: Whether the database volume exists. Looked up in the Docker engine, when it matters, if not given.
+    description: Whether a database volume exists. Looked up in the Docker engine, when it matters, if not given.
     type: bool
+  renew:
+    description:
+      - Passwords of the database's accounts that get a new value, whatever they are now.
+      - A database learns them from the next run of M(echobase.platform.durable_db).
+      - Playbook C(rotate_secrets.yml) does everything in the right order.
+    type: list
+    elements: str
+    default: []
+    choices: [db_app_password, db_migrate_password, db_backup_password, db_monitor_password, db_replica_password]
+  s3_key:
+    description:
+      - Of the account at an S3 service that may write backups, from your own vault. Empty leaves it as it is.
+      - It is kept with the other secrets, and handed to the backup tools alone.
+    type: str
+    default: ""
+  s3_secret:
+    description: What belongs to O(s3_key).
+    type: str
+    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
 attributes:
@@ -48,6 +68,11 @@ EXAMPLES = r"""
 - name: Keep the secrets of devlocal
   echobase.platform.environment_secrets:
     environment: devlocal
+
+- name: A new password for those who watch the database
+  echobase.platform.environment_secrets:
+    environment: devlocal
+    renew: [db_monitor_password]
 """
 
 RETURN = r"""
@@ -76,28 +101,36 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.backup_target import local_backups
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import RENEWABLE, vault_password
+from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, Environment
 
 
-def volume_exists(name: str) -> bool:
-    client = docker_client()
-    return name in {volume.name for volume in client.volumes.list(filters={"name": name})}
+def data_of(env: Environment, volume_exists: bool | None) -> list[str]:
+    names = [env.server(engine).volume for engine in ENGINES]
+    if volume_exists is None:
+        existing = {volume.name for volume in docker_client().volumes.list()}
+        names = [name for name in (*names, *(env.replica(engine).volume for engine in ENGINES)) if name in existing]
+    elif not volume_exists:
+        names = []
+    return [*(f"volume {name}" for name in names), *local_backups(env)]
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
-    told = params["volume_exists"]
     secrets = EnvironmentSecrets(
         env=env,
         vault_password=vault_password(params["vault_password_file"]),
-        volume_exists=lambda: volume_exists(env.mariadb_volume) if told is None else told,
+        data=lambda: data_of(env, params["volume_exists"]),
     )
-    converge = secrets.present if params["state"] == "present" else secrets.absent
-    return converge(module.check_mode)
+    if params["state"] == "absent":
+        return secrets.absent(module.check_mode)
+    given = {f"backup_{name}": params[name] for name in ("s3_key", "s3_secret") if params[name]}
+    return secrets.present(module.check_mode, params["renew"], given)
 
 
 def main() -> None:
@@ -107,6 +140,9 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "vault_password_file": {"type": "path", "default": "", "no_log": False},
             "volume_exists": {"type": "bool"},
+            "s3_key": {"type": "str", "default": "", "no_log": True},
+            "s3_secret": {"type": "str", "default": "", "no_log": True},
+            "renew": {"type": "list", "elements": "str", "default": [], "choices": RENEWABLE, "no_log": False},
         },
         supports_check_mode=True,
     )

@@ -22,6 +22,7 @@ options:
     default: 5
 extends_documentation_fragment:
   - echobase.platform.environment
+  - echobase.platform.backups
 attributes:
   check_mode:
     support: full
@@ -44,20 +45,26 @@ lines:
   type: list
   elements: str
 well:
-  description: Whether a ready colour serves through a ready edge, desk and sockets included, on a ready database.
+  description:
+    - Whether a ready colour serves through a ready edge, desk and sockets included, on a ready database that can be restored for certain
+      and that its replica follows, where there is one.
   returned: success
   type: bool
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.bluegreen_info import BluegreenInfo
-from ansible_collections.echobase.platform.plugins.module_utils.database_login import AccessDeniedError, DatabaseLogin, NotReadyError
+from ansible_collections.echobase.platform.plugins.module_utils.database_engines import application_login
+from ansible_collections.echobase.platform.plugins.module_utils.database_login import AccessDeniedError, NotReadyError
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.edge_parts import problems_of_edge_parts
 from ansible_collections.echobase.platform.plugins.module_utils.edge_troubles import recent_troubles
@@ -65,16 +72,26 @@ from ansible_collections.echobase.platform.plugins.module_utils.errors import Re
 from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
-from ansible_collections.echobase.platform.plugins.module_utils.status_screen import TROUBLE_MINUTES, DatabaseState, StatusScreen
+from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
+from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.status_screen import TROUBLE_MINUTES, Backups, DatabaseState, StatusScreen
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
+if TYPE_CHECKING:
+    from docker import DockerClient
 
-def database_state(env: Environment) -> DatabaseState:
+
+def database_state(params: Mapping[str, Any], env: Environment, docker: DockerClient) -> DatabaseState:
+    engine = params["engine"]
+    kept = Backups(restorable(env, engine, backup_tool_of(params, docker, env)), RestoreJournal(env).read(), datetime.now(UTC))
+    found = ReplicaWatch(docker, env, engine).look()
+    replica = None if found.server == "missing" else found
     try:
-        login = DatabaseLogin.of_application(env).attempt()
+        login = application_login(env, engine).attempt()
     except (AccessDeniedError, NotReadyError) as error:
-        return DatabaseState(problem=str(error))
-    return DatabaseState(login.version, login.tls_cipher)
+        return DatabaseState(problem=str(error), engine=engine, backups=kept, replica=replica)
+    return DatabaseState(login.version, login.tls_cipher, engine=engine, backups=kept, replica=replica)
 
 
 def operate(module: AnsibleModule) -> Outcome:
@@ -86,9 +103,10 @@ def operate(module: AnsibleModule) -> Outcome:
         history = ReleaseHistory(entries, traffic["live"]).last(module.params["last"])
     except Refusal as refusal:
         problem = str(refusal)
-    parts = problems_of_edge_parts(docker_client(), env)
+    docker = docker_client()
+    parts = problems_of_edge_parts(docker, env)
     troubles = recent_troubles(Path(env.path("edge-log", "access.log")), datetime.now(UTC), timedelta(minutes=TROUBLE_MINUTES))
-    screen = StatusScreen(env, traffic, database_state(env), history, problem, parts, troubles)
+    screen = StatusScreen(env, traffic, database_state(module.params, env, docker), history, problem, parts, troubles)
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 
@@ -96,6 +114,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
+            **BACKUP_ARGUMENTS,
             "with_hints": {"type": "bool", "default": False},
             "last": {"type": "int", "default": 5},
         },

@@ -15,7 +15,9 @@ description:
   - A parent is built only when something that is missing needs it.
 options:
   names:
-    description: Names in the catalogue. Empty means all of them.
+    description:
+      - Names in the catalogue. Empty means all of them, but with O(state=present) not those that are built on demand only, such as older
+        majors of a database.
     type: list
     elements: str
     default: []
@@ -116,8 +118,11 @@ def operate(module: AnsibleModule) -> Outcome:
         progress=Progress(params["progress"]),
         lock=Path(params["home"]) / ".images.lock",
     )
-    converge = builder.present if params["state"] == "present" else builder.absent
-    return converge(params["names"] or catalogue.names, module.check_mode)
+    if params["state"] == "present":
+        converge, usual = builder.present, catalogue.usual_names
+    else:
+        converge, usual = builder.absent, catalogue.names
+    return converge(params["names"] or usual, module.check_mode)
 
 
 def main() -> None:

@@ -14,9 +14,11 @@ options:
   event:
     description:
       - What happened. V(canary) is that some customers try it, V(switched) that somebody sent traffic by hand,
-        V(closed) and V(opened) that the maintenance page came and went.
+        V(closed) and V(opened) that the maintenance page came and went, V(migrated) that the schema was changed, and V(overridden) that it
+        was changed although nothing proved that it could be restored.
     type: str
-    choices: [deployed, verified, canary, promoted, rolled_back, switched, closed, opened, removed]
+    choices: [deployed, verified, canary, promoted, rolled_back, switched, closed, opened, removed, overridden, migrated, restored,
+      replica_promoted, upgraded]
     required: true
   colour:
     description: The colour it happened to; empty when it concerns none in particular.
@@ -57,29 +59,19 @@ entry:
   type: dict
 """
 
-import datetime
-import getpass
-import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.ledger import EVENTS, Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.ledger import EVENTS, Ledger, new_entry
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
-    entry = {
-        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "by": os.environ.get("SUDO_USER") or getpass.getuser(),
-        "event": params["event"],
-        "colour": params["colour"],
-        "release": params["release"],
-        "details": params["details"],
-    }
+    entry = new_entry(params["event"], params["colour"], params["release"], params["details"])
     if module.check_mode:
         return Outcome(changed=True, after=entry)
     written = Ledger(Path(environment_of(params).path("ledger.jsonl"))).append(entry)

@@ -88,7 +88,7 @@ def prove(environment: DeployedEnvironment, orders: OrdersUnderWay) -> None:
 @pytest.mark.parametrize("victim", ["order-processor", "api-gateway", "localstack", "database", "edge"])
 def test_kill_under_load_loses_no_acknowledged_order(victim: str, both_colours: DeployedEnvironment, tmp_path: Path) -> None:
     blue = TEST.colour("blue")
-    container = {"database": TEST.mariadb_container, "edge": TEST.edge_container}.get(victim) or blue.container(victim)
+    container = {"database": TEST.server("mariadb").container, "edge": TEST.edge_container}.get(victim) or blue.container(victim)
     with OrdersUnderWay(both_colours, tmp_path / "journal") as orders:
         process = host_process(container)
         os.kill(process, signal.SIGKILL)

@@ -26,6 +26,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.certificates imp
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
 from integration.images_under_test import image_tag
+from orders.credentials import NoSecrets
+from orders.database import Database
+from orders.settings import DatabaseSettings
 
 LABEL = "io.echobase.test=backend"
 PATIENCE_SECONDS = 60.0
@@ -161,7 +164,7 @@ class Backend:
             "host": "127.0.0.1",
             "port": self.database_port,
             "user": user,
-            "password": self.secret("migrate", "db_password"),
+            "password": self.secret("app" if user == self.env.database_user else "migrate", "db_password"),
             "autocommit": True,
             "connect_timeout": 3,
         }
@@ -198,15 +201,29 @@ class Backend:
         done = self.database.execute("sh", "-c", client, statements)
         assert done.returncode == 0, done.stderr
 
-    def migrate(self, action: str) -> dict[str, Any]:
+    def migrate(self, *arguments: str) -> dict[str, Any]:
         variables = self._variables("blue") | {"DB_USER": "migrate_user"}
         done = docker(
             "run", "--rm", "--label", LABEL, "--network", self.network, *_HARDENED, *_as_options(variables),
             "--volume", f"{self.env.path('secrets', 'migrate')}:/run/secrets:ro",
             "--volume", f"{self.env.path('tls', 'ca.crt')}:/run/tls-ca/ca.crt:ro",
-            image_tag("backend"), "python", "-m", "migrations", action,
+            image_tag("backend"), "python", "-m", "migrations", *arguments,
         )  # fmt: skip
         return dict(json.loads(done))
+
+    def migrations_database(self) -> Database:
+        """For migrations that run in the test's own process."""
+        settings = DatabaseSettings(
+            self.engine,
+            "localhost",
+            self.database_port,
+            self.env.database,
+            "migrate_user",
+            Path(self.env.path("secrets", "migrate", "db_password")),
+            Path(self.env.path("tls", "ca.crt")),
+            "",
+        )
+        return Database(settings, NoSecrets(), connections=4, answer_seconds=None)
 
     def colour(self, name: str) -> ColourUnderTest:
         if name not in self.colours:
@@ -390,7 +407,7 @@ def running_backend(home: Path, engine: str = "mariadb") -> Iterator[Backend]:
     """The database with its schema; nothing of a colour runs yet."""
     env = environment("test", str(home))
     Certificates.of_environment(env).present(check=False)
-    EnvironmentSecrets(env, None, volume_exists=lambda: False).present(check=False)
+    EnvironmentSecrets(env, None, data=lambda: ()).present(check=False)
     backend = Backend(env, f"zz-backend-{secrets.token_hex(3)}", engine)
     docker("network", "create", "--label", LABEL, backend.network)
     try:

@@ -1,10 +1,11 @@
-"""A playbook that dies as a machine does: with every process it started, those in sessions of their own included."""
+"""What dies as a machine does: a playbook with every process it started, or a function at one of its steps."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,3 +20,20 @@ def kill_with_descendants(process: subprocess.Popen[Any]) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.communicate()
+
+
+def killed_at(step: str, run: Callable[[Callable[[str], None]], object]) -> None:
+    """In a process of its own, by SIGKILL, when what is called with each step is called with this one."""
+
+    def die(reached: str) -> None:
+        if reached == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            run(die)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"it never came to {step}"

@@ -43,7 +43,7 @@ class Scene:
         self.env = environment("test", str(folder), PREFIX)
         self.home = Path(self.env.home)
         Certificates.of_environment(self.env).present(check=False)
-        EnvironmentSecrets(self.env, None, volume_exists=lambda: False).present(check=False)
+        EnvironmentSecrets(self.env, None, data=lambda: ()).present(check=False)
 
     def run(self, *arguments: str, roles: list[str] = ROLES, **variables: object) -> RoleRun:
         playbook = self.folder / "desk.yml"
@@ -165,7 +165,7 @@ def test_further_operators_stay_when_secrets_are_kept(scene: Scene) -> None:
     file = scene.home / "secrets" / "desk" / "operators.htpasswd"
     hashed = bcrypt.hashpw(b"of anna", bcrypt.gensalt(4)).decode()
     file.write_text(file.read_text() + f"anna:{hashed}\n")
-    EnvironmentSecrets(scene.env, None, volume_exists=lambda: False).present(check=False)
+    EnvironmentSecrets(scene.env, None, data=lambda: ()).present(check=False)
     assert f"anna:{hashed}" in file.read_text()
     address = f"https://{scene.env.desk_address}:8443/check/session"
     for password, status in (("of anna", 204), ("of bert", 401)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from migrations import online
 from orders.utc import UtcDateTime
 
 revision = "expand_0001"
@@ -41,7 +42,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_orders_user_id"),
         if_not_exists=True,
     )
-    op.create_index("ix_orders_user_id_created_at", "orders", ["user_id", "created_at"], if_not_exists=True)
+    online.create_index("ix_orders_user_id_created_at", "orders", ["user_id", "created_at"])
     op.create_table(
         "idempotency_keys",
         sa.Column("user_id", _ID, nullable=False),
@@ -67,7 +68,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name="fk_outbox_order_id"),
         if_not_exists=True,
     )
-    op.create_index("ix_outbox_colour_finished_at_sent_at", "outbox", ["colour", "finished_at", "sent_at"], if_not_exists=True)
+    online.create_index("ix_outbox_colour_finished_at_sent_at", "outbox", ["colour", "finished_at", "sent_at"])
     op.create_table(
         "order_events",
         sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False),

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils import certificates
 from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates, Leaf, wanted_leaves
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, environment
 
 LEAVES = [Leaf("one", ("one.internal", "127.0.0.1"), os.getuid()), Leaf("two", ("two.internal",), os.getuid(), key_mode=0o440)]
 
@@ -43,7 +43,10 @@ def test_every_name_of_the_topology_is_covered() -> None:
     assert set(leaves) == {"edge", "desk", "db", "blue", "green"}
     assert {"desk.echobase.internal", "localhost", "127.0.0.1", env.desk_address} == leaves["desk"]
     engines = {"echobase-devlocal-durable-mariadb", "mariadb", "echobase-devlocal-durable-postgres", "postgres"}
-    assert engines | {"localhost", "127.0.0.1", env.mariadb_address, env.postgres_address} == leaves["db"]
+    replicas = {
+        name for engine in ENGINES for name in (env.replica(engine).container, env.replica(engine).service, env.replica(engine).address)
+    }
+    assert engines | replicas | {"localhost", "127.0.0.1", env.mariadb_address, env.postgres_address} == leaves["db"]
     assert {"localhost", "127.0.0.1", "::1"} == leaves["edge"]
     wanted = {"green.echobase.internal", "green-api-gateway", "echobase-devlocal-green-frontend", env.colours["green"].gateway_address}
     assert wanted <= leaves["green"]

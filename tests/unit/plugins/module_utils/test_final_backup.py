@@ -11,7 +11,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.errors import Re
 from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup, verify
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 
-DUMP = b"CREATE TABLE orders;\n" * 100_000 + b"-- Dump completed on 2026-11-21  9:00:00\n"
+TRAILER = b"-- Dump completed"
+DUMP = b"CREATE TABLE orders;\n" * 100_000 + TRAILER + b" on 2026-11-21  9:00:00\n"
 
 
 def mode(path: Path) -> int:
@@ -31,7 +32,7 @@ def write(content: bytes, stream: BinaryIO) -> None:
 
 
 def test_dump_and_keys_are_kept_together_for_root_alone(backup: FinalBackup, tmp_path: Path) -> None:
-    folder = backup.take(lambda stream: write(DUMP, stream))
+    folder = backup.take(lambda stream: write(DUMP, stream), TRAILER)
     assert folder.parent == tmp_path / "final-backups"
     assert folder.name.startswith("test-2")
     assert gzip.decompress((folder / "all-databases.sql.gz").read_bytes()) == DUMP
@@ -41,7 +42,7 @@ def test_dump_and_keys_are_kept_together_for_root_alone(backup: FinalBackup, tmp
 
 def test_a_dump_that_was_cut_off_is_refused_and_leaves_nothing(backup: FinalBackup, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="incomplete"):
-        backup.take(lambda stream: write(DUMP[:-100], stream))
+        backup.take(lambda stream: write(DUMP[:-100], stream), TRAILER)
     assert list((tmp_path / "final-backups").iterdir()) == []
 
 
@@ -51,7 +52,7 @@ def test_a_dump_that_fails_leaves_nothing(backup: FinalBackup, tmp_path: Path) -
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        backup.take(disk_full)
+        backup.take(disk_full, TRAILER)
     assert list((tmp_path / "final-backups").iterdir()) == []
 
 
@@ -60,4 +61,4 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, damage: object) -> None:
     archive = tmp_path / "a.gz"
     archive.write_bytes(damage(gzip.compress(DUMP)))  # type: ignore[operator]
     with pytest.raises(Refusal, match="cannot be read back"):
-        verify(archive)
+        verify(archive, TRAILER)

@@ -50,6 +50,17 @@ def test_another_base_recipe_changes_everything(file: Path) -> None:
     assert changed(tags(file), tags(file, recipe="noble")) == {"base", "web", "job", "app"}
 
 
+def test_an_older_major_is_another_image_and_built_only_where_it_is_named(file: Path) -> None:
+    before = tags(file)
+    older = '  web-1: {context: {images/web: .}, parents: {BASE: base}, arguments: {MAJOR: "1"}, on_demand: true}\n'
+    file.write_text(CATALOGUE.replace("release:", f"{older}release:"))
+    after = tags(file)
+    assert changed(before, after) == set()
+    file.write_text(file.read_text().replace('MAJOR: "1"', 'MAJOR: "2"'))
+    assert changed(after, tags(file)) == {"web-1"}
+    assert ImageCatalogue.load(file, "trixie").usual_names == list(before)
+
+
 def test_tags_do_not_depend_on_where_the_checkout_is(file: Path, tmp_path: Path) -> None:
     before = tags(file)
     moved = tmp_path / "elsewhere"

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.secret_files import SecretFile, apply_changes, plan_changes, wanted_files
+from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql
+from ansible_collections.echobase.platform.plugins.module_utils.secret_files import (
+    SecretFile,
+    apply_changes,
+    outlived_files,
+    plan_changes,
+    wanted_files,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import completed
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 
@@ -20,12 +28,35 @@ def content_of(name: str, folder: Path = Path("/nonexistent"), values: dict[str,
 
 
 def test_both_sides_of_the_database_know_the_same_password() -> None:
-    sql = content_of("db/init.sql")
     assert content_of("app/db_password") == content_of("emulator/db_password") == VALUES["db_app_password"]
-    assert f"CREATE USER IF NOT EXISTS 'app_user'@'%' IDENTIFIED BY '{VALUES['db_app_password']}' REQUIRE SSL;" in sql
-    assert r"GRANT SELECT, INSERT, UPDATE, DELETE ON `orders\_db`.* TO 'app_user'@'%';" in sql
-    assert r"GRANT ALL PRIVILEGES ON `orders\_db`.* TO 'migrate_user'@'%';" in sql
-    assert "GRANT OPTION" not in sql
+    assert content_of("db/init.sql") == accounts_sql(ENV, "mariadb", VALUES)
+    assert content_of("db/init-postgresql.sql") == accounts_sql(ENV, "postgresql", VALUES)
+
+
+def test_mariadb_gets_its_key_as_it_reads_it() -> None:
+    number, _, digits = content_of("db/encryption.keys").strip().partition(";")
+    assert (number, bytes.fromhex(digits)) == ("1", base64.b64decode(VALUES["db_encryption_key"]))
+
+
+def test_further_keys_get_files_of_their_own_and_the_first_stays() -> None:
+    values = VALUES | {"db_encryption_key_2": VALUES["db_volume_key"], "db_volume_key_next": "soon"}
+    assert content_of("db/encryption.keys", values=values) == content_of("db/encryption.keys")
+    assert content_of("db/encryption-2.keys", values=values).startswith("1;")
+    assert content_of("volume_key_next", values=values) == "soon"
+
+
+def test_only_the_backup_tools_get_the_key_of_a_bucket() -> None:
+    values = VALUES | {"backup_s3_key": "key of a bucket"}
+    assert [file.name for file in wanted_files(ENV, values, Path("/nonexistent")) if "key of a bucket" in file.content] == [
+        "db/backup_s3_key"
+    ]
+
+
+def test_the_file_of_a_key_that_took_its_place_goes(tmp_path: Path) -> None:
+    waiting = tmp_path / "volume_key_next"
+    waiting.write_text("now")
+    assert outlived_files(tmp_path, VALUES | {"db_volume_key_next": "now"}) == []
+    assert outlived_files(tmp_path, VALUES) == [waiting]
 
 
 def holders(secret: str) -> list[str]:
@@ -34,6 +65,12 @@ def holders(secret: str) -> list[str]:
 
 def test_the_root_password_goes_to_the_database_alone() -> None:
     assert holders("db_root_password") == ["db/root_password"]
+
+
+def test_who_holds_what_opens_the_data() -> None:
+    assert holders("db_backup_key") == ["db/backup_key"]
+    assert holders("db_volume_key") == ["volume_key"]
+    assert holders("db_backup_password") == ["db/backup_password"]
 
 
 def test_a_fitting_hash_is_kept_and_another_password_gets_a_new_one(tmp_path: Path) -> None:

@@ -33,13 +33,20 @@ def test_what_is_no_longer_used_is_dropped_and_what_we_do_not_know_is_kept() -> 
 
 
 def test_what_guards_no_data_may_be_made_anew() -> None:
-    assert {name for name, kind in KINDS.items() if not kind.guards_data} == {"operator_password", "preview_key", "desk_key"}
+    assert {name for name, kind in KINDS.items() if not kind.guards_data} == {
+        "operator_password",
+        "preview_key",
+        "desk_key",
+        "db_backup_password",
+        "db_monitor_password",
+        "db_replica_password",
+    }
 
 
 def test_passwords_need_no_quoting_and_keys_have_32_bytes() -> None:
     values = completed({})
     assert all(values[name].isalnum() and len(values[name]) == 32 for name in KINDS if name.endswith("password"))
-    assert all(len(base64.b64decode(values[name])) == 32 for name in KINDS if name.endswith("key"))
+    assert all(len(base64.b64decode(values[name])) == 32 for name in KINDS if name.endswith("key") and name != "db_backup_key")
 
 
 def test_fingerprint_depends_on_the_keys_of_the_data_only() -> None:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.status_screen import DatabaseState, StatusScreen
+from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
+from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
+from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, REPLICA, Restore, Step
+from ansible_collections.echobase.platform.plugins.module_utils.status_screen import Backups, DatabaseState, StatusScreen
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 
 DATABASE = DatabaseState("11.8.6", "TLS_AES_256_GCM_SHA384")
@@ -105,3 +110,92 @@ def test_hints_fit_the_environment() -> None:
     assert "          ansible-playbook -i inventories/ci playbooks/promote.yml     traffic moves to it" in screen("ci").lines(
         with_hints=True
     )
+
+
+NOW = datetime(2026, 3, 1, 12, 31, 6, tzinfo=UTC)
+PROVED = Restorable(NOW - timedelta(seconds=1), "20260301-090000F", NOW - timedelta(hours=3))
+
+
+def with_backups(restorable: Restorable, restore: Restore | None = None) -> StatusScreen:
+    return replace(screen(), database=replace(DATABASE, backups=Backups(restorable, restore, NOW)))
+
+
+def test_it_says_up_to_when_the_database_can_be_restored() -> None:
+    one = with_backups(PROVED)
+    assert "          restorable as of 12:31:05 (proved 3 h ago by 20260301-090000F)" in one.lines(with_hints=False)
+    assert one.is_well
+
+
+@pytest.mark.parametrize(
+    ("restorable", "line"),
+    [
+        (Restorable(None, problem="no backup was restored yet"), "          NOT RESTORABLE: no backup was restored yet"),
+        (
+            replace(PROVED, problem="taking it failed: no space left"),
+            "          restorable as of 12:31:05 (proved 3 h ago by 20260301-090000F); TROUBLE: taking it failed: no space left",
+        ),
+    ],
+)
+def test_what_cannot_be_restored_for_certain_is_not_well(restorable: Restorable, line: str) -> None:
+    one = with_backups(restorable)
+    assert line in one.lines(with_hints=False)
+    assert not one.is_well
+
+
+def test_a_restore_that_was_cut_off_says_both_ways_on() -> None:
+    cut_off = Restore(Step.SWAPPING, "mariadb", "latest", NOW, "000002", "000001", "20260301-090000F")
+    one = with_backups(PROVED, cut_off)
+    assert (
+        "RESTORE   CUT OFF while swapping, nobody can write: go on with ansible-playbook playbooks/restore.yml"
+        " -e restore_to=latest -e restore_confirm=echobase-devlocal-durable-mariadb-data"
+    ) in one.lines(with_hints=False)
+    assert not one.is_well
+    kept = with_backups(PROVED, cut_off.at(Step.LIVE))
+    assert "RESTORE   to latest: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)
+    assert kept.is_well
+
+
+def with_replica(state: ReplicaState) -> StatusScreen:
+    return replace(screen(), database=replace(DATABASE, replica=state))
+
+
+def test_a_replica_tells_how_far_it_is_behind() -> None:
+    follows = with_replica(ReplicaState("running", follows=True, lag_seconds=2, lag_transactions=17))
+    assert "REPLICA   follows, 17 transactions (2 s) behind" in follows.lines(with_hints=False)
+    assert follows.is_well
+    assert "REPLICA   follows, 4096 bytes (0 s) behind" in with_replica(
+        ReplicaState("running", follows=True, lag_seconds=0, lag_bytes=4096)
+    ).lines(with_hints=False)
+
+
+def test_a_replica_that_does_not_follow_is_loud() -> None:
+    broken = with_replica(ReplicaState("running", problem="x-replica is not sent the log: no route"))
+    assert "REPLICA   x-replica is not sent the log: no route" in broken.lines(with_hints=False)
+    assert not broken.is_well
+
+
+def test_a_promotion_that_was_cut_off_says_both_ways_on() -> None:
+    cut_off = Restore(Step.PROMOTING, "mariadb", REPLICA, NOW, "000002", "000001")
+    one = with_backups(PROVED, cut_off)
+    assert "PROMOTION CUT OFF while promoting, nobody can write: go on with ansible-playbook playbooks/promote_replica.yml" in one.lines(
+        with_hints=False
+    )
+    assert not one.is_well
+    kept = with_backups(PROVED, cut_off.at(Step.LIVE))
+    assert "PROMOTION of the replica: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)
+
+
+def test_an_upgrade_that_was_cut_off_says_both_ways_on() -> None:
+    cut_off = Restore(Step.CLOSING, "postgresql", "postgresql 17", NOW, "000002", "000001", "a copy", major="17", previous_major="15")
+    lines = with_backups(PROVED, cut_off).lines(with_hints=False)
+    assert "UPGRADE   CUT OFF while closing, nobody can write: go on with ansible-playbook playbooks/upgrade.yml" in lines
+    assert "          or back with ansible-playbook playbooks/upgrade.yml -e upgrade_state=abandoned" in lines
+
+
+def test_a_change_of_the_key_that_was_cut_off_says_both_ways_on() -> None:
+    lines = with_backups(PROVED, Restore(Step.COPYING, "mariadb", NEW_KEY, NOW, "000002", "000001")).lines(with_hints=False)
+    assert (
+        "RESTORE   CUT OFF while copying, nobody can write: go on with"
+        " ansible-playbook playbooks/rotate_secrets.yml -e rotate=db_encryption_key" in lines
+    )
+    assert "          or back with ansible-playbook playbooks/restore.yml -e restore_state=abandoned" in lines

@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.topology import ENVIRONMENTS, SERVICES, as_facts, environment
+from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, ENVIRONMENTS, SERVICES, as_facts, environment
 
 ALL = [environment(name) for name in ENVIRONMENTS]
 
@@ -35,7 +35,8 @@ def test_no_two_networks_overlap() -> None:
 def test_no_two_containers_projects_or_networks_share_a_name() -> None:
     names: list[str] = []
     for env in ALL:
-        names += [env.mariadb_container, env.edge_container, env.durable_project, env.durable_network.name, env.edge_network.name]
+        names += [server.container for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
+        names += [env.edge_container, env.durable_project, env.durable_network.name, env.edge_network.name]
         for colour in env.colours.values():
             names += [colour.container(service) for service in SERVICES] + [colour.project, colour.network.name]
     assert len(names) == len(set(names))
@@ -46,7 +47,9 @@ def test_fixed_addresses_lie_in_the_edge_network_and_differ() -> None:
         addresses = [a for colour in env.colours.values() for a in (colour.frontend_address, colour.gateway_address)]
         assert len(set(addresses)) == 4
         assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.edge_network.subnet) for a in addresses)
-        assert ipaddress.ip_address(env.mariadb_address) in ipaddress.ip_network(env.durable_network.subnet)
+        durable = [server.address for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
+        assert len(set(durable)) == 4
+        assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.durable_network.subnet) for a in durable)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,7 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
 def test_facts_are_plain_data_with_derived_names() -> None:
     facts = as_facts(environment("devlocal", "/srv/state", "10.99"))
     assert facts["home"] == "/srv/state/devlocal"
-    assert facts["mariadb_volume"] == "echobase-devlocal-durable-mariadb-data"
+    assert facts["databases"]["mariadb"]["volume"] == "echobase-devlocal-durable-mariadb-data"
+    assert facts["databases"]["postgresql"]["container"] == "echobase-devlocal-durable-postgres"
     assert facts["edge_network"]["subnet"] == "10.99.1.0/24"
     assert facts["colours"]["green"]["hosts"]["api-gateway"] == "green-api-gateway"

@@ -1,0 +1,151 @@
+"""The repository, through restic: encrypted, compressed and checksummed, in a folder or in S3."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from backups.trouble import Trouble, last_words
+
+_NO_REPOSITORY, _LOCKED = 10, 11
+# A folder needs no cache, and a container that lives for one call has no use for one.
+_RESTIC = ("restic", "--no-cache")
+# The archiver alone locks for itself, for moments only; without the option whoever comes then would fail.
+_PATIENCE = ("--retry-lock", "5m")
+_CHUNK = 1 << 20
+_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": Path("/run/secrets/backup_s3_key"),
+    "AWS_SECRET_ACCESS_KEY": Path("/run/secrets/backup_s3_secret"),
+}
+
+
+def make() -> bool:
+    """Tells whether it had to."""
+    if _run("cat", "config", "--no-lock").returncode != _NO_REPOSITORY:
+        # Any other error shows itself here, a wrong key above all.
+        _output("cat", "config", "--no-lock")
+        return False
+    _output("init")
+    return True
+
+
+def snapshots() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(_output("snapshots", "--json", "--no-lock"))
+    return found
+
+
+def tags_of(snapshot: Mapping[str, Any]) -> dict[str, str]:
+    pairs = (tag.partition("=") for tag in snapshot.get("tags") or ())
+    return {name: value for name, _, value in pairs}
+
+
+def store_files(folder: Path, tags: Mapping[str, str]) -> str:
+    """Returns the snapshot's id. What a former snapshot of that folder has already is neither read nor written again."""
+    return str(_stored(str(folder), tags=tags)["snapshot_id"])
+
+
+def store_output(command: Sequence[str], name: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Of a command; there is no snapshot unless it ended well."""
+    return _stored("--stdin-from-command", "--stdin-filename", name, "--", *command, tags=tags)
+
+
+def forget(identifiers: Iterable[str], prune: bool) -> None:
+    doomed = list(identifiers)
+    if doomed:
+        _output("forget", *doomed)
+    if prune:
+        _output("prune")
+
+
+def unlock() -> None:
+    """Only for a caller who knows that whoever made the locks is dead."""
+    _output("unlock", "--remove-all")
+
+
+def add_password(file: str) -> None:
+    """From now on both open it. Done twice it is done once."""
+    if _run("cat", "config", "--no-lock", "--password-file", file).returncode != 0:
+        _output("key", "add", *_PATIENCE, "--new-password-file", file)
+
+
+def remove_other_passwords() -> int:
+    """All but the one that opened it just now; how many."""
+    keys = json.loads(_output("key", "list", "--json", "--no-lock"))
+    others = [str(key["id"]) for key in keys if not key["current"]]
+    for key in others:
+        _output("key", "remove", *_PATIENCE, key)
+    return len(others)
+
+
+def problems() -> list[str]:
+    """Every byte is read, and nothing is changed."""
+    done = _run("check", "--read-data", "--no-lock")
+    if done.returncode == 0:
+        return []
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+    telling = [line for line in lines if "rror" in line or "Fatal" in line or "missing" in line or "ciphertext" in line]
+    return telling[:5] or [last_words(done.stderr)]
+
+
+@contextmanager
+def opened(snapshot: str, path: str, *options: str) -> Iterator[IO[bytes]]:
+    """A file of a snapshot, or with `--archive tar` a folder, as a stream; it is an error unless all of it can be read."""
+    command = [*_RESTIC, "dump", "--no-lock", *options, snapshot, path]
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, env=_environment()) as dump,
+    ):
+        assert dump.stdout
+        try:
+            yield dump.stdout
+            while dump.stdout.read(_CHUNK):
+                pass
+        except BaseException:
+            # A reader fails when it is given too little; then that is what is wrong.
+            if dump.stdout.read(1) or dump.wait() == 0:
+                dump.kill()
+                raise
+        failed = dump.wait() != 0
+        complaints.seek(0)
+        complaint = complaints.read().decode(errors="replace")
+    if failed:
+        raise Trouble(f"the repository cannot give back snapshot {snapshot[:8]}: {last_words(complaint)}")
+
+
+def _stored(*arguments: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    named = [option for name, value in tags.items() for option in ("--tag", f"{name}={value}")]
+    command = ("backup", "--json", "--host", "echobase", *_PATIENCE, *named, *arguments)
+    for line in reversed(_output(*command).splitlines()):
+        told: dict[str, Any] = json.loads(line)
+        if told.get("message_type") == "summary":
+            return told
+    raise Trouble("restic ended without a word on what it stored")
+
+
+def _output(*arguments: str) -> str:
+    done = _run(*arguments)
+    if done.returncode == _LOCKED:
+        raise LockedError(last_words(done.stderr))
+    if done.returncode != 0:
+        raise Trouble(f"restic {arguments[0]}: {last_words(done.stderr)}")
+    return done.stdout
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*_RESTIC, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=_environment(), check=False)
+
+
+def _environment() -> dict[str, str]:
+    """Without S3 there are no such files."""
+    credentials = {name: file for name, file in _CREDENTIALS.items() if file.exists()}
+    return os.environ | {name: file.read_text(encoding="ascii").strip() for name, file in credentials.items()}
+
+
+class LockedError(Trouble):
+    pass

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter `database_image`: from an engine, and a major version of it, to the image in the catalogue that has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.echobase.platform.plugins.module_utils.database_majors import image_of_major
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+
+
+def database_image(engine: str, major: object = "") -> str:
+    """YAML takes 15 and 10.11 for numbers."""
+    try:
+        return image_of_major(engine, str(major))
+    except Refusal as refusal:
+        raise AnsibleFilterError(str(refusal)) from refusal
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"database_image": database_image}

@@ -1,0 +1,67 @@
+"""How many transactions a primary that is dead had committed and never sent to its replica: found out from its data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.replica_state import PRIMARY_POSITION, distance
+from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.trial_server import server_container, trial_lock, trial_server
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# Arguments: data folder, place in the log. The reader complains where the log ends, as well as where it is damaged.
+_COUNT = r"""
+timeline=$(pg_controldata "$1" | sed --quiet "s/^Latest checkpoint's TimeLineID: *//p")
+pg_waldump --path="$1/pg_wal" --timeline="$timeline" --start="$2" --rmgr=Transaction | { grep --count 'desc: COMMIT' || true; }
+"""
+_END_OF_LOG = re.compile(r"could not find a valid record after|error in WAL record at")
+
+
+@dataclass(frozen=True)
+class LostTransactions:
+    docker: DockerClient
+    env: Environment
+    engine: str
+
+    def since(self, position: str, folder: str) -> int:
+        """`position` is the replica's, `folder` the primary's in its volume; no server runs on it. Refuses where nobody can tell."""
+        if self.engine == "mariadb":
+            return self._by_a_server(position, folder)
+        return self._from_the_log(position, folder)
+
+    def _by_a_server(self, position: str, folder: str) -> int:
+        """Its log is encrypted, and only a server reads it; it recovers what a crash left, as its next start would."""
+        volume = self.env.server(self.engine).volume
+        with trial_lock(self.env), trial_server(self.docker, self.env, self.engine, volume, folder, as_it_is=True) as trial:
+            [[last]] = trial.console.query(PRIMARY_POSITION[self.engine])
+        return max(0, distance(self.engine, position, last))
+
+    def _from_the_log(self, position: str, folder: str) -> int:
+        names = self.env.server(self.engine)
+        container = self.docker.containers.create(
+            server_container(self.docker, self.env, self.engine)["Image"],
+            ["-ceu", _COUNT, "bash", f"{names.data_mount}/{folder}", position],
+            entrypoint="bash",
+            user="999:999",
+            network_mode="none",
+            cap_drop=["ALL"],
+            read_only=True,
+            tmpfs={"/tmp": "mode=1777"},
+            volumes={names.volume: {"bind": names.data_mount, "mode": "ro"}},
+            labels={ENVIRONMENT_LABEL: self.env.name},
+        )
+        try:
+            container.start()
+            container.wait(timeout=3600)
+            counted, complaint = (container.logs(stdout=out, stderr=not out).decode(errors="replace").strip() for out in (True, False))
+        finally:
+            container.remove(force=True, v=True)
+        if not counted.isdigit() or not _END_OF_LOG.search(complaint):
+            raise Refusal(f"the log of {names.volume} cannot be read: {complaint or counted}", "look at that volume")
+        return int(counted)

@@ -1,0 +1,131 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module durable_db_key: another key for data that exist."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: durable_db_key
+short_description: Gives the data of a durable database, or their backups, another key
+description:
+  - The data of MariaDB are copied into a generation of their own under the new key, which takes the place of the old one. Nobody writes
+    meanwhile. The generation before stays, with its key, until M(echobase.platform.durable_db_restore) with O(ignore:state=confirmed).
+  - The encrypted volume of PostgreSQL is copied beside itself, most of it while the database serves; then the database stops for a while.
+  - The repository of MariaDB's backups takes another password while it is in use. That of PostgreSQL's is put aside, readable with its old
+    key alone, and a new one is begun; the database stops for a moment.
+  - When it was cut off the same call goes on.
+options:
+  name:
+    description:
+      - Which key, by its name in C(secrets.json).
+      - V(db_encryption_key) is of MariaDB's data, V(db_volume_key) of PostgreSQL's volume, V(db_backup_key) of MariaDB's backups.
+    type: str
+    choices: [db_encryption_key, db_volume_key, db_backup_key]
+    required: true
+  vault_password_file:
+    description: File with the password that C(secrets.json) is encrypted with, where it is.
+    type: path
+    default: ""
+  progress:
+    description: File that slow steps are told to, for the callback C(echobase.platform.progress).
+    type: str
+    default: ""
+extends_documentation_fragment:
+  - echobase.platform.environment
+  - echobase.platform.backups
+attributes:
+  check_mode:
+    support: full
+    description: Refuses what it would refuse, and changes nothing.
+  diff_mode:
+    support: none
+    description: A key is no thing to be shown.
+  idempotent:
+    support: none
+    description: Each run gives another key.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: Another key for the data of devlocal's MariaDB
+  echobase.platform.durable_db_key:
+    environment: devlocal
+    name: db_encryption_key
+"""
+
+RETURN = r"""
+generation:
+  description: The generation that serves now.
+  returned: when O(name=db_encryption_key)
+  type: str
+  sample: "000002"
+previous:
+  description: The generation that served before, and is still there under its old key.
+  returned: when O(name=db_encryption_key)
+  type: str
+  sample: "000001"
+removed:
+  description: How many passwords no longer open the repository.
+  returned: when O(name=db_backup_key)
+  type: int
+  sample: 1
+put_aside:
+  description: Where the repository is that was read with the key of before; empty where it is the same one.
+  returned: when O(name=db_backup_key)
+  type: str
+  sample: /var/lib/echobase/devlocal/backups/postgresql-until-20260301-123105
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BACKUP_ARGUMENTS, target_of
+from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.data_key_rotation import DataKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.repository_key_rotation import RepositoryKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
+from ansible_collections.echobase.platform.plugins.module_utils.volume_key_rotation import VolumeKeyRotation
+
+_ENGINES = {"db_encryption_key": "mariadb", "db_volume_key": "postgresql"}
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    params = module.params
+    name, engine = params["name"], params["engine"]
+    if _ENGINES.get(name, engine) != engine:
+        raise Refusal(f"{name} is a key of {_ENGINES[name]}, and the engine is {engine}", "name one of this engine")
+    env = environment_of(params)
+    docker = docker_client(timeout=900)
+    secrets = EnvironmentSecrets(env, vault_password(params["vault_password_file"]), data=lambda: ())
+    progress = Progress(params["progress"])
+    if name == "db_encryption_key":
+        return DataKeyRotation(docker, env, backup_tool_of(params, docker, env), secrets, progress).run(module.check_mode)
+    if name == "db_volume_key":
+        return VolumeKeyRotation(docker, env, secrets, progress).run(module.check_mode)
+    return RepositoryKeyRotation(docker, env, engine, target_of(params, env), secrets, progress).run(module.check_mode)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **ENVIRONMENT_ARGUMENTS,
+            **BACKUP_ARGUMENTS,
+            "name": {"type": "str", "choices": ["db_encryption_key", "db_volume_key", "db_backup_key"], "required": True},
+            "vault_password_file": {"type": "path", "default": "", "no_log": False},
+            "progress": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: operate(module))
+
+
+if __name__ == "__main__":
+    main()
