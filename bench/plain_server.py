@@ -35,7 +35,8 @@ def plain_server(like: DurableServer, folder: Path, password: str, memory: str) 
     docker(
         "run", "--detach", "--name", _NAME, "--memory", memory, "--shm-size", "256m",
         "--env", f"{_VARIABLES[engine]}=/run/secrets/root_password", "--env", f"{_NAMES[engine]}=orders_db",
-        "--volume", f"{root_password}:/run/secrets/root_password:ro", "--volume", f"{statements}:/docker-entrypoint-initdb.d/10-first.sql:ro",
+        "--volume", f"{root_password}:/run/secrets/root_password:ro",
+        "--volume", f"{statements}:/docker-entrypoint-initdb.d/10-first.sql:ro",
         like.backend.image, *_COMMANDS[engine],
     )  # fmt: skip
     try:
