@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -118,15 +119,20 @@ def molecule() -> tuple[int, int, int]:
     return commands("molecule", *(("molecule", "test", "--scenario-name", scenario) for scenario in ("edge", "durable_db", "default")))
 
 
+# The one load on the deployed system; the others bring their own edge.
+LOAD_ON_ENVIRONMENT_TEST = "tests/load/test_orders_survive_releases.py"
+
 SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {
     "lint": lint,
     "unit": lambda: pytest("unit", "tests/unit"),
     "integration": integration,
     "molecule": molecule,
-    "e2e": lambda: pytest("e2e", "tests/e2e"),
+    "load": lambda: pytest("load", "tests/load", f"--ignore={LOAD_ON_ENVIRONMENT_TEST}"),
+    "e2e": lambda: pytest("e2e", "tests/e2e", LOAD_ON_ENVIRONMENT_TEST),
     "chaos": lambda: pytest("chaos", "tests/chaos"),
-    "load": lambda: pytest("load", "tests/load"),
 }
+# What runs side by side: neither needs the machine for itself, and at most one of them uses environment test.
+STAGES = (("lint", "unit"), ("integration",), ("molecule", "load"), ("e2e",), ("chaos",))
 
 
 def neighbours() -> dict[str, object]:
@@ -174,22 +180,27 @@ def prepare() -> None:
 
 
 def clear() -> None:
-    """No trace of environment test: neither of an earlier run that was interrupted, nor of this one."""
+    """No trace of environment test and of what tests made beside it: neither of an earlier run that was interrupted, nor of this one."""
     playbook("molecule/default/destroy.yml")
     remove_strangers()
 
 
+# Names that only tests give: environment test, and the environments, servers and networks that single tests make for themselves.
+NAMES_OF_TESTS = re.compile(r"echobase-(zz-|test-)|zz-")
+
+
 def remove_strangers() -> None:
-    """What a test made under names of environment test but without its labels: the platform rightly leaves it alone."""
+    """What tests left under names of theirs but without labels, or in a home that is gone: the platform rightly leaves it alone."""
     import docker  # noqa: PLC0415 - only after the engine was prepared
 
     client = docker.from_env()
-    for container in client.containers.list(all=True, filters={"name": "^echobase-test-"}, ignore_removed=True):
-        container.remove(force=True)
-    for kind in (client.volumes, client.networks):
-        for one in kind.list(filters={"name": "echobase-test-"}):
-            if one.name.startswith("echobase-test-"):
-                one.remove()
+    volumes = [volume for volume in client.volumes.list() if NAMES_OF_TESTS.match(volume.name)]
+    users = [user for volume in volumes for user in client.containers.list(all=True, filters={"volume": volume.name}, ignore_removed=True)]
+    named = [one for one in client.containers.list(all=True, ignore_removed=True) if NAMES_OF_TESTS.match(one.name)]
+    for container in {one.id: one for one in (*users, *named)}.values():
+        container.remove(force=True, v=True)
+    for one in (*volumes, *(network for network in client.networks.list() if NAMES_OF_TESTS.match(network.name))):
+        one.remove()
 
 
 def close(results: list[Result]) -> int:
@@ -223,8 +234,9 @@ def main(wanted: list[str]) -> int:
     prepare()
     results.append(Result("prepare", 1, 0, 0, time.monotonic() - start))
     before = neighbours()
-    for name in chosen:
-        run(name, SUITES[name])
+    for stage in STAGES:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: run(name, SUITES[name]), [name for name in stage if name in chosen]))
     clear()
     run("survival", lambda: survival(before))
     return close(results)
