@@ -32,6 +32,8 @@ single_user() {
 
 if [[ ${1:-} == postgres ]]; then
   enter_volume /var/lib/postgresql/data PG_VERSION fill
+  # As a container's first process it would lose a signal that comes before it asks for any. Held back, the signal waits.
+  exec env --block-signal=INT,TERM "$@"
 fi
 
 exec "$@"

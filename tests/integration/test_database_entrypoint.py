@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES
+from integration.durable_server import eventually
 from integration.images_under_test import image_tag
 
 MOUNTS = {"mariadb": "/var/lib/mysql", "postgresql": "/var/lib/postgresql/data"}
@@ -231,3 +232,34 @@ def test_a_link_that_leads_nowhere_is_refused_and_named(filled: Volume) -> None:
     finally:
         filled.look("ln -sfn generations/000001 current")
     assert layout(filled) == whole(filled)
+
+
+# Stands before the server: what a loaded machine makes of the moment before it asks for signals.
+SLOW_SERVER = """#!/bin/bash
+if [[ $1 != --version ]]; then
+  touch /fault/waiting
+  until [[ -e /fault/go ]]; do sleep 0.05; done
+fi
+PATH=${PATH#/fault:} exec "${0##*/}" "$@"
+"""
+
+
+# MariaDB takes the signal and drops it as long as it is coming up.
+@pytest.mark.engines("postgresql")
+def test_a_stop_before_the_server_asks_for_signals_is_not_lost(volume: Volume) -> None:
+    assert volume.enter().returncode == 0
+    server, container = BRIEF[volume.engine].split()[0], f"{volume.name}-early"
+    (volume.home / "fault" / server).write_text(SLOW_SERVER)
+    (volume.home / "fault" / server).chmod(0o755)
+    path = "/fault:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    fault = ["--volume", f"{volume.home}/fault:/fault", "--env", f"PATH={path}"]
+    volume.docker("run", "--detach", "--name", container, *volume.options(*fault), volume.image, server)
+    try:
+        eventually((volume.home / "fault" / "waiting").exists, "the server's first moment")
+        stop = volume.docker("inspect", "--format", "{{.Config.StopSignal}}", container).stdout.strip()
+        volume.docker("kill", "--signal", stop, container)
+        (volume.home / "fault" / "go").touch()
+        ended = subprocess.run(["docker", "wait", container], capture_output=True, text=True, timeout=60, check=True)
+        assert ended.stdout.strip() == "0", volume.docker("logs", container).stderr
+    finally:
+        volume.docker("rm", "--force", "--volumes", container)
