@@ -65,8 +65,8 @@ def _measured(engine: str) -> dict[str, Any]:
         server.options |= {"memory": MEMORY, "encrypted": True, "encrypted_size": "7g"}
         try:
             server.ensure()
-            _fill(server)
             server.tool.prepare()
+            _fill(server)
             return _figures(server, Path(home))
         finally:
             server.remove()

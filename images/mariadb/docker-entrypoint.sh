@@ -35,8 +35,8 @@ first_statements() {
 
 fill() {
   [[ -r ${MARIADB_ROOT_PASSWORD_FILE:?names the file with the password of root} ]] || fail "cannot read $MARIADB_ROOT_PASSWORD_FILE"
-  local newest options=()
-  newest=$(find /run/secrets -name 'encryption-*.keys' -printf '%f\n' 2> /dev/null | sort --version-sort | tail --lines=1)
+  local newest keys=(/run/secrets/encryption-*.keys) options=()
+  newest=$(printf '%s\n' "${keys[@]##*/}" | sort --version-sort | tail --lines=1)
   if [[ $newest ]]; then
     echo "$newest" > "$1/encryption-key"
     mapfile -t options < <(key_option "$1")

@@ -173,7 +173,8 @@ class DockerDatabase(DatabaseBackend):
     def remove_server(self) -> None:
         for name in self._companions():
             self._docker.api.stop(name)
-            self._docker.api.remove_container(name)
+            # With the nameless volume that the image's VOLUME gives a companion; a named one stays whatever is said here.
+            self._docker.api.remove_container(name, v=True)
         if self._container():
             self._docker.api.remove_container(self.server_name)
 

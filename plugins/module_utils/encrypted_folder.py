@@ -10,6 +10,7 @@ import inspect
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _OWNER = 999
 _SMALLEST = 256 * MIB
 # Of this much, what is left is little.
 _SCARCE = 0.1
+_LETTING_GO_SECONDS = 3
 _UNITS = Path("/etc/systemd/system")
 _UNIT = """\
 # Written by module durable_db: opens the encrypted volume before the containers that work on it start.
@@ -216,7 +218,13 @@ class EncryptedFolder:
             if Path("/proc/self/mountinfo").read_text(encoding="utf-8").count(place) > 1:
                 return False
             _run("umount", str(self.mount))
-        return not _run("losetup", "--associated", str(self.image))
+        # A container that is just being made, of whomever, holds all mounts for a moment.
+        patience = time.monotonic() + _LETTING_GO_SECONDS
+        while used := _run("losetup", "--associated", str(self.image)):
+            if time.monotonic() > patience:
+                break
+            time.sleep(0.05)
+        return not used
 
     def _grow(self, device: str) -> None:
         self._reserve(self.image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +43,7 @@ _ARCHIVER = """
             to_char(last_failed_time, 'HH24:MI:SS') AS failing_since FROM pg_stat_archiver) a,
         (SELECT count(*) AS waiting FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') w
 """
+_DISK_FILLS = "see to that before it fills the database's disk"
 
 
 class PostgresBackups(BackupTool):
@@ -88,7 +90,10 @@ class PostgresBackups(BackupTool):
                 f"backup {entry['label']} holds pages whose checksums are wrong: the database itself is damaged",
                 f"docker exec {tool.container} pgbackrest info --set={entry['label']} tells where; restore an older backup",
             )
-        return _backup(entry)
+        backup = _backup(entry)
+        # The tool knows its moments to the second: only from the next one on is every moment surely behind the backup.
+        time.sleep(min(max((backup.consistent - datetime.now(UTC)).total_seconds(), 0), 1))
+        return backup
 
     def archive_after(self, backup: Backup) -> Archive:
         with self._place.tool() as tool:
@@ -180,14 +185,25 @@ class PostgresBackups(BackupTool):
         return version, int(system)
 
     def _await_archive(self) -> None:
-        """Ends the current segment and waits until the repository has it."""
-        try:
-            self._place.live().run("check", self._patience)
-        except Refusal as refusal:
-            words = self._place.last_words()
-            if "not archived" not in refusal.cause or not words:
+        """Ends the current segment and waits until the repository has it: patiently while others that wait before it get there."""
+        while True:
+            began, before = int(time.time()), self._archived()
+            try:
+                self._place.live().run("check", self._patience)
+            except Refusal as refusal:
+                if "not archived" not in refusal.cause:
+                    raise
+                if self._archived() != before:
+                    continue
+                if words := self._place.last_words(began):
+                    raise Refusal(f"the log does not reach the repository: {words}", _DISK_FILLS) from refusal
                 raise
-            raise Refusal(f"the log does not reach the repository: {words}", "see to that before it fills the database's disk") from refusal
+            return
+
+    def _archived(self) -> str:
+        """The segment that reached the repository last."""
+        with self._place.session() as session:
+            return str(session.ask("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver")[0][0])
 
     def _until(self, log: ArchivedLog, line: Line) -> Archive:
         last = log.reach(line)

@@ -80,9 +80,9 @@ class PostgresWorkplace:
             network=self._network,
         )
 
-    def last_words(self) -> str:
+    def last_words(self, since: int | None = None) -> str:
         """What the server's own calls of the tool complained of last."""
-        log = self.docker.api.logs(self._name, tail=400).decode(errors="replace").splitlines()
+        log = self.docker.api.logs(self._name, tail=400, since=since).decode(errors="replace").splitlines()
         return next((line.partition("ERROR: [")[2].partition("]: ")[2] for line in reversed(log) if "ERROR: [" in line), "")
 
     @property

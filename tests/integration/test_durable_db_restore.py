@@ -191,7 +191,7 @@ def test_a_damaged_newest_backup_is_passed_over_and_it_says_so(database: Durable
     database.damage(bad, before)
     database.accept("last")
     built = restore(database)
-    assert built.facts["backup"] == good
+    assert built.facts["backup"] == good, built.warnings
     assert any(f"an older backup had to do, for {bad}: " in warning for warning in built.warnings)
     assert built.facts["discarded"] == 0
     assert restore(database, "abandoned").changed

@@ -79,6 +79,21 @@ def damage(file: Path) -> None:
     file.write_bytes(content)
 
 
+def test_a_long_log_that_waited_for_the_repository_is_waited_for(tmp_path: Path) -> None:
+    server = PostgresUnderTest(tmp_path, "zz-d-waiting", 94)
+    try:
+        server.ensure()
+        server.root("CREATE TABLE public.ticks (n int)")
+        for tick in range(40):
+            server.root(f"INSERT INTO public.ticks VALUES ({tick})")
+            server.root("SELECT pg_switch_wal()")
+        # Far less than forty segments take.
+        assert PostgresBackups(server.docker, server.env, server.target, patience=1).prepare()
+        assert int(server.root("SELECT archived_count FROM pg_stat_archiver")[0][0]) >= 40
+    finally:
+        server.remove()
+
+
 def test_what_is_prepared_is_left_alone(postgres: PostgresUnderTest) -> None:
     def written() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in Path(postgres.env.path("postgres")).iterdir()}
