@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+
 Kind = Literal["full", "incremental"]
 
 
@@ -68,6 +70,22 @@ class BackupTool(ABC):
     @abstractmethod
     def archive_now(self) -> None:
         """All that was committed before this call is in the archive when it returns."""
+
+    def archive_if_possible(self, generation: str) -> list[str]:
+        """For who goes on all the same; gives the warning that there is then. `generation` tells which one has what is not archived."""
+        try:
+            self.archive_now()
+        except Refusal as refusal:
+            return [f"the end of the log could not be archived ({refusal.cause}); it stays in the generation {generation}"]
+        return []
+
+    def prepare_if_possible(self) -> list[str]:
+        """For who serves other data by now, which need their log archived; gives the warning when it is not."""
+        try:
+            self.prepare()
+        except Refusal as refusal:
+            return [f"it serves, and its log is not archived yet: {refusal}"]
+        return []
 
     @abstractmethod
     def mark(self) -> tuple[str, dict[str, tuple[int, str]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
@@ -12,8 +13,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.trial_server imp
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-_LONGEST_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,9 @@ class DataConversion:
             labels={ENVIRONMENT_LABEL: self.env.name},
             host_config=host_config_like(self.docker, model, names.data_mount, volume, "none"),
         )["Id"]
-        try:
-            self.docker.api.start(container)
-            status = self.docker.api.wait(container, timeout=_LONGEST_SECONDS)["StatusCode"]
-            complaint = self.docker.api.logs(container, stdout=False, stderr=True).decode(errors="replace")
-        finally:
-            self.remove_left_over()
-        if status != 0:
-            reason = complaint.strip().rpartition("\n")[2] or f"it ended with status {status}"
+        ended = run_to_end(self.docker, container)
+        if ended.status != 0:
+            reason = ended.complaint.strip().rpartition("\n")[2] or f"it ended with status {ended.status}"
             raise Refusal(f"the copy could not be upgraded: {reason}", "what serves was not touched; see to that, then run this again")
 
     def remove_left_over(self) -> None:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _ENGINE = "mariadb"
-_MIB = 1 << 20
 
 
 @dataclass
@@ -93,12 +92,7 @@ class DataKeyRotation:
             )
         if not self._console.is_answering():
             raise Refusal(f"{self._console.container} does not answer, and what is copied comes from it", "run playbooks/setup_durable.yml")
-        free, taken = volume.space(volume.generations().current)
-        if free < taken:
-            raise Refusal(
-                f"volume {volume.name} has {free // _MIB} MiB free, and a second copy of its data takes about {taken // _MIB} MiB",
-                "make room on that disk, then run this again",
-            )
+        volume.refuse_without_room(volume.generations().current)
 
     def _copied(self, restore: Restore) -> None:
         try:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.byte_size import MIB
+from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 
@@ -120,6 +122,15 @@ class DataVolume:
         free, taken = self._run(_SPACE, generation).split()
         return int(free), int(taken)
 
+    def refuse_without_room(self, generation: str) -> None:
+        """For one more like this one."""
+        free, taken = self.space(generation)
+        if free < taken:
+            raise Refusal(
+                f"volume {self.name} has {free // MIB} MiB free, and a second copy of its data takes about {taken // MIB} MiB",
+                "make room on that disk, then run this again",
+            )
+
     def _run(self, script: str, *arguments: str) -> str:
         container = self.docker.containers.create(
             self.image,
@@ -131,13 +142,8 @@ class DataVolume:
             volumes={self.name: {"bind": "/volume", "mode": "rw"}},
             labels={ENVIRONMENT_LABEL: self.environment},
         )
-        try:
-            container.start()
-            status = container.wait()["StatusCode"]
-            output = container.logs(stdout=True, stderr=False).decode()
-            complaint = container.logs(stdout=False, stderr=True).decode(errors="replace").strip()
-        finally:
-            container.remove(force=True, v=True)
-        if status != 0:
-            raise Refusal(f"volume {self.name}: {complaint.rpartition(chr(10))[2]}", f"look inside: docker volume inspect {self.name}")
-        return output
+        ended = run_to_end(self.docker, str(container.id))
+        if ended.status != 0:
+            reason = ended.complaint.strip().rpartition("\n")[2]
+            raise Refusal(f"volume {self.name}: {reason}", f"look inside: docker volume inspect {self.name}")
+        return ended.output

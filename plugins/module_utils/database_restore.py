@@ -30,7 +30,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.writer_fence imp
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_MIB = 1 << 20
 # Of the orders that would be discarded; all are in a file.
 _SHOWN = 20
 GO_BACK = "playbooks/upgrade.yml -e durable_db_go_back=true goes back while what was before is kept"
@@ -101,7 +100,7 @@ class DatabaseRestore:
 
     def _candidates(self, wanted: RestorePoint, check_mode: bool) -> list[Candidate]:
         if not check_mode and wanted.text == LATEST:
-            self._archive_the_last()
+            self._warnings += self.tool.archive_if_possible("that serves now")
         backups = [Candidate(backup, self.tool.archive_after(backup)) for backup in self.tool.backups()]
         marks = {proof.mark: proof.marked for proof in BackupRecord(self.env, self.engine).read().proofs.values()}
         return choose(wanted, backups, marks)
@@ -120,12 +119,7 @@ class DatabaseRestore:
             if there != served:
                 raise Refusal(f"generation {wanted.generation} is of {self.engine} {there}, and {served} serves", GO_BACK)
             return
-        free, taken = volume.space(generations.current)
-        if free < taken:
-            raise Refusal(
-                f"volume {volume.name} has {free // _MIB} MiB free, and a second copy of its data takes about {taken // _MIB} MiB",
-                "make room on that disk, then run this again",
-            )
+        volume.refuse_without_room(generations.current)
 
     def _clear_away(self, before: Restore | None, volume: DataVolume) -> None:
         if before and before.is_disposable:
@@ -195,7 +189,7 @@ class DatabaseRestore:
         restore = self._journal.write(restore.at(Step.SWAPPING))
         self._swap.to(restore.generation)
         restore = self._journal.write(restore.at(Step.LIVE))
-        self._prepare_backups()
+        self._warnings += self.tool.prepare_if_possible()
         return self._outcome(changed=True, before=before, after=restore)
 
     def _close(self, restore: Restore) -> Restore:
@@ -204,20 +198,8 @@ class DatabaseRestore:
             self.progress.say("nobody may write any more")
             WriterFence(self.env, self._console).close()
             self.reached("closed")
-            self._archive_the_last()
+            self._warnings += self.tool.archive_if_possible("that serves now")
         return self._counted(restore)
-
-    def _archive_the_last(self) -> None:
-        try:
-            self.tool.archive_now()
-        except Refusal as refusal:
-            self._warnings.append(f"the end of the log could not be archived ({refusal.cause}); it stays in the generation that serves now")
-
-    def _prepare_backups(self) -> None:
-        try:
-            self.tool.prepare()
-        except Refusal as refusal:
-            self._warnings.append(f"it serves, and its log is not archived yet: {refusal}")
 
     # Back, and done.
 

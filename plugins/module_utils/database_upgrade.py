@@ -19,7 +19,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.database_restore
 from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import GenerationSwap, published_volume, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import (
+    STOP_SECONDS,
+    GenerationSwap,
+    published_volume,
+    unheard,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.order_list import discarded, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
@@ -36,8 +41,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.writer_fence imp
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_MIB = 1 << 20
-_STOP_SECONDS = 600
 Contents = Mapping[str, tuple[int, str]]
 
 
@@ -119,12 +122,7 @@ class DatabaseUpgrade:
             raise Refusal(f"{self._names.container} does not answer", "playbooks/setup_durable.yml starts it")
         refuse_running_replica(self.docker, self.env, self.engine, "cannot follow a server of another major")
         volume = published_volume(self.docker, self.env, self.engine)
-        free, taken = volume.space(volume.generations().current)
-        if free < taken:
-            raise Refusal(
-                f"volume {volume.name} has {free // _MIB} MiB free, and a second copy of its data takes about {taken // _MIB} MiB",
-                "make room on that disk, then run this again",
-            )
+        volume.refuse_without_room(volume.generations().current)
 
     # Beside the served data.
 
@@ -207,10 +205,7 @@ class DatabaseUpgrade:
         upgrade = self._journal.write(upgrade.at(Step.SWAPPING))
         self._serve(upgrade.generation, self.wanted)
         upgrade = self._journal.write(upgrade.at(Step.LIVE))
-        try:
-            self.tool.prepare()
-        except Refusal as refusal:
-            self._warnings.append(f"it serves, and its log is not archived yet: {refusal}")
+        self._warnings += self.tool.prepare_if_possible()
         return self._outcome(True, before, upgrade, upgrade.previous_major, upgrade.major)
 
     def _close(self, served: str) -> None:
@@ -219,10 +214,7 @@ class DatabaseUpgrade:
         self.progress.say("nobody may write any more")
         WriterFence(self.env, self._console).close()
         self.reached("closed")
-        try:
-            self.tool.archive_now()
-        except Refusal as refusal:
-            self._warnings.append(f"the end of the log could not be archived ({refusal.cause}); it stays in the generation of before")
+        self._warnings += self.tool.archive_if_possible("of before")
         write_ids(self._ids_file(served), orders(self._console))
 
     def _build(self, upgrade: Restore) -> None:
@@ -232,7 +224,7 @@ class DatabaseUpgrade:
         volume.remove(upgrade.generation)
         volume.sweep()
         self.progress.say(f"copying generation {upgrade.previous}")
-        self.docker.api.stop(self._names.container, timeout=_STOP_SECONDS)
+        self.docker.api.stop(self._names.container, timeout=STOP_SECONDS)
         self.reached("stopped")
         volume.copy(upgrade.previous, upgrade.generation)
         self.reached("copied")
@@ -258,7 +250,7 @@ class DatabaseUpgrade:
 
     def _stop_if_there(self) -> None:
         if found_or_none(lambda: self.docker.api.inspect_container(self._names.container)) is not None:
-            self.docker.api.stop(self._names.container, timeout=_STOP_SECONDS)
+            self.docker.api.stop(self._names.container, timeout=STOP_SECONDS)
 
     # Back.
 

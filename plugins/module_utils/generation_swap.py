@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _READY_SECONDS = 300.0
-_STOP_SECONDS = 600
+# What a server has in memory takes its time to write.
+STOP_SECONDS = 600
 
 
 def unheard(_: str) -> None:
@@ -58,7 +59,7 @@ class GenerationSwap:
             self.reached("swapping")
             if volume.generations().current != generation:
                 self.progress.say(f"generation {generation} takes over")
-                self.docker.api.stop(container, timeout=_STOP_SECONDS)
+                self.docker.api.stop(container, timeout=STOP_SECONDS)
                 self.reached("stopped")
                 volume.serve(generation)
             self.reached("swapped")

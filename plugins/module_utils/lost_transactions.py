@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import PRIMARY_POSITION, distance
@@ -56,12 +57,8 @@ class LostTransactions:
             volumes={names.volume: {"bind": names.data_mount, "mode": "ro"}},
             labels={ENVIRONMENT_LABEL: self.env.name},
         )
-        try:
-            container.start()
-            container.wait(timeout=3600)
-            counted, complaint = (container.logs(stdout=out, stderr=not out).decode(errors="replace").strip() for out in (True, False))
-        finally:
-            container.remove(force=True, v=True)
+        ended = run_to_end(self.docker, str(container.id), seconds=3600)
+        counted, complaint = ended.output.strip(), ended.complaint.strip()
         if not counted.isdigit() or not _END_OF_LOG.search(complaint):
             raise Refusal(f"the log of {names.volume} cannot be read: {complaint or counted}", "look at that volume")
         return int(counted)

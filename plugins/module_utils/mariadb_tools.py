@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.container_run import Ended, run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.database_majors import OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -24,8 +25,6 @@ REPOSITORY = "/backups"
 _S3_AUTHORITY = "/run/s3-ca.crt"
 # Of these the server alone has use.
 _OF_SERVER_ALONE = (REPOSITORY, "/docker-entrypoint-initdb.d")
-# A backup or a restore takes as long as it takes.
-_LONGEST_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -102,14 +101,7 @@ class MariadbTools:
                 mem_limit=server["HostConfig"]["Memory"] or None,
             ),
         )["Id"]
-        try:
-            self.docker.api.start(container)
-            status = self.docker.api.wait(container, timeout=_LONGEST_SECONDS)["StatusCode"]
-            output = self.docker.api.logs(container, stdout=True, stderr=False)
-            complaint = self.docker.api.logs(container, stdout=False, stderr=True)
-        finally:
-            self.docker.api.remove_container(container, force=True, v=True)
-        return _answer(status, output, complaint)
+        return _answer(run_to_end(self.docker, container))
 
     def inside(self, container: str, *command: str) -> Any:
         """In a container that runs."""
@@ -121,7 +113,8 @@ class MariadbTools:
             output, complaint = api.exec_start(run, demux=True)
         except APIError as error:
             raise Refusal(f"{container} does not run: {error.explanation}", f"see docker logs {container}") from error
-        return _answer(api.exec_inspect(run)["ExitCode"], output or b"", complaint or b"")
+        status = int(api.exec_inspect(run)["ExitCode"])
+        return _answer(Ended(status, *((part or b"").decode(errors="replace") for part in (output, complaint))))
 
     def _remove_left_over(self, name: str) -> None:
         found = found_or_none(lambda: self.docker.api.inspect_container(name)) if name else None
@@ -143,12 +136,14 @@ class MariadbTools:
         return mounts
 
 
-def _answer(status: int, output: bytes, complaint: bytes) -> Any:
-    if status != 0:
-        lines = complaint.decode(errors="replace").strip().splitlines()
-        reason = lines[-1] if lines else f"it ended with status {status}" + (", out of memory or killed" if status == 137 else "")
+def _answer(ended: Ended) -> Any:
+    if ended.status != 0:
+        lines = ended.complaint.strip().splitlines()
+        reason = (
+            lines[-1] if lines else f"it ended with status {ended.status}" + (", out of memory or killed" if ended.status == 137 else "")
+        )
         raise Refusal(f"the backup tools failed: {reason}", _remedy(reason))
-    return json.loads(output.decode(errors="replace").strip().rpartition("\n")[2])
+    return json.loads(ended.output.strip().rpartition("\n")[2])
 
 
 def _remedy(reason: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.pgbackrest import refusal
@@ -132,15 +133,10 @@ class PostgresRecovery:
             shm_size="256m",
             mounts=list(self.mounts),
         )
-        try:
-            container.start()
-            status = container.wait()["StatusCode"]
-            output, complaint = (container.logs(stdout=out, stderr=not out).decode(errors="replace") for out in (True, False))
-        finally:
-            self._remove()
-        if status != 0:
-            raise self._failure(backup, complaint)
-        came_to, place, *stopped = output.rpartition("\n")[0].rpartition("\n")[2].split()
+        ended = run_to_end(self.docker, str(container.id))
+        if ended.status != 0:
+            raise self._failure(backup, ended.complaint)
+        came_to, place, *stopped = ended.output.rpartition("\n")[0].rpartition("\n")[2].split()
         next_moment = datetime.fromisoformat(stopped[0]).replace(tzinfo=UTC) if stopped else None
         return Branch(position(place), came_to == "end" or not (target.moment or target.mark), next_moment)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+# The twin of doc_fragments/progress.py.
+PROGRESS_ARGUMENTS: dict[str, dict[str, Any]] = {"progress": {"type": "str", "default": ""}}
 
 
 class Progress:

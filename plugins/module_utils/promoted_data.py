@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.data_volume import FIRST_GENERATION
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -14,7 +15,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.topology import 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_LONGEST_SECONDS = 7 * 24 * 3600
 # Arguments: the two volumes' folders, the generation. On one file system it is a rename; a copy counts once it is whole.
 _MOVE = f"""
 cd /volumes
@@ -57,15 +57,11 @@ class PromotedData:
             volumes={parent: {"bind": "/volumes", "mode": "rw"}},
             labels={ENVIRONMENT_LABEL: self.env.name},
         )
-        try:
-            container.start()
-            status = container.wait(timeout=_LONGEST_SECONDS)["StatusCode"]
-            complaint = container.logs(stdout=False, stderr=True).decode(errors="replace").strip()
-        finally:
-            container.remove(force=True, v=True)
-        if status != 0:
+        ended = run_to_end(self.docker, str(container.id))
+        if ended.status != 0:
+            reason = ended.complaint.strip().rpartition("\n")[2]
             raise Refusal(
-                f"the replica's data cannot take their place in {target}: {complaint.rpartition(chr(10))[2]}",
+                f"the replica's data cannot take their place in {target}: {reason}",
                 "make that possible, then run this again: it goes on",
             )
 

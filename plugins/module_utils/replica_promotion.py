@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import GenerationSwap, published_volume, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import (
+    STOP_SECONDS,
+    GenerationSwap,
+    published_volume,
+    unheard,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.lost_transactions import LostTransactions
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
@@ -29,7 +34,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _PATIENCE_SECONDS = 300.0
-_STOP_SECONDS = 600
 _POSITION = {"mariadb": "SELECT @@global.gtid_slave_pos", "postgresql": "SELECT pg_last_wal_replay_lsn()"}
 _GO_ON_APPLYING = {
     "mariadb": "START SLAVE SQL_THREAD",
@@ -98,7 +102,7 @@ class ReplicaPromotion:
         self._remove_replica()
         self._swap.to(promotion.generation)
         promotion = self._journal.write(promotion.at(Step.LIVE))
-        self._prepare_backups()
+        self._warnings += self.tool.prepare_if_possible()
         return self._outcome(changed=True, before=before, after=promotion)
 
     def _begun(self, before: Restore | None, found: ReplicaState) -> Restore:
@@ -140,7 +144,7 @@ class ReplicaPromotion:
         self.progress.say("nobody may write any more")
         WriterFence(self.env, self._primary).close()
         self.reached("closed")
-        self._archive_the_last()
+        self._warnings += self.tool.archive_if_possible("that serves now")
         self._replica.query(_GO_ON_APPLYING[self.engine])
         [[last]] = self._primary.query(PRIMARY_POSITION[self.engine])
         self.progress.say("the replica gets the last of it")
@@ -155,7 +159,7 @@ class ReplicaPromotion:
 
     def _fence(self, promotion: Restore) -> None:
         """From here on the volume serves what is not there yet: its server does not start, whoever asks it to."""
-        self.docker.api.stop(self._primary.container, timeout=_STOP_SECONDS)
+        self.docker.api.stop(self._primary.container, timeout=STOP_SECONDS)
         self.reached("stopped")
         published_volume(self.docker, self.env, self.engine).serve(promotion.generation)
 
@@ -197,7 +201,7 @@ class ReplicaPromotion:
             self.progress.say("the replica takes over")
             self._replica.query(_PROMOTE[self.engine])
             self.reached("promoted")
-            self.docker.api.stop(self._replica.container, timeout=_STOP_SECONDS)
+            self.docker.api.stop(self._replica.container, timeout=STOP_SECONDS)
             self.reached("replica stopped")
         PromotedData(self.docker, self.env, self.engine, volume.image).move(promotion.generation)
         self.reached("moved")
@@ -238,18 +242,6 @@ class ReplicaPromotion:
             # A server has no event to wait for but an answer.
             time.sleep(0.1)
         return True
-
-    def _archive_the_last(self) -> None:
-        try:
-            self.tool.archive_now()
-        except Refusal as refusal:
-            self._warnings.append(f"the end of the log could not be archived ({refusal.cause}); it stays in the generation that serves now")
-
-    def _prepare_backups(self) -> None:
-        try:
-            self.tool.prepare()
-        except Refusal as refusal:
-            self._warnings.append(f"it serves, and its log is not archived yet: {refusal}")
 
     @property
     def _volume_name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.data_volume import FIRST_GENERATION
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import BACKUP_USER, REPLICA_USER
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
@@ -16,8 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.trial_server imp
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# A copy takes as long as it takes.
-_LONGEST_SECONDS = 7 * 24 * 3600
+_LAST_LINES = 60
 _PLACE = "/replica"
 # Arguments: the primary's host name. A volume is seeded from the moment of the last line on, and before that it is empty to everybody.
 _BEGIN = f"""
@@ -97,14 +97,9 @@ class ReplicaSeed:
             mem_limit=definition.memory,
             mounts=self._mounts(primary),
         )
-        try:
-            container.start()
-            status = container.wait(timeout=_LONGEST_SECONDS)["StatusCode"]
-            complaint = container.logs(stdout=False, stderr=True, tail=60).decode(errors="replace").strip()
-        finally:
-            container.remove(force=True, v=True)
-        if status != 0:
-            lines = complaint.splitlines() or [f"status {status}"]
+        ended = run_to_end(self.docker, str(container.id))
+        if ended.status != 0:
+            lines = ended.complaint.strip().splitlines()[-_LAST_LINES:] or [f"status {ended.status}"]
             reason = next((line for line in lines if "error" in line.lower()), lines[-1])
             raise Refusal(
                 f"the replica could not be copied from the primary: {reason}",

@@ -13,7 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database_engines
 from ansible_collections.echobase.platform.plugins.module_utils.encrypted_folder import EncryptedFolder
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import GenerationSwap, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import STOP_SECONDS, GenerationSwap, unheard
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _ENGINE = "postgresql"
 _NEXT = "db_volume_key_next"
-_STOP_SECONDS = 600
 
 
 @dataclass
@@ -74,7 +73,7 @@ class VolumeKeyRotation:
         self._folder.copy_to_next()
         self.reached("copied")
         self.progress.say("the database stops; copying what has changed")
-        self.docker.api.stop(self._console.container, timeout=_STOP_SECONDS)
+        self.docker.api.stop(self._console.container, timeout=STOP_SECONDS)
         self.reached("stopped")
         self._folder.copy_to_next()
         self.reached("copied again")

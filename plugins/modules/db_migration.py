@@ -52,13 +52,10 @@ options:
     description: Seconds to go on trying while running transactions or another migration are in the way.
     type: int
     default: 300
-  progress:
-    description: File that slow steps are told to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.backups
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: full
@@ -155,7 +152,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.migration_gate i
 from ansible_collections.echobase.platform.plugins.module_utils.migration_job import MigrationJob, ReachableDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.migration_rehearsal import MigrationRehearsal
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.release_on_copy import Release
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable, restorable
@@ -204,7 +201,7 @@ def main() -> None:
             "restorable_minutes": {"type": "int", "default": 60},
             "override": {"type": "str", "default": ""},
             "patience": {"type": "int", "default": 300},
-            "progress": {"type": "str", "default": ""},
+            **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,
     )

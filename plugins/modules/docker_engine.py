@@ -13,11 +13,8 @@ description:
   - An engine that answers is left alone, wherever it came from.
   - Starts by systemd where that runs. Elsewhere the daemon is started detached, with its log in C(/var/log/dockerd.log).
   - On Debian 12, whose own Compose is too old, the package of Debian 13 is taken from the same mirror, pinned so that nothing else is.
-options:
-  progress:
-    description: File that a slow step appends to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
+extends_documentation_fragment:
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: full
@@ -57,11 +54,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.docker_engine import DockerEngine
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"progress": {"type": "str", "default": ""}}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**PROGRESS_ARGUMENTS}, supports_check_mode=True)
     run(module, lambda: DockerEngine(Progress(module.params["progress"])).running(module.check_mode))
 
 

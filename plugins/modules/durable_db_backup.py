@@ -51,13 +51,10 @@ options:
       - It is split into words as a shell would do it, and run without a shell.
     type: str
     default: ""
-  progress:
-    description: File that slow steps are told to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.backups
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: full
@@ -133,7 +130,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.backup_tools imp
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.notification import Notification
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
 
 
@@ -165,7 +162,7 @@ def main() -> None:
             "keep_full": {"type": "int", "default": 2},
             "keep_days": {"type": "int", "default": 14},
             "notify_command": {"type": "str", "default": ""},
-            "progress": {"type": "str", "default": ""},
+            **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,
     )

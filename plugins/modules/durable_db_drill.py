@@ -18,13 +18,10 @@ options:
     description: For how long rows are written. Longer than the log takes to be archived, so that the loss falls into the middle of it.
     type: int
     default: 45
-  progress:
-    description: File that slow steps are told to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.backups
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: none
@@ -78,7 +75,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.arguments import
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.restore_drill import RestoreDrill
 
 
@@ -103,7 +100,7 @@ def main() -> None:
             **ENVIRONMENT_ARGUMENTS,
             **BACKUP_ARGUMENTS,
             "write_seconds": {"type": "int", "default": 45},
-            "progress": {"type": "str", "default": ""},
+            **PROGRESS_ARGUMENTS,
         },
     )
     run(module, lambda: operate(module))

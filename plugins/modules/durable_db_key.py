@@ -27,13 +27,10 @@ options:
     description: File with the password that C(secrets.json) is encrypted with, where it is.
     type: path
     default: ""
-  progress:
-    description: File that slow steps are told to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.backups
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: full
@@ -89,7 +86,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.docker_host impo
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.repository_key_rotation import RepositoryKeyRotation
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
 from ansible_collections.echobase.platform.plugins.module_utils.volume_key_rotation import VolumeKeyRotation
@@ -120,7 +117,7 @@ def main() -> None:
             **BACKUP_ARGUMENTS,
             "name": {"type": "str", "choices": ["db_encryption_key", "db_volume_key", "db_backup_key"], "required": True},
             "vault_password_file": {"type": "path", "default": "", "no_log": False},
-            "progress": {"type": "str", "default": ""},
+            **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,
     )

@@ -29,13 +29,10 @@ options:
     description: Give up for good what a database that is dead had not sent to its replica.
     type: bool
     default: false
-  progress:
-    description: File that slow steps are told to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.backups
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: full
@@ -99,7 +96,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.arguments import
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.replica_promotion import ReplicaPromotion
 
 
@@ -119,7 +116,7 @@ def main() -> None:
             **BACKUP_ARGUMENTS,
             "state": {"type": "str", "choices": ["promoted", "abandoned"], "default": "promoted"},
             "accept_loss": {"type": "bool", "default": False},
-            "progress": {"type": "str", "default": ""},
+            **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,
     )

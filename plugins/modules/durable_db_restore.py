@@ -36,13 +36,10 @@ options:
     description: With O(state=live) the exact name of the volume, with O(state=confirmed) the number of the generation that shall go.
     type: str
     default: ""
-  progress:
-    description: File that slow steps are told to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.backups
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: full
@@ -134,7 +131,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.backup_tools imp
 from ansible_collections.echobase.platform.plugins.module_utils.database_restore import DatabaseRestore
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 
 
 def operate(module: AnsibleModule) -> Outcome:
@@ -154,7 +151,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["built", "live", "abandoned", "confirmed"], "default": "built"},
             "to": {"type": "str", "default": "latest"},
             "confirm": {"type": "str", "default": ""},
-            "progress": {"type": "str", "default": ""},
+            **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,
     )

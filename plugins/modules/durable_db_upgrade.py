@@ -41,14 +41,11 @@ options:
     description: With O(state=reverted) the exact name of the volume, since the orders of after the upgrade are discarded.
     type: str
     default: ""
-  progress:
-    description: File that slow steps are told to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.backups
   - echobase.platform.database_server
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: full
@@ -140,7 +137,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.backup_tools imp
 from ansible_collections.echobase.platform.plugins.module_utils.database_upgrade import DatabaseUpgrade
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.server_arguments import SERVER_ARGUMENTS, definition_of
 
 
@@ -170,7 +167,7 @@ def main() -> None:
             "version": {"type": "str", "default": ""},
             "present_image": {"type": "str", "default": ""},
             "confirm": {"type": "str", "default": ""},
-            "progress": {"type": "str", "default": ""},
+            **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,
     )

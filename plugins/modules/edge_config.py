@@ -39,10 +39,6 @@ options:
     description: How long an nginx that goes waits for its clients' connections to end. What is still there then may finish what it does.
     type: int
     default: 80
-  progress:
-    description: File that a wait appends to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
   state:
     description: V(absent) removes the containers and the files, but never the routing table nor the access log.
     type: str
@@ -50,6 +46,7 @@ options:
     default: present
 extends_documentation_fragment:
   - echobase.platform.environment
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: full
@@ -89,7 +86,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.edge_servers imp
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_trial import NginxTrial
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 
 
 def operate(module: AnsibleModule) -> Outcome:
@@ -114,7 +111,7 @@ def main() -> None:
             "sockets": {"type": "str"},
             "ready_seconds": {"type": "int", "default": 30},
             "drain_seconds": {"type": "int", "default": 80},
-            "progress": {"type": "str", "default": ""},
+            **PROGRESS_ARGUMENTS,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         required_if=[("state", "present", ("image", "configuration", "compose", "sockets"))],

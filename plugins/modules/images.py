@@ -36,10 +36,8 @@ options:
     description: Folder of the lock that keeps two runs from building the same image twice.
     type: path
     default: /var/lib/echobase
-  progress:
-    description: File that a slow build appends to, for the callback C(echobase.platform.progress).
-    type: str
-    default: ""
+extends_documentation_fragment:
+  - echobase.platform.progress
 attributes:
   check_mode:
     support: full
@@ -104,7 +102,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.docker_host impo
 from ansible_collections.echobase.platform.plugins.module_utils.image_builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 
 
 def operate(module: AnsibleModule) -> Outcome:
@@ -132,7 +130,7 @@ def main() -> None:
             "catalogue": {"type": "path", "default": "images/catalogue.yml"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "home": {"type": "path", "default": "/var/lib/echobase"},
-            "progress": {"type": "str", "default": ""},
+            **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,
     )
