@@ -20,7 +20,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.docker_database 
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import (
-    STOP_SECONDS,
     GenerationSwap,
     published_volume,
     unheard,
@@ -33,6 +32,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore_journal 
 from ansible_collections.echobase.platform.plugins.module_utils.running_replica import refuse_running_replica
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.table_contents import differences
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.trial_server import trial_lock, trial_server, trial_volume
@@ -224,7 +224,7 @@ class DatabaseUpgrade:
         volume.remove(upgrade.generation)
         volume.sweep()
         self.progress.say(f"copying generation {upgrade.previous}")
-        self.docker.api.stop(self._names.container, timeout=STOP_SECONDS)
+        stop_server(self.docker, self._names.container)
         self.reached("stopped")
         volume.copy(upgrade.previous, upgrade.generation)
         self.reached("copied")
@@ -250,7 +250,7 @@ class DatabaseUpgrade:
 
     def _stop_if_there(self) -> None:
         if found_or_none(lambda: self.docker.api.inspect_container(self._names.container)) is not None:
-            self.docker.api.stop(self._names.container, timeout=STOP_SECONDS)
+            stop_server(self.docker, self._names.container)
 
     # Back.
 

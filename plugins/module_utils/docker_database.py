@@ -40,6 +40,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.server_definitio
     SECRETS_FOLDER,
     ServerDefinition,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -167,8 +168,9 @@ class DockerDatabase(DatabaseBackend):
 
     def stop_server(self) -> None:
         # Each in its own time: what they still have to do takes a server that runs.
-        for name in (*self._companions(), self.server_name):
+        for name in self._companions():
             self._docker.api.stop(name)
+        stop_server(self._docker, self.server_name)
 
     def remove_server(self) -> None:
         for name in self._companions():

@@ -14,6 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.errors import Re
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.trial_server import server_container
 from ansible_collections.echobase.platform.plugins.module_utils.writer_fence import WriterFence
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _READY_SECONDS = 300.0
-# What a server has in memory takes its time to write.
-STOP_SECONDS = 600
 
 
 def unheard(_: str) -> None:
@@ -59,7 +58,7 @@ class GenerationSwap:
             self.reached("swapping")
             if volume.generations().current != generation:
                 self.progress.say(f"generation {generation} takes over")
-                self.docker.api.stop(container, timeout=STOP_SECONDS)
+                stop_server(self.docker, container)
                 self.reached("stopped")
                 volume.serve(generation)
             self.reached("swapped")

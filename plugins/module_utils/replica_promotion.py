@@ -15,7 +15,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.backup_tool impo
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import (
-    STOP_SECONDS,
     GenerationSwap,
     published_volume,
     unheard,
@@ -27,6 +26,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.progress import 
 from ansible_collections.echobase.platform.plugins.module_utils.promoted_data import PromotedData
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import PRIMARY_POSITION, ReplicaState, ReplicaWatch, distance
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import REPLICA, Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.writer_fence import WriterFence
 
@@ -159,7 +159,7 @@ class ReplicaPromotion:
 
     def _fence(self, promotion: Restore) -> None:
         """From here on the volume serves what is not there yet: its server does not start, whoever asks it to."""
-        self.docker.api.stop(self._primary.container, timeout=STOP_SECONDS)
+        stop_server(self.docker, self._primary.container)
         self.reached("stopped")
         published_volume(self.docker, self.env, self.engine).serve(promotion.generation)
 
@@ -201,7 +201,7 @@ class ReplicaPromotion:
             self.progress.say("the replica takes over")
             self._replica.query(_PROMOTE[self.engine])
             self.reached("promoted")
-            self.docker.api.stop(self._replica.container, timeout=STOP_SECONDS)
+            stop_server(self.docker, self._replica.container)
             self.reached("replica stopped")
         PromotedData(self.docker, self.env, self.engine, volume.image).move(promotion.generation)
         self.reached("moved")

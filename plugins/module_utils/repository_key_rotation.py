@@ -13,7 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.backup_tools imp
 from ansible_collections.echobase.platform.plugins.module_utils.database_engines import SERVER_DEFINITIONS
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import STOP_SECONDS, GenerationSwap
+from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import GenerationSwap
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_tools import MariadbTools
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
@@ -22,6 +22,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore_journal 
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.server_definition import DATABASE_UID
+from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, Environment
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class RepositoryKeyRotation:
         aside = folder.with_name(f"{folder.name}-until-{now}")
         old = self.secrets.known()[_KEY]
         self.progress.say("the database stops for a moment: its log goes into a new repository")
-        self.docker.api.stop(self.env.server(self.engine).container, timeout=STOP_SECONDS)
+        stop_server(self.docker, self.env.server(self.engine).container)
         if folder.exists():
             folder.rename(aside)
         folder.mkdir(mode=0o700)

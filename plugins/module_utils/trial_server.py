@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.encrypted_folder
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.writer_fence import WriterFence
 
@@ -116,7 +117,7 @@ def trial_server(
             WriterFence(env, console).open()
         networks = docker.api.inspect_container(container)["NetworkSettings"]["Networks"]
         yield TrialServer(env, name, console, networks.get(env.durable_network.name, {}).get("IPAddress", ""))
-        docker.api.stop(container, timeout=120)
+        stop_server(docker, container)
     finally:
         docker.api.remove_container(container, force=True, v=True)
 

@@ -13,7 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database_engines
 from ansible_collections.echobase.platform.plugins.module_utils.encrypted_folder import EncryptedFolder
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import STOP_SECONDS, GenerationSwap, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import GenerationSwap, unheard
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
@@ -21,6 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore_journal 
 from ansible_collections.echobase.platform.plugins.module_utils.running_replica import refuse_running_replica
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.trial_server import trial_lock
 
@@ -73,7 +74,7 @@ class VolumeKeyRotation:
         self._folder.copy_to_next()
         self.reached("copied")
         self.progress.say("the database stops; copying what has changed")
-        self.docker.api.stop(self._console.container, timeout=STOP_SECONDS)
+        stop_server(self.docker, self._console.container)
         self.reached("stopped")
         self._folder.copy_to_next()
         self.reached("copied again")

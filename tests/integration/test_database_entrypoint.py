@@ -5,11 +5,14 @@ from __future__ import annotations
 import secrets
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import docker
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES
 from integration.durable_server import eventually
 from integration.images_under_test import image_tag
@@ -244,22 +247,37 @@ PATH=${PATH#/fault:} exec "${0##*/}" "$@"
 """
 
 
-# MariaDB takes the signal and drops it as long as it is coming up.
-@pytest.mark.engines("postgresql")
-def test_a_stop_before_the_server_asks_for_signals_is_not_lost(volume: Volume) -> None:
+@pytest.fixture
+def slow_server(volume: Volume) -> Iterator[str]:
+    """A server that was started and does not ask for signals yet; until `go` is there."""
     assert volume.enter().returncode == 0
     server, container = BRIEF[volume.engine].split()[0], f"{volume.name}-early"
     (volume.home / "fault" / server).write_text(SLOW_SERVER)
     (volume.home / "fault" / server).chmod(0o755)
     path = "/fault:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     fault = ["--volume", f"{volume.home}/fault:/fault", "--env", f"PATH={path}"]
-    volume.docker("run", "--detach", "--name", container, *volume.options(*fault), volume.image, server)
+    volume.docker("run", "--detach", "--restart", "always", "--name", container, *volume.options(*fault), volume.image, server)
     try:
         eventually((volume.home / "fault" / "waiting").exists, "the server's first moment")
-        stop = volume.docker("inspect", "--format", "{{.Config.StopSignal}}", container).stdout.strip()
-        volume.docker("kill", "--signal", stop, container)
-        (volume.home / "fault" / "go").touch()
-        ended = subprocess.run(["docker", "wait", container], capture_output=True, text=True, timeout=60, check=True)
-        assert ended.stdout.strip() == "0", volume.docker("logs", container).stderr
+        yield container
     finally:
         volume.docker("rm", "--force", "--volumes", container)
+
+
+def test_a_stop_while_the_server_comes_up_is_not_lost(volume: Volume, slow_server: str) -> None:
+    with ThreadPoolExecutor() as pool:
+        stopping = pool.submit(stop_server, docker.from_env(), slow_server)
+        (volume.home / "fault" / "go").touch()
+        stopping.result(timeout=60)
+    state = volume.docker("inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", slow_server).stdout.strip()
+    assert state == "false 0", volume.docker("logs", slow_server).stderr
+
+
+# MariaDB takes the signal and drops it while it comes up: whoever stops it has to say so again.
+@pytest.mark.engines("postgresql")
+def test_nobody_has_to_stop_postgresql_twice(volume: Volume, slow_server: str) -> None:
+    stop = volume.docker("inspect", "--format", "{{.Config.StopSignal}}", slow_server).stdout.strip()
+    volume.docker("kill", "--signal", stop, slow_server)
+    (volume.home / "fault" / "go").touch()
+    ended = subprocess.run(["docker", "wait", slow_server], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.strip() == "0", volume.docker("logs", slow_server).stderr

@@ -1,0 +1,39 @@
+"""Stops a database server, also one that is just coming up."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# For what it still has to write; after that it is killed, and its next start is a recovery.
+STOP_SECONDS = 600
+_AGAIN_SECONDS = 5
+
+
+def stop_server(docker: DockerClient, container: str, seconds: float = STOP_SECONDS) -> None:
+    """MariaDB takes its signal and drops it while it comes up, so it is told again and again; one that goes down minds no second time."""
+    from docker.errors import APIError  # noqa: PLC0415 - the caller's client proves that it is there
+    from requests.exceptions import ConnectionError as NoAnswer  # noqa: PLC0415 - see above
+    from requests.exceptions import ReadTimeout  # noqa: PLC0415 - see above
+
+    api = docker.api
+    # Sent as the container's own stop signal it also keeps the engine from starting it anew.
+    signal = api.inspect_container(container)["Config"].get("StopSignal") or "SIGTERM"
+    patience = time.monotonic() + seconds
+    while time.monotonic() < patience:
+        try:
+            api.kill(container, signal)
+        except APIError as error:
+            if error.status_code != 409:
+                raise
+            # It does not run. It may be about to be started anew, which the last line ends.
+            break
+        try:
+            api.wait(container, timeout=_AGAIN_SECONDS)
+        except (ReadTimeout, NoAnswer):
+            continue
+        break
+    api.stop(container, timeout=0)
