@@ -19,11 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database_restore
 from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import (
-    GenerationSwap,
-    published_volume,
-    unheard,
-)
+from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import GenerationSwap, published_volume, unheard
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.order_list import discarded, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome

@@ -14,11 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import (
-    GenerationSwap,
-    published_volume,
-    unheard,
-)
+from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import GenerationSwap, published_volume, unheard
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.lost_transactions import LostTransactions
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 # For what it still has to write; after that it is killed, and its next start is a recovery.
-STOP_SECONDS = 600
+_PATIENCE_SECONDS = 600
 _AGAIN_SECONDS = 5
 
 
-def stop_server(docker: DockerClient, container: str, seconds: float = STOP_SECONDS) -> None:
+def stop_server(docker: DockerClient, container: str) -> None:
     """MariaDB takes its signal and drops it while it comes up, so it is told again and again; one that goes down minds no second time."""
     from docker.errors import APIError  # noqa: PLC0415 - the caller's client proves that it is there
     from requests.exceptions import ConnectionError as NoAnswer  # noqa: PLC0415 - see above
@@ -22,7 +22,7 @@ def stop_server(docker: DockerClient, container: str, seconds: float = STOP_SECO
     api = docker.api
     # Sent as the container's own stop signal it also keeps the engine from starting it anew.
     signal = api.inspect_container(container)["Config"].get("StopSignal") or "SIGTERM"
-    patience = time.monotonic() + seconds
+    patience = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < patience:
         try:
             api.kill(container, signal)

@@ -68,14 +68,18 @@ class Volume:
             "--env", f"{prefix}_PASSWORD_FILE=/run/secrets/password", "--env", f"{database}=orders_db", *more,
         ]  # fmt: skip
 
+    def fault(self) -> list[str]:
+        """What stands in the folder comes before the commands of that name."""
+        path = "/fault:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        return ["--volume", f"{self.home}/fault:/fault", "--env", f"PATH={path}"]
+
     def enter(self, *, kill_at: int = 0, copy: bool = True) -> subprocess.CompletedProcess[str]:
         """Once through the entrypoint, up to where the server would begin to serve."""
         (self.home / "fault/count").write_text("0")
         (self.home / "fault/steps").write_text("")
         # The first process of a container cannot be killed from inside, so the entrypoint is its child.
         script = f"docker-entrypoint.sh {BRIEF[self.engine]} & wait $!"
-        path = "/fault:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        fault = ["--volume", f"{self.home}/fault:/fault", "--env", f"KILL_AT={kill_at}", "--env", f"PATH={path}"]
+        fault = [*self.fault(), "--env", f"KILL_AT={kill_at}"]
         return self.docker("run", "--rm", "--entrypoint", "bash", *self.options(*fault, copy=copy), self.image, "-c", script, check=False)
 
     def steps(self) -> list[str]:
@@ -254,9 +258,7 @@ def slow_server(volume: Volume) -> Iterator[str]:
     server, container = BRIEF[volume.engine].split()[0], f"{volume.name}-early"
     (volume.home / "fault" / server).write_text(SLOW_SERVER)
     (volume.home / "fault" / server).chmod(0o755)
-    path = "/fault:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    fault = ["--volume", f"{volume.home}/fault:/fault", "--env", f"PATH={path}"]
-    volume.docker("run", "--detach", "--restart", "always", "--name", container, *volume.options(*fault), volume.image, server)
+    volume.docker("run", "--detach", "--restart", "always", "--name", container, *volume.options(*volume.fault()), volume.image, server)
     try:
         eventually((volume.home / "fault" / "waiting").exists, "the server's first moment")
         yield container
