@@ -18,6 +18,7 @@ from bench import (
     million,
     online_change,
     page,
+    playbook_pairs,
     restore_points,
     results,
     switching,
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "restore_points": restore_points.run,
     "database_load": database_load.run,
     "backup_speed": backup_speed.run,
+    "playbook_pairs": playbook_pairs.run,
 }
 
 

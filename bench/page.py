@@ -171,6 +171,31 @@ def _backup_speed(figures: Figures) -> Iterable[str]:
     yield from table(["", "database", "backup takes", "dump takes", *names, "backup : dump", "restore : load"], rows)
 
 
+def _playbook_pairs(figures: Figures) -> Iterable[str]:
+    pairs = figures["pairs"]
+    lost, answered, closed = (sum(pair[key] for pair in pairs) for key in ("lost", "answered", "closed"))
+    yield (
+        f"Both colours stand and one is live; one playbook starts, and another up to {figures['longest_delay']:.0f} s later, while "
+        f"customers ask. {len(pairs)} pairs, each playbook against each in both orders; chance (seed {figures['seed']}) says how long "
+        f"after. {answered:,} requests were answered by a colour, {closed:,} by the maintenance page that a playbook had asked for, and "
+        f"{lost:,} were lost. After each pair every colour with traffic has to be ready, the ledger has to end where the routing table "
+        "is, and whatever a playbook said has to be so."
+    )
+    yield ""
+    rows = [
+        [
+            f"{pair['first']}, {pair['second']}",
+            f"{pair['delay']} s",
+            *(f"{end.replace('|', '/')[:160]}" for end in pair["ends"]),
+            ", ".join(f"{colour} {share} %" for colour, share in pair["weights"].items()) or "nobody",
+            ", ".join(pair["events"]) or "-",
+            count(pair["lost"]),
+        ]
+        for pair in pairs
+    ]
+    yield from table(["first, second", "apart", "how the first ended", "the second", "traffic then", "recorded", "lost"], rows)
+
+
 def _pair(figures: Figures, name: str) -> str:
     quiet, around = figures["quiet"][name], figures["around"][name]
     return f"{quiet:.1f} ms / {around:.1f} ms ({ratio(around, quiet)})"
@@ -337,4 +362,5 @@ _SECTIONS: dict[str, tuple[str, Callable[[Figures], Iterable[str]]]] = {
     "restore_points": ("Restoring to exact points", _restore_points),
     "database_load": ("What safety costs a database", _database_load),
     "backup_speed": ("Backups, by the gigabyte", _backup_speed),
+    "playbook_pairs": ("Two playbooks at once", _playbook_pairs),
 }

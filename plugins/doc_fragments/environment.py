@@ -24,4 +24,10 @@ options:
       - Change it where they overlap with a network that the host already reaches.
     type: str
     default: "10.231"
+  lease:
+    description:
+      - The number that M(echobase.platform.release_lease) returned to this run.
+      - The module does nothing when another run has taken the lease meanwhile, and renews it while it works.
+        Left out, or V(0), it does not ask.
+    type: int
 """

@@ -19,6 +19,7 @@ ENVIRONMENT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "environment": {"type": "str", "required": True},
     "home": {"type": "path", "default": DEFAULT_HOME},
     "network_prefix": {"type": "str", "default": DEFAULT_NETWORK_PREFIX},
+    "lease": {"type": "int"},
 }
 
 

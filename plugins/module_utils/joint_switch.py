@@ -10,6 +10,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.bluegreen_switch
     AwaitSilence,
     BluegreenSwitch,
     in_force,
+    nobody_claims,
     prune,
     wanted,
 )
@@ -27,11 +28,14 @@ _AGAIN = "run the playbook again: it first brings every edge to what was decided
 
 
 class JointSwitch:
-    def __init__(self, router: Router, memory: EdgeMemory, findings: Findings, await_silence: AwaitSilence) -> None:
+    def __init__(
+        self, router: Router, memory: EdgeMemory, findings: Findings, await_silence: AwaitSilence, claims: Findings = nobody_claims
+    ) -> None:
         self._router = router
         self._memory = memory
-        self._findings = findings
         self._await_silence = await_silence
+        self._claims = claims
+        self._alone = BluegreenSwitch(router, findings, await_silence, claims)
 
     def execute_alone(self, order: Order, check: bool) -> Outcome:
         """For the only edge. One that agreed with others must not go ahead of them."""
@@ -41,7 +45,7 @@ class JointSwitch:
                 f"this edge waits for the decision of {', '.join(undecided.edges)} about generation {undecided.number}",
                 "run the playbook for all of them, or switch this one alone with `repair: true`",
             )
-        outcome = BluegreenSwitch(self._router, self._findings, self._await_silence).execute(order, check)
+        outcome = self._alone.execute(order, check)
         if undecided and not check:
             self._memory.settle()
         return outcome
@@ -122,12 +126,13 @@ class JointSwitch:
 
     def _prepare(self, proposal: Proposal, before: Generation, order: Order, check: bool) -> Outcome:
         after = proposal.generation
-        overridden = judge(self._findings, before, after, order.break_glass)
+        overridden = judge(self._alone.all_findings, before, after, order.break_glass)
         if after != before and not check:
             with self._router.exclusive():
                 # Moved on while the colours were asked, or never caught up.
                 if before != NOTHING and self._router.current() != before:
                     raise Refusal("another switch came between", _AGAIN)
+                judge(self._claims, before, after, order.break_glass)
                 self._router.lay(after)
                 self._memory.agree(proposal)
         outcome = SwitchReport(before, after, order.break_glass, overridden).outcome()

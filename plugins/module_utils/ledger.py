@@ -39,15 +39,18 @@ def _digest(entry: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def new_entry(event: str, colour: str, release: str, details: Mapping[str, Any]) -> dict[str, Any]:
-    """What happened now, by whoever runs this."""
+def new_entry(
+    event: str, colour: str, release: str, details: Mapping[str, Any], *, by: str = "", lease: int | None = None
+) -> dict[str, Any]:
+    """What happened now, by whoever runs this. `lease` is the number of the release lease under which it happened."""
     return {
         "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "by": os.environ.get("SUDO_USER") or getpass.getuser(),
+        "by": by or os.environ.get("SUDO_USER") or getpass.getuser(),
         "event": event,
         "colour": colour,
         "release": release,
         "details": dict(details),
+        **({} if lease is None else {"lease": lease}),
     }
 
 

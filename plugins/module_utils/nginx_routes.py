@@ -51,6 +51,8 @@ class NginxRoutes(Router):
         self._generations = self._folder / "generations"
         self._current = self._folder / "current"
         self._fencing = self._folder / "fencing"
+        # The last generation that was committed with a fencing number, and that number.
+        self._mover = self._folder / "mover"
         self._lock_patience = lock_patience
         self._is_exclusive = False
 
@@ -86,12 +88,24 @@ class NginxRoutes(Router):
     def refuse_outdated(self, fencing_number: int | None) -> None:
         if fencing_number is None:
             return
-        highest = self._highest_fencing_number()
+        highest = self.highest_fencing_number()
         if fencing_number < highest:
             raise Refusal(
                 f"fencing number {fencing_number} is outdated, {highest} was here already",
                 "another run has taken over; start again if this is still wanted",
             )
+
+    def mover(self, generation: Generation) -> int | None:
+        try:
+            number, fencing_number = map(int, self._mover.read_text(encoding="ascii").split())
+        except (FileNotFoundError, ValueError):
+            return None
+        return fencing_number if number == generation.number else None
+
+    def fence(self, fencing_number: int) -> None:
+        with self.exclusive():
+            if fencing_number > self.highest_fencing_number():
+                write_durably(self._fencing, f"{fencing_number}\n", mode=_FILE_MODE)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -144,8 +158,9 @@ class NginxRoutes(Router):
         with self.exclusive():
             self._confirm(prepared.generation)
             self.refuse_outdated(fencing_number)
-            if fencing_number is not None and fencing_number > self._highest_fencing_number():
-                write_durably(self._fencing, f"{fencing_number}\n", mode=_FILE_MODE)
+            if fencing_number is not None:
+                self.fence(fencing_number)
+                write_durably(self._mover, f"{prepared.generation.number} {fencing_number}\n", mode=_FILE_MODE)
             link = self._folder / ".current"
             link.unlink(missing_ok=True)
             os.symlink(f"generations/{prepared.generation.number:06d}", link)
@@ -257,7 +272,7 @@ class NginxRoutes(Router):
         for path in self._folder.glob(".*.*"):
             path.unlink()
 
-    def _highest_fencing_number(self) -> int:
+    def highest_fencing_number(self) -> int:
         try:
             return int(self._fencing.read_text(encoding="ascii"))
         except FileNotFoundError:

@@ -42,6 +42,18 @@ class Router(ABC):
         """A Refusal for a number lower than one that was committed with: its owner has been replaced."""
 
     @abstractmethod
+    def highest_fencing_number(self) -> int:
+        """The highest number that this router was told; 0 before the first."""
+
+    @abstractmethod
+    def mover(self, generation: Generation) -> int | None:
+        """The fencing number with which this generation, the one in force, was committed; None where it came without one."""
+
+    @abstractmethod
+    def fence(self, fencing_number: int) -> None:
+        """From now on, refuse every lower number."""
+
+    @abstractmethod
     def exclusive(self) -> AbstractContextManager[None]:
         """No other process changes this router while the context lasts. May be entered again by its holder."""
 

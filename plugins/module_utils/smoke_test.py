@@ -12,6 +12,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.https_client imp
 
 # One account per environment, so that verifications do not fill the table of customers.
 SMOKE_CUSTOMER = "smoke-test@echobase.invalid"
+NOT_MOVED = "traffic was not moved; see `make logs`"
+MOVED = "this run has moved traffic there already: playbooks/rollback.yml moves it back, `make logs` shows why"
 
 
 @dataclass
@@ -20,6 +22,8 @@ class SmokeTest:
     colour: str
     release: str
     password: str
+    # What a failure means for the traffic, and what to do.
+    remedy: str = NOT_MOVED
     deadline: float = 30
     passed: list[str] = field(default_factory=list)
 
@@ -80,6 +84,4 @@ class SmokeTest:
         return answer
 
     def _failure(self, step: str, what: str) -> Refusal:
-        return Refusal(
-            f"smoke test of {self.colour} through port {self.client.port}: {step}: {what}", "traffic was not moved; see `make logs`"
-        )
+        return Refusal(f"smoke test of {self.colour} through port {self.client.port}: {step}: {what}", self.remedy)

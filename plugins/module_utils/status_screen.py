@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.colour_claim import REMOVED, Claim, ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.lease import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, Restore
@@ -47,6 +50,20 @@ class DatabaseState:
 
 
 @dataclass(frozen=True)
+class Work:
+    """The release lease while its run is at work, and what runs left half done that are not at work any more."""
+
+    lease: Lease | None = None
+    unfinished: Sequence[Claim] = ()
+
+    @classmethod
+    def on(cls, env: Environment, now: datetime) -> Work:
+        lease = ReleaseLease(env).read()
+        held = lease if lease.is_held and not lease.is_abandoned(now) else None
+        return cls(held, [claim for claim in ColourClaims(env).all() if held is None or claim.lease != held.number])
+
+
+@dataclass(frozen=True)
 class StatusScreen:
     env: Environment
     traffic: Mapping[str, Any]
@@ -57,9 +74,11 @@ class StatusScreen:
     # Of the edge's further containers, by name; empty where all is well.
     edge_parts: Mapping[str, str] = field(default_factory=dict)
     edge_troubles: Sequence[str] = ()
+    # Whoever changes the environment right now.
+    work: Work = field(default_factory=Work)
 
     def lines(self, with_hints: bool) -> list[str]:
-        sections = [self._traffic(), self._colours(), self._durable(), self._releases(), self._entrances()]
+        sections = [[*self._traffic(), *self._work()], self._colours(), self._durable(), self._releases(), self._entrances()]
         if with_hints:
             sections.append(self._hints())
         lines: list[str] = []
@@ -117,6 +136,13 @@ class StatusScreen:
             f"UNDECIDED generation {undecided['generation']} ({_shares(undecided['weights'])}) of edges {', '.join(undecided['edges'])}:"
             " a switch was cut off. Any further switch of all edges first settles it"
         ]
+
+    def _work(self) -> list[str]:
+        lines = [f"LEASE     {self.work.lease.holder}"] if self.work.lease else []
+        for claim in self.work.unfinished:
+            playbook = "cleanup" if claim.purpose == REMOVED else "deploy"
+            lines.append(f"CUT OFF   {claim.colour} was being {claim.purpose} by {claim.by}: {self._playbook(playbook)} goes on")
+        return lines
 
     def _colours(self) -> list[str]:
         lines = [f"{'COLOUR':<9} {'WEIGHT':>6}  {'VERSION':<9} {'RELEASE':<20} HEALTH"]

@@ -12,7 +12,7 @@ description:
   - Makes a new generation of the edge's routing table and puts it in force with one C(rename(2)).
   - The edge is neither reloaded nor restarted, and what was in flight ends where it began.
   - Whoever gets more traffic than before is asked first whether it can take it.
-    A colour that is removed, not running or unhealthy is refused.
+    A colour that is removed, not running or unhealthy is refused, and so is one whose containers another run is replacing or removing.
   - Clients are sticky - while a weight grows, clients only ever move towards that colour.
   - While both colours have traffic, the one that had all of it before is stable and the other one is the candidate.
   - Then it waits until the colours that lost all their traffic have answered what they were asked, see O(drain_seconds).
@@ -53,7 +53,9 @@ options:
     type: str
     default: ""
   fencing_number:
-    description: The deploy lock's number. A number lower than one that switched before is refused, since its run was replaced.
+    description:
+      - The number of the run's release lease. A number lower than one that the edge was told before is refused, since its run was replaced.
+      - Left out, it is O(lease). Needed only where an edge is on another host than the lease.
     type: int
   repair:
     description: Go on although the routing table in force cannot be understood, and replace it.
@@ -224,6 +226,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.colour_claim import ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.colour_fitness import PURPOSES, ColourFitness
 from ansible_collections.echobase.platform.plugins.module_utils.drain import Drain
 from ansible_collections.echobase.platform.plugins.module_utils.edge_memory import EdgeMemory
@@ -248,7 +251,8 @@ def wanted_weights(module: AnsibleModule) -> Weights | None:
 
 def order_of(module: AnsibleModule) -> Order:
     params = module.params
-    return Order(wanted_weights(module), params["maintenance"], params["break_glass"], params["fencing_number"], params["repair"])
+    number = params["lease"] or None if params["fencing_number"] is None else params["fencing_number"]
+    return Order(wanted_weights(module), params["maintenance"], params["break_glass"], number, params["repair"])
 
 
 def operate(module: AnsibleModule) -> Outcome:
@@ -258,8 +262,15 @@ def operate(module: AnsibleModule) -> Outcome:
     env = environment_of(params)
     fitness = ColourFitness(env, params["purpose"], params["health_timeout"], params["endpoints"])
     drain = Drain(fitness.in_flight, params["drain_seconds"])
-    switch = JointSwitch(NginxRoutes(env.path("routes")), EdgeMemory(env.path("routes")), fitness.findings, drain.await_silence)
     order = order_of(module)
+    claims = ColourClaims(env)
+    switch = JointSwitch(
+        NginxRoutes(env.path("routes")),
+        EdgeMemory(env.path("routes")),
+        fitness.findings,
+        drain.await_silence,
+        lambda colour: claims.findings(colour, order.fencing_number),
+    )
     phase = params["phase"]
     if phase == "all":
         return switch.execute_alone(order, check)

@@ -10,6 +10,7 @@ module: environment_status
 short_description: Show everything about an environment on one screen
 description:
   - Tells which colour serves with which weights, versions, health, database, edge and the last events of releases.
+  - While a run has the release lease it says which one and since when; what a run left half done it names, with what to type.
   - Under maintenance, during a canary, after a switch that was cut off, and with a broken routing table it says so, and what to type.
 options:
   with_hints:
@@ -75,7 +76,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.release_history 
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
-from ansible_collections.echobase.platform.plugins.module_utils.status_screen import TROUBLE_MINUTES, Backups, DatabaseState, StatusScreen
+from ansible_collections.echobase.platform.plugins.module_utils.status_screen import (
+    TROUBLE_MINUTES,
+    Backups,
+    DatabaseState,
+    StatusScreen,
+    Work,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 if TYPE_CHECKING:
@@ -106,7 +113,8 @@ def operate(module: AnsibleModule) -> Outcome:
     docker = docker_client()
     parts = problems_of_edge_parts(docker, env)
     troubles = recent_troubles(Path(env.path("edge-log", "access.log")), datetime.now(UTC), timedelta(minutes=TROUBLE_MINUTES))
-    screen = StatusScreen(env, traffic, database_state(module.params, env, docker), history, problem, parts, troubles)
+    work = Work.on(env, datetime.now(UTC))
+    screen = StatusScreen(env, traffic, database_state(module.params, env, docker), history, problem, parts, troubles, work)
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 

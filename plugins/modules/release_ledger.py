@@ -59,6 +59,7 @@ entry:
   type: dict
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -67,14 +68,18 @@ from ansible_collections.echobase.platform.plugins.module_utils.adapter import r
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.ledger import EVENTS, Ledger, new_entry
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.release_lease import ReleaseLease
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
-    entry = new_entry(params["event"], params["colour"], params["release"], params["details"])
+    env, number = environment_of(params), params["lease"] or None
+    entry = new_entry(params["event"], params["colour"], params["release"], params["details"], lease=number)
     if module.check_mode:
         return Outcome(changed=True, after=entry)
-    written = Ledger(Path(environment_of(params).path("ledger.jsonl"))).append(entry)
+    # Whoever takes the lease over records what was not recorded; so nothing is recorded twice, nor by nobody.
+    with ReleaseLease(env).held(number) if number else nullcontext():
+        written = Ledger(Path(env.path("ledger.jsonl"))).append(entry)
     return Outcome(changed=True, after=entry, facts={"entry": written})
 
 

@@ -27,6 +27,10 @@ options:
     type: str
     choices: [preview, public]
     default: preview
+  traffic_moved:
+    description: Whether this run has moved traffic to the colour already. A failure then says so, and how to move it back.
+    type: bool
+    default: false
   place_order:
     description: Place a whole order. This writes to the database, so the module then reports a change.
     type: bool
@@ -69,7 +73,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.https_client imp
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.preview import preview_headers
 from ansible_collections.echobase.platform.plugins.module_utils.secret_reader import read_secret
-from ansible_collections.echobase.platform.plugins.module_utils.smoke_test import SmokeTest
+from ansible_collections.echobase.platform.plugins.module_utils.smoke_test import MOVED, NOT_MOVED, SmokeTest
 
 
 def operate(module: AnsibleModule) -> Outcome:
@@ -86,6 +90,7 @@ def operate(module: AnsibleModule) -> Outcome:
         colour=params["colour"],
         release=params["release"],
         password=read_secret(env, "operator_password"),
+        remedy=MOVED if params["traffic_moved"] else NOT_MOVED,
     )
     test.read_only()
     if params["place_order"] and not module.check_mode:
@@ -100,6 +105,7 @@ def main() -> None:
             "colour": {"type": "str", "choices": ["blue", "green"], "required": True},
             "release": {"type": "str", "default": ""},
             "entrance": {"type": "str", "choices": ["preview", "public"], "default": "preview"},
+            "traffic_moved": {"type": "bool", "default": False},
             "place_order": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
