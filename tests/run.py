@@ -94,7 +94,7 @@ def lint() -> tuple[int, int, int]:
 # databases have names of their own, and shards because they take long. The rest keep out of each other's way one after the other.
 SHARDS = {
     "integration-durable": ("durable_db", "older_majors", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
-    "integration-switch": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges"),
+    "integration-switch": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges", "one_release_at_a_time"),
     "integration": (),
     "integration-restores": ("postgres_backups", "durable_db_restore", "db_migration", "online_change"),
     "integration-databases": (
