@@ -114,6 +114,12 @@ class Certificates:
             facts={"renewed": {change.name: change.reason for change in changes}, "ca_file": str(self._folder / "ca.crt")},
         )
 
+    @property
+    def authority_pem(self) -> bytes | None:
+        """What clients are to trust; None while the authority is to be issued, for the first time or anew."""
+        authority, reason = self._authority()
+        return None if authority is None or reason else authority.certificate_pem
+
     def _plan(self) -> list[Change]:
         authority, reason = self._authority()
         trusted = None if reason else authority
