@@ -13,6 +13,7 @@ description:
     for the edge, the operators' desk, the database and each colour, owned by the user that reads it.
   - A certificate is issued anew when it is missing or unreadable, when it expires within 30 days, when its names or the authority
     changed, or when its key does not belong to it. Otherwise only owner and mode are mended.
+  - A new authority may sign names of its own environment only. One that may not sign a name which is wanted is refused, never replaced.
   - When RV(renewed) is not empty, whoever uses the certificates has to load them again.
   - Closes C(<home>/<environment>) to every account but its owner's (mode 0700), since a host account may have the user id of a container.
     The authority's certificate is therefore published beside it, readable by everybody, as C(<home>/<environment>-ca.crt).
