@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.build_log import
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.host_mirrors import build_arguments
-from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import LABEL, Image, ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import BUILT_LABEL, LABEL, Image, ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 
@@ -149,7 +150,7 @@ class ImageBuilder:
             archive = self._base.make(self._catalogue.context(image.name), Path(folder), log.add)
             log.tell("handing it to the engine")
             repository, _, tag = self._catalogue.tag(image.name).rpartition(":")
-            changes = [f"LABEL {LABEL}={image.name}", 'CMD ["/bin/sh"]']
+            changes = [f"LABEL {LABEL}={image.name} {BUILT_LABEL}={datetime.now(UTC).date()}", 'CMD ["/bin/sh"]']
             answer = self._connect(PATIENCE_SECONDS).api.import_image_from_file(str(archive), repository, tag, changes)
             for line in answer.splitlines():
                 self._take(json.loads(line), image, log)
