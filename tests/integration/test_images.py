@@ -158,7 +158,10 @@ def test_images_say_how_old_their_packages_are(workshop: Workshop, tmp_path: Pat
     catalogue = ImageCatalogue.load(tmp_path / "images/catalogue.yml", "tiny")
     client = docker.from_env()
     builder = ImageBuilder(catalogue, TinyBase(), lambda _: client, Progress(""), tmp_path / "lock")  # type: ignore[arg-type]
+    # Of a run that was killed while it made a base.
+    (tmp_path / f".making-{NAMES[0]}/chroot").mkdir(parents=True)
     tag = builder.present(NAMES, check=False).facts["tags"][NAMES[1]]
+    assert not list(tmp_path.glob(".making-*"))
     env = replace(environment("test"), durable_project="zz-images")
     labels = {"com.docker.compose.project": env.durable_project}
     container = client.containers.create(tag, ["true"], name="zz-images-user", labels=labels)
