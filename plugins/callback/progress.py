@@ -27,6 +27,8 @@ author:
 
 VARIABLE = "ECHOBASE_PROGRESS"
 _SECONDS_BETWEEN_LOOKS = 0.3
+# Then the process that it belongs to.
+_PREFIX = "echobase-progress-"
 
 
 class CallbackModule(CallbackBase):
@@ -42,8 +44,9 @@ class CallbackModule(CallbackBase):
         self._follower: threading.Thread | None = None
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
+        _sweep()
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="echobase-progress-"))
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
             file = self._folder / "lines"
             file.touch(mode=0o600)
         except OSError:
@@ -70,3 +73,21 @@ class CallbackModule(CallbackBase):
                         self._display.display(f"    · {line.rstrip()}")
         except OSError:
             return
+
+
+def _sweep() -> None:
+    """What runs left behind that were killed; those of somebody else are not ours to remove."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        process = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if process.isdecimal() and not _runs(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

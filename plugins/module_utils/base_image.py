@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tarfile
 from collections import deque
@@ -63,17 +64,24 @@ class BaseImage:
         ]
 
     def make(self, overlay: BuildContext, folder: Path, say: Callable[[str], None]) -> Path:
-        """Make the root file system, with `overlay` laid over it, as a tar file in `folder`."""
+        """Make the root file system, with `overlay` laid over it, as a tar file in `folder`; what is made on the way is put there, too."""
         target = folder / "base.tar"
-        self._run(self.arguments(target), say)
+        self._run(self.arguments(target), folder, say)
         # Not by a hook of mmdebstrap's: it removes the policy for services again when it is done.
         with tarfile.open(target, "a") as archive:
             overlay.add_to(archive)
         return target
 
-    def _run(self, arguments: Sequence[str], say: Callable[[str], None]) -> None:
+    def _run(self, arguments: Sequence[str], folder: Path, say: Callable[[str], None]) -> None:
         try:
-            process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+            process = subprocess.Popen(
+                arguments,
+                env=os.environ | {"TMPDIR": str(folder)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
         except FileNotFoundError as error:
             raise Refusal(
                 "the base image cannot be made: mmdebstrap is not installed", "run the role docker_engine, or install it"

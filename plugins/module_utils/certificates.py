@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 from cryptography import x509
@@ -24,12 +24,16 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, SERVICES, Environment
 
 ROOT, DATABASE, NGINX, APPLICATION = 0, 999, 101, 10001
-DESK_TLS_NAME = "desk.echobase.internal"
+# A new authority may sign whatever ends in this: a name that comes later belongs below it, or every client has to trust anew.
+INTERNAL = "echobase.internal"
+_LOOPBACK = "127.0.0.0/8"
+DESK_TLS_NAME = f"desk.{INTERNAL}"
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
 RENEW_BEFORE_DAYS = 30
@@ -91,15 +95,21 @@ def wanted_leaves(env: Environment) -> list[Leaf]:
 
 
 class Certificates:
-    def __init__(self, folder: Path, subject: str, leaves: Iterable[Leaf], now: datetime | None = None) -> None:
+    """`networks` are those that the environment may have addresses in, besides the addresses that its leaves have now."""
+
+    def __init__(
+        self, folder: Path, subject: str, leaves: Iterable[Leaf], now: datetime | None = None, networks: Iterable[str] = ()
+    ) -> None:
         self._folder = folder
         self._subject = subject
         self._leaves = list(leaves)
+        self._networks = list(networks)
         self._now = now or datetime.now(UTC)
 
     @classmethod
     def of_environment(cls, env: Environment) -> Certificates:
-        return cls(Path(env.path("tls")), f"echobase {env.name}", wanted_leaves(env))
+        networks = (env.durable_network.subnet, env.edge_network.subnet)
+        return cls(Path(env.path("tls")), f"echobase {env.name}", wanted_leaves(env), networks=networks)
 
     def present(self, check: bool) -> Outcome:
         changes = self._plan()
@@ -114,9 +124,17 @@ class Certificates:
             facts={"renewed": {change.name: change.reason for change in changes}, "ca_file": str(self._folder / "ca.crt")},
         )
 
+    @property
+    def authority_pem(self) -> bytes | None:
+        """What clients are to trust; None while the authority is to be issued, for the first time or anew."""
+        authority, reason = self._authority()
+        return None if authority is None or reason else authority.certificate_pem
+
     def _plan(self) -> list[Change]:
         authority, reason = self._authority()
         trusted = None if reason else authority
+        if trusted is not None:
+            self._refuse_names_not_permitted(trusted.certificate)
         changes = [Change("ca", reason, reissue=True)] if reason else self._permissions("ca", "ca.crt", "ca.key", ROOT, 0o600)
         for leaf in self._leaves:
             reason = self._leaf_reason(leaf, trusted)
@@ -157,6 +175,23 @@ class Certificates:
         difference = found.symmetric_difference(leaf.alternatives)
         return "names differ: " + ", ".join(sorted(str(name.value) for name in difference)) if difference else ""
 
+    def _refuse_names_not_permitted(self, authority: x509.Certificate) -> None:
+        """A new authority in its place would end every connection of what runs, which knows the old one."""
+        permitted = _permitted_by(authority)
+        wanted = [name for leaf in self._leaves for name in leaf.names]
+        foreign = [name for name in dict.fromkeys(wanted) if permitted is not None and not any(_is_below(name, tree) for tree in permitted)]
+        if foreign:
+            raise Refusal(
+                f"the authority {self._folder / 'ca.crt'} may not sign {', '.join(foreign)}",
+                f"keep names and network prefix as they were, or tear the environment down, remove {self._folder} and set it up again:"
+                " then clients have to trust the new authority",
+            )
+
+    def _permitted_names(self) -> list[x509.GeneralName]:
+        """What a thief of the authority's key could pose as: this environment, and nobody else."""
+        names = dict.fromkeys([INTERNAL, _LOOPBACK, *(name for leaf in self._leaves for name in leaf.names), *self._networks])
+        return [x509.DNSName(name) if (network := _network(name)) is None else x509.IPAddress(network) for name in names]
+
     def _expiry(self, pair: KeyPair, renew_before: int) -> str:
         left = pair.certificate.not_valid_after_utc - self._now
         if left > timedelta(days=renew_before):
@@ -195,6 +230,7 @@ class Certificates:
             self._builder(name, name, key, AUTHORITY_DAYS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
+            .add_extension(x509.NameConstraints(self._permitted_names(), None), critical=True)
         )
         return KeyPair(builder.sign(key, hashes.SHA256()), key)
 
@@ -230,6 +266,29 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
         return ip_address(name)
     except ValueError:
         return None
+
+
+def _network(name: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(name)
+    except ValueError:
+        return None
+
+
+def _permitted_by(authority: x509.Certificate) -> list[x509.GeneralName] | None:
+    """None where it may sign anything, as the authorities of before."""
+    try:
+        constraints = authority.extensions.get_extension_for_class(x509.NameConstraints)
+    except x509.ExtensionNotFound:
+        return None
+    return list(constraints.value.permitted_subtrees or [])
+
+
+def _is_below(name: str, tree: x509.GeneralName) -> bool:
+    address = _address(name)
+    if address is None:
+        return isinstance(tree, x509.DNSName) and f".{name}".endswith(f".{tree.value}")
+    return isinstance(tree, x509.IPAddress) and isinstance(tree.value, IPv4Network | IPv6Network) and address in tree.value
 
 
 def _key_usage(signs_certificates: bool) -> x509.KeyUsage:

@@ -9,6 +9,11 @@ from typing import Any, BinaryIO
 
 from ansible_collections.echobase.platform.plugins.module_utils.database_login import Login
 
+# What to do about a missing part, also where a teardown takes away what a setup has just made.
+PREPARE_FIRST = (
+    "run playbooks/setup_durable.yml, which makes them first; if that is what you ran, another run takes them away meanwhile: let it end"
+)
+
 
 class Server(enum.Enum):
     MISSING = "missing"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.database_backend import DatabaseBackend, Observed, Server
+from ansible_collections.echobase.platform.plugins.module_utils.database_backend import PREPARE_FIRST, DatabaseBackend, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database_login import Login
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
@@ -197,7 +197,7 @@ class DurableDb:
         if Step.CREATE_DATA in decided.steps and not wanted.key_fingerprint:
             missing.append("the fingerprint of the environment's keys")
         if missing:
-            remedy = "run roles images, networks, secrets and tls first"
+            remedy = PREPARE_FIRST
             if Step.BACK_UP in decided.steps:
                 remedy = "the final backup needs a running server: bring it back, or say durable_db_final_backup=false"
             raise Refusal(f"the database cannot run without: {', '.join(missing)}", remedy)

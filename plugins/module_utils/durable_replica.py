@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.data_volume import DataVolume
-from ansible_collections.echobase.platform.plugins.module_utils.database_backend import Observed, Server
+from ansible_collections.echobase.platform.plugins.module_utils.database_backend import PREPARE_FIRST, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database_volume import DatabaseVolume
 from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import found_or_none
@@ -151,9 +151,7 @@ class DurableReplica:
     def _refuse_unprepared(self, steps: list[Step], observed: Observed) -> None:
         starts = {Step.CREATE, Step.START} & set(steps)
         if starts and observed.missing:
-            raise Refusal(
-                f"the replica cannot run without: {', '.join(observed.missing)}", "run roles images, networks, secrets and tls first"
-            )
+            raise Refusal(f"the replica cannot run without: {', '.join(observed.missing)}", PREPARE_FIRST)
         if starts and observed.port_conflict:
             raise Refusal(f"the replica's {observed.port_conflict}", "stop that, then run this again")
 

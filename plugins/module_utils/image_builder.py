@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.build_log import
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.host_mirrors import build_arguments
-from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import LABEL, Image, ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import BUILT_LABEL, LABEL, Image, ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 
@@ -145,14 +147,26 @@ class ImageBuilder:
             self._build_from_context(image, log)
 
     def _bootstrap(self, image: Image, log: BuildLog) -> None:
-        with tempfile.TemporaryDirectory(prefix="echobase-base-") as folder:
-            archive = self._base.make(self._catalogue.context(image.name), Path(folder), log.add)
+        with self._workplace(image) as folder:
+            archive = self._base.make(self._catalogue.context(image.name), folder, log.add)
             log.tell("handing it to the engine")
             repository, _, tag = self._catalogue.tag(image.name).rpartition(":")
-            changes = [f"LABEL {LABEL}={image.name}", 'CMD ["/bin/sh"]']
+            changes = [f"LABEL {LABEL}={image.name} {BUILT_LABEL}={datetime.now(UTC).date()}", 'CMD ["/bin/sh"]']
             answer = self._connect(PATIENCE_SECONDS).api.import_image_from_file(str(archive), repository, tag, changes)
             for line in answer.splitlines():
                 self._take(json.loads(line), image, log)
+
+    @contextmanager
+    def _workplace(self, image: Image) -> Iterator[Path]:
+        """Always the same one, so that what a killed run left in it goes with the next. Whoever builds holds the lock."""
+        folder = self._lock.with_name(f".making-{image.name}")
+        shutil.rmtree(folder, ignore_errors=True)
+        # The package manager's own user passes through it.
+        folder.mkdir(mode=0o711)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _build_from_context(self, image: Image, log: BuildLog) -> None:
         context = self._catalogue.context(image.name)

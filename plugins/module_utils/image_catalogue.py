@@ -14,6 +14,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.errors import Re
 
 REPOSITORY = "echobase"
 LABEL = "io.echobase.image"
+# The day on which the base was made; images inherit it from theirs.
+BUILT_LABEL = "io.echobase.base-built"
 # Part of every tag: raise it when images are built differently from the same files.
 BUILDER_VERSION = "1"
 
@@ -40,18 +42,20 @@ class Release:
 
 
 class ImageCatalogue:
-    """`base_recipe` identifies how the base image is made on this host: its suite and packages."""
+    """`base_recipe` identifies how the base image is made on this host: its suite and packages. `refresh` is the day as of which packages
+    are wanted; empty means whichever there were when an image was built."""
 
-    def __init__(self, root: Path, images: dict[str, Image], release: Release | None, base_recipe: str) -> None:
+    def __init__(self, root: Path, images: dict[str, Image], release: Release | None, base_recipe: str, refresh: str = "") -> None:
         self.root = root
         self.images = images
         self.base_recipe = base_recipe
+        self.refresh = refresh
         self._release = release
         self._contexts: dict[str, BuildContext] = {}
         self._tags: dict[str, str] = {}
 
     @classmethod
-    def load(cls, path: Path, base_recipe: str) -> ImageCatalogue:
+    def load(cls, path: Path, base_recipe: str, refresh: str = "") -> ImageCatalogue:
         import yaml  # noqa: PLC0415 - only needed here, and absent on a bare managed host
 
         try:
@@ -68,6 +72,7 @@ class ImageCatalogue:
                 images=images,
                 release=Release(release["version"], tuple(sorted(release["images"]))) if release else None,
                 base_recipe=base_recipe,
+                refresh=refresh,
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise Refusal(f"the image catalogue {path} is malformed: {error}", "compare it with the one of the collection") from error
@@ -97,6 +102,9 @@ class ImageCatalogue:
         if name not in self._tags:
             image = self.image(name)
             digest = hashlib.sha256(f"{name}\0{BUILDER_VERSION}\0".encode())
+            if self.refresh:
+                # Every image stands on a base that is made anew, so that no layer of before is reused either.
+                digest.update(f"refresh={self.refresh}\0".encode())
             if image.bootstrap:
                 digest.update(self.base_recipe.encode())
             for argument, parent in sorted(image.parents.items()):

@@ -64,7 +64,12 @@ def plan(environment: str, wanted: Sequence[Network], state: str, observed: Obse
 def _step_absent(existing: DockerNetwork | None) -> Step:
     if existing is None:
         return Step.KEEP
-    _refuse_attached(existing, "cannot be removed")
+    _refuse_attached(
+        existing,
+        "cannot be removed",
+        "where they are this environment's own, another run is starting them: let it end, then run playbooks/teardown.yml (again);"
+        " remove others yourself",
+    )
     return Step.REMOVE
 
 
@@ -72,17 +77,18 @@ def _step_present(wanted: Network, existing: DockerNetwork | None, observed: Obs
     if existing and existing.subnets == (wanted.subnet,):
         return Step.KEEP
     if existing:
-        _refuse_attached(existing, f"has subnet {', '.join(existing.subnets)}, wanted is {wanted.subnet}, but it cannot be changed")
+        _refuse_attached(
+            existing,
+            f"has subnet {', '.join(existing.subnets)}, wanted is {wanted.subnet}, but it cannot be changed",
+            "remove these containers first (playbooks/teardown.yml removes ours)",
+        )
     _refuse_overlap(wanted, existing, observed)
     return Step.RECREATE if existing else Step.CREATE
 
 
-def _refuse_attached(network: DockerNetwork, problem: str) -> None:
+def _refuse_attached(network: DockerNetwork, problem: str, remedy: str) -> None:
     if network.containers:
-        raise Refusal(
-            f"network {network.name} {problem}: attached to it are {', '.join(network.containers)}",
-            "remove these containers first (playbooks/teardown.yml removes ours)",
-        )
+        raise Refusal(f"network {network.name} {problem}: attached to it are {', '.join(network.containers)}", remedy)
 
 
 def _refuse_overlap(wanted: Network, existing: DockerNetwork | None, observed: Observed) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.colour_claim import REMOVED, Claim, ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.lease import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.release_lease import ReleaseLease
+from ansible_collections.echobase.platform.plugins.module_utils.image_age import ImageAge
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, Restore
 from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS, SERVICES, Environment
 
 TROUBLE_MINUTES = 10
+# When the packages of an image are so old, status says how to have newer ones.
+_OLD_DAYS = 30
 # Events after which the colour they name had all traffic.
 _SWITCHES = ("promoted", "rolled_back", "switched")
 _ENGINE_NAMES = {"mariadb": "MariaDB", "postgresql": "PostgreSQL"}
@@ -76,6 +79,8 @@ class StatusScreen:
     edge_troubles: Sequence[str] = ()
     # Whoever changes the environment right now.
     work: Work = field(default_factory=Work)
+    # Of the images in use, the oldest first.
+    image_ages: Sequence[ImageAge] = ()
 
     def lines(self, with_hints: bool) -> list[str]:
         sections = [[*self._traffic(), *self._work()], self._colours(), self._durable(), self._releases(), self._entrances()]
@@ -175,6 +180,7 @@ class StatusScreen:
             *(self._backups(database.backups) if database.backups else []),
             *([database.replica.line] if database.replica else []),
             *self._edge(),
+            *self._packages(),
         ]
 
     def _backups(self, backups: Backups) -> list[str]:
@@ -217,6 +223,19 @@ class StatusScreen:
             lines.append(f"TROUBLE   in the last {TROUBLE_MINUTES} minutes at the edge: {', '.join(self.edge_troubles)}")
         return lines
 
+    def _packages(self) -> list[str]:
+        if not self.image_ages:
+            return []
+        today = datetime.now(UTC).date()
+        names: dict[date, list[str]] = {}
+        for age in self.image_ages:
+            names.setdefault(age.packages, []).append(age.name)
+        shown = [f"{_days(day, today)} ({day}): {', '.join(of_day)}" for day, of_day in names.items()]
+        lines = [f"PACKAGES  {'; '.join(shown)}"]
+        if (today - self.image_ages[0].packages).days > _OLD_DAYS:
+            lines.append(f"          {self._playbook('refresh_images')} builds the images with today's")
+        return lines
+
     def _releases(self) -> list[str]:
         if self.ledger_problem:
             return [f"RELEASES  {self.ledger_problem}"]
@@ -249,6 +268,11 @@ class StatusScreen:
 
 def _shares(weights: Mapping[str, int]) -> str:
     return ", ".join(f"{colour} {share} %" for colour, share in weights.items() if share) or "nothing is live"
+
+
+def _days(day: date, today: date) -> str:
+    days = (today - day).days
+    return "of today" if days <= 0 else "1 day old" if days == 1 else f"{days} days old"
 
 
 def _url(port: int) -> str:

@@ -230,6 +230,11 @@ class Environment:
         self.colour(name)
         return next(colour for colour in self.colours.values() if colour.name != name)
 
+    @property
+    def public_authority_file(self) -> str:
+        """Beside the environment's folder, which only its owner enters: every client may read whom to trust."""
+        return f"{self.home}-ca.crt"
+
     def path(self, *parts: str) -> str:
         return "/".join((self.home, *parts))
 

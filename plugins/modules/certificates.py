@@ -13,13 +13,16 @@ description:
     for the edge, the operators' desk, the database and each colour, owned by the user that reads it.
   - A certificate is issued anew when it is missing or unreadable, when it expires within 30 days, when its names or the authority
     changed, or when its key does not belong to it. Otherwise only owner and mode are mended.
-  - When this reports a change, whoever uses the certificates has to load them again.
+  - A new authority may sign names of its own environment only. One that may not sign a name which is wanted is refused, never replaced.
+  - When RV(renewed) is not empty, whoever uses the certificates has to load them again.
+  - Closes C(<home>/<environment>) to every account but its owner's (mode 0700), since a host account may have the user id of a container.
+    The authority's certificate is therefore published beside it, readable by everybody, as C(<home>/<environment>-ca.crt).
 extends_documentation_fragment:
   - echobase.platform.environment
 attributes:
   check_mode:
     support: full
-    description: Says what would be issued.
+    description: Says what would be issued, and whether the folder would be closed.
   diff_mode:
     support: full
     description: Shows each certificate that would change, and why.
@@ -43,6 +46,11 @@ ca_file:
   returned: success
   type: str
   sample: /var/lib/echobase/devlocal/tls/ca.crt
+public_ca_file:
+  description: The same certificate where every account of this machine can read it.
+  returned: success
+  type: str
+  sample: /var/lib/echobase/devlocal-ca.crt
 renewed:
   description: What changed, and why.
   returned: success
@@ -55,11 +63,26 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates
+from ansible_collections.echobase.platform.plugins.module_utils.closed_home import ClosedHome
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    env = environment_of(module.params)
+    certificates = Certificates.of_environment(env)
+    issued = certificates.present(module.check_mode)
+    closed = ClosedHome(env, certificates.authority_pem).present(module.check_mode)
+    return Outcome(
+        changed=issued.changed or closed.changed,
+        before=issued.before + closed.before,
+        after=issued.after + closed.after,
+        facts=issued.facts | closed.facts,
+    )
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ENVIRONMENT_ARGUMENTS, supports_check_mode=True)
-    run(module, lambda: Certificates.of_environment(environment_of(module.params)).present(module.check_mode))
+    run(module, lambda: operate(module))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: environment_status
 short_description: Show everything about an environment on one screen
 description:
-  - Tells which colour serves with which weights, versions, health, database, edge and the last events of releases.
+  - Tells which colour serves with which weights, versions, health, database, edge and the last events of releases, and how old the
+    distribution's packages are in the images in use.
   - While a run has the release lease it says which one and since when; what a run left half done it names, with what to type.
   - Under maintenance, during a canary, after a switch that was cut off, and with a broken routing table it says so, and what to type.
 options:
@@ -70,6 +71,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.docker_host impo
 from ansible_collections.echobase.platform.plugins.module_utils.edge_parts import problems_of_edge_parts
 from ansible_collections.echobase.platform.plugins.module_utils.edge_troubles import recent_troubles
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.image_age import ages_of_images
 from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
@@ -114,7 +116,8 @@ def operate(module: AnsibleModule) -> Outcome:
     parts = problems_of_edge_parts(docker, env)
     troubles = recent_troubles(Path(env.path("edge-log", "access.log")), datetime.now(UTC), timedelta(minutes=TROUBLE_MINUTES))
     work = Work.on(env, datetime.now(UTC))
-    screen = StatusScreen(env, traffic, database_state(module.params, env, docker), history, problem, parts, troubles, work)
+    ages = ages_of_images(docker, env)
+    screen = StatusScreen(env, traffic, database_state(module.params, env, docker), history, problem, parts, troubles, work, ages)
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 

@@ -13,6 +13,7 @@ description:
   - The tag of an image is C(echobase/<name>:<hash>) over its Dockerfile, its files, its parents' tags and the way it is built.
     So nothing is rebuilt when nothing changed, and a changed file changes every image above it.
   - A parent is built only when something that is missing needs it.
+  - Security updates of the distribution change no tag. O(refresh) does.
 options:
   names:
     description:
@@ -33,9 +34,20 @@ options:
     choices: [present, absent]
     default: present
   home:
-    description: Folder of the lock that keeps two runs from building the same image twice.
+    description: Folder of the lock that keeps two runs from building the same image twice, and above that of O(environment).
     type: path
     default: /var/lib/echobase
+  environment:
+    description: The environment that the images are for, which remembers its O(refresh). Empty remembers and asks for nothing.
+    type: str
+    default: ""
+  refresh:
+    description:
+      - A day, or a moment, such as V(2026-11-27) or V(2026-11-27T15:00). It becomes part of every tag, so that all images are built anew,
+        with the distribution's packages of that time. Once they are there the environment remembers it.
+      - Empty means the one that O(environment) remembers. V(none) forgets it, and goes back to the tags that no refresh has part in.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - echobase.platform.progress
 attributes:
@@ -71,6 +83,11 @@ built:
   returned: when O(state=present)
   type: list
   elements: str
+refresh:
+  description: The day as of which the packages are, if one was given or remembered.
+  returned: when O(state=present)
+  type: str
+  sample: "2026-11-27"
 release:
   description: The identity of the release which these images are; empty unless all of a release's images are named.
   returned: when O(state=present)
@@ -101,14 +118,18 @@ from ansible_collections.echobase.platform.plugins.module_utils.base_image impor
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.image_builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.image_refresh import ImageRefresh
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
+from ansible_collections.echobase.platform.plugins.module_utils.topology import DEFAULT_HOME, environment
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     base = BaseImage.of_host()
-    catalogue = ImageCatalogue.load(Path(params["catalogue"]), base.recipe)
+    env = environment(params["environment"], params["home"]) if params["environment"] else None
+    refresh = ImageRefresh(env, params["refresh"])
+    catalogue = ImageCatalogue.load(Path(params["catalogue"]), base.recipe, refresh.wanted)
     builder = ImageBuilder(
         catalogue=catalogue,
         base=base,
@@ -116,11 +137,17 @@ def operate(module: AnsibleModule) -> Outcome:
         progress=Progress(params["progress"]),
         lock=Path(params["home"]) / ".images.lock",
     )
-    if params["state"] == "present":
-        converge, usual = builder.present, catalogue.usual_names
-    else:
-        converge, usual = builder.absent, catalogue.names
-    return converge(params["names"] or usual, module.check_mode)
+    if params["state"] == "absent":
+        return builder.absent(params["names"] or catalogue.names, module.check_mode)
+    outcome = builder.present(params["names"] or catalogue.usual_names, module.check_mode)
+    if not module.check_mode:
+        refresh.remember()
+    return Outcome(
+        changed=outcome.changed or refresh.is_news,
+        before=refresh.before + outcome.before,
+        after=refresh.after + outcome.after,
+        facts=outcome.facts | {"refresh": refresh.wanted},
+    )
 
 
 def main() -> None:
@@ -129,7 +156,9 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "default": []},
             "catalogue": {"type": "path", "default": "images/catalogue.yml"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "home": {"type": "path", "default": "/var/lib/echobase"},
+            "home": {"type": "path", "default": DEFAULT_HOME},
+            "environment": {"type": "str", "default": ""},
+            "refresh": {"type": "str", "default": ""},
             **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
+import subprocess
+import tempfile
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,18 @@ FOLDERS = {"edge": 101, "desk": 10001, "db": 999, "blue": 10001, "green": 10001}
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
+
+
+@pytest.fixture
+def public_home() -> Iterator[Path]:
+    """Where every account can get at it, as it can at /var/lib/echobase; a folder of pytest's is closed itself."""
+    with tempfile.TemporaryDirectory(prefix="echobase-test-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def succeeds_as(uid: int, *command: str) -> bool:
+    return subprocess.run(command, user=uid, group=uid, extra_groups=[], capture_output=True, check=False).returncode == 0
 
 
 def run(home: Path, check: bool = False) -> dict[str, Any]:
@@ -57,6 +73,7 @@ def test_twice_check_and_diff(home: Path) -> None:
     assert not again["changed"]
     assert again["diff"] == {"before": "", "after": ""}
     assert again["ca_file"] == str(home / "test/tls/ca.crt")
+    assert again["public_ca_file"] == str(home / "test-ca.crt")
 
 
 def test_files_belong_to_their_readers(home: Path) -> None:
@@ -68,6 +85,29 @@ def test_files_belong_to_their_readers(home: Path) -> None:
         assert key.st_mode & 0o777 == (0o440 if folder in ("blue", "green") else 0o400)
     assert (tls / "ca.crt").stat().st_mode & 0o777 == 0o644
     assert (tls / "ca.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_host_account_with_a_containers_user_id_gets_at_nothing(public_home: Path) -> None:
+    run(public_home)
+    home = public_home / "test"
+    backups = home / "backups/mariadb"
+    backups.mkdir(parents=True)
+    shutil.chown(backups, 999, 999)
+    # As a deployment of before is: whoever owns a file can read it.
+    home.chmod(0o755)
+    assert succeeds_as(101, "cat", str(home / "tls/edge/tls.key"))
+    assert succeeds_as(999, "touch", str(backups / "forged"))
+
+    predicted = run(public_home, check=True)
+    closed = run(public_home)
+    assert closed["diff"] == predicted["diff"] == {"before": f"{home}: other accounts can enter it\n", "after": f"{home}: as wanted\n"}
+    assert closed["renewed"] == {}
+    assert not run(public_home)["changed"]
+    for folder, uid in FOLDERS.items():
+        assert not succeeds_as(uid, "cat", str(home / "tls" / folder / "tls.key"))
+    assert not succeeds_as(999, "touch", str(backups / "forged again"))
+    assert succeeds_as(65534, "cat", closed["public_ca_file"])
+    assert Path(closed["public_ca_file"]).read_bytes() == (home / "tls/ca.crt").read_bytes()
 
 
 def test_clients_trust_every_name(home: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,12 @@ import docker
 import pytest
 import yaml
 
+from ansible_collections.echobase.platform.plugins.module_utils.build_context import BuildContext
+from ansible_collections.echobase.platform.plugins.module_utils.image_age import ImageAge, ages_of_images
+from ansible_collections.echobase.platform.plugins.module_utils.image_builder import ImageBuilder
+from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 from integration.module_runner import CHECKOUT, RunningModule, run_module
 
 NAMES = ["zz-images-parent", "zz-images-child"]
@@ -89,6 +98,79 @@ def test_built_once_and_again_only_when_something_changed(workshop: Workshop) ->
     assert changed["release"] != first["release"]
     output = docker.from_env().containers.run(changed["tags"][NAMES[1]], ["cat", "/copied", "/shared/text"], remove=True)
     assert output == b"good morning\ntwo\n"
+
+
+def test_a_refresh_builds_anew_and_is_remembered(workshop: Workshop, tmp_path: Path) -> None:
+    """On images without a base, since making one takes as long as all other tests of this file."""
+    for name in ("parent", "child"):
+        workshop.write(f"images/{name}/Dockerfile", "FROM scratch\nCOPY . /\n")
+    catalogue = {"images": {NAMES[0]: {"context": {"images/parent": "."}}, NAMES[1]: {"context": {"images/child": "."}}}}
+    workshop.write("images/catalogue.yml", yaml.safe_dump(catalogue))
+    here = {"home": str(tmp_path / "home"), "environment": "test"}
+    remembered = tmp_path / "home/test/images-refresh"
+    first = workshop.run(**here)
+    assert first["refresh"] == ""
+    assert first["tags"] == workshop.run()["tags"]
+
+    predicted = workshop.run(**here, refresh="2026-11-27", check=True)
+    assert sorted(predicted["built"]) == sorted(NAMES)
+    assert not remembered.exists()
+    refreshed = workshop.run(**here, refresh="2026-11-27")
+    assert refreshed["diff"] == predicted["diff"]
+    assert refreshed["diff"]["after"].startswith("packages as of: 2026-11-27\n")
+    assert sorted(refreshed["built"]) == sorted(NAMES)
+    assert remembered.read_text() == "2026-11-27\n"
+
+    # The next plain run does not go back, and another environment does not come along.
+    again = workshop.run(**here)
+    assert not again["changed"]
+    assert (again["tags"], again["refresh"]) == (refreshed["tags"], "2026-11-27")
+    assert workshop.run(**here | {"environment": "ci"})["tags"] == first["tags"]
+
+    # What could not be built is not remembered.
+    workshop.write("images/child/Dockerfile", "FROM scratch\nCOPY /nowhere /\n")
+    assert workshop.run(**here, refresh="2026-12-01")["failed"]
+    assert remembered.read_text() == "2026-11-27\n"
+    workshop.write("images/child/Dockerfile", "FROM scratch\nCOPY . /\n")
+
+    back = workshop.run(**here, refresh="none")
+    assert back["changed"]
+    assert (back["built"], back["tags"]) == ([], first["tags"])
+    assert not remembered.exists()
+    assert not workshop.run(**here, refresh="none")["changed"]
+    assert workshop.run(**here, refresh="yesterday")["msg"].startswith("images_refresh 'yesterday' is no day - ")
+
+
+class TinyBase:
+    """Instead of a distribution, one file."""
+
+    def make(self, overlay: BuildContext, folder: Path, say: Callable[[str], None]) -> Path:
+        with tarfile.open(folder / "base.tar", "w") as archive:
+            overlay.add_to(archive)
+        return folder / "base.tar"
+
+
+def test_images_say_how_old_their_packages_are(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.write("images/child/Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY shared /shared\n")
+    entries = yaml.safe_load((tmp_path / "images/catalogue.yml").read_text())["images"]
+    entries[NAMES[0]] = {"bootstrap": "images/base/rootfs"}
+    workshop.write("images/catalogue.yml", yaml.safe_dump({"images": entries}))
+    catalogue = ImageCatalogue.load(tmp_path / "images/catalogue.yml", "tiny")
+    client = docker.from_env()
+    builder = ImageBuilder(catalogue, TinyBase(), lambda _: client, Progress(""), tmp_path / "lock")  # type: ignore[arg-type]
+    # Of a run that was killed while it made a base.
+    (tmp_path / f".making-{NAMES[0]}/chroot").mkdir(parents=True)
+    tag = builder.present(NAMES, check=False).facts["tags"][NAMES[1]]
+    assert not list(tmp_path.glob(".making-*"))
+    env = replace(environment("test"), durable_project="zz-images")
+    labels = {"com.docker.compose.project": env.durable_project}
+    container = client.containers.create(tag, ["true"], name="zz-images-user", labels=labels)
+    try:
+        today = datetime.now(UTC).date()
+        assert client.images.get(tag).labels["io.echobase.base-built"] == str(today)
+        assert ImageAge(today, NAMES[1]) in ages_of_images(client, env)
+    finally:
+        container.remove()
 
 
 def test_a_failed_build_names_image_step_and_log(workshop: Workshop) -> None:

@@ -37,6 +37,12 @@ def test_the_overlay_is_laid_over_what_was_made(tool: Path, tmp_path: Path) -> N
         assert [(entry.name, entry.mode) for entry in made] == [("usr/sbin/policy-rc.d", 0o755)]
 
 
+def test_everything_on_the_way_to_it_is_in_its_folder(tool: Path, tmp_path: Path) -> None:
+    write(tool, 'touch "$TMPDIR/chroot"; for word; do case $word in *base.tar) tar -cf "$word" -T /dev/null;; esac; done')
+    BASE.make(OVERLAY, tmp_path, lambda _: None)
+    assert (tmp_path / "chroot").exists()
+
+
 def test_a_failure_shows_the_last_lines_and_the_address(tool: Path, tmp_path: Path) -> None:
     write(tool, 'for i in $(seq 30); do echo "E: line $i" >&2; done; exit 1')
     with pytest.raises(Refusal) as caught:

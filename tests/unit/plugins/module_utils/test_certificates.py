@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from ansible_collections.echobase.platform.plugins.module_utils import certificates
 from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates, Leaf, wanted_leaves
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, environment
 
@@ -104,3 +107,56 @@ def test_other_names_are_shown(folder: Path) -> None:
     changed = [Leaf("one", ("one.internal", "127.0.0.2"), os.getuid()), LEAVES[1]]
     assert reasons(converge(folder, changed)) == {"one": "names differ: 127.0.0.1, 127.0.0.2"}
     assert not converge(folder, changed).changed
+
+
+def verified(folder: Path, leaf: str) -> str:
+    """What openssl says of it; it ends in OK when it accepts the certificate."""
+    done = subprocess.run(
+        ["openssl", "verify", "-x509_strict", "-CAfile", str(folder / "ca.crt"), str(folder / leaf / "tls.crt")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", ["devlocal", "ci", "test"])
+def test_the_authority_may_sign_every_name_of_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for user in ("ROOT", "DATABASE", "NGINX", "APPLICATION"):
+        monkeypatch.setattr(certificates, user, os.getuid())
+    env = environment(name, str(tmp_path))
+    Certificates.of_environment(env).present(check=False)
+    folder = Path(env.path("tls"))
+    assert all(verified(folder, leaf.folder).endswith(": OK") for leaf in wanted_leaves(env))
+
+
+@pytest.mark.parametrize("names", [("bank.example",), ("one.internal", "203.0.113.7"), ("internal",), ("nightone.internal",)])
+def test_what_a_stolen_authority_signs_for_anybody_else_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str]
+) -> None:
+    thief = Certificates(folder, "test", [Leaf("forged", names, os.getuid())])
+    with pytest.raises(Refusal, match=f"may not sign {names[-1]} - keep names and network prefix as they were"):
+        thief.present(check=False)
+    monkeypatch.setattr(Certificates, "_refuse_names_not_permitted", lambda *_: None)
+    thief.present(check=False)
+    assert "permitted subtree violation" in verified(folder, "forged")
+
+
+def test_names_below_the_environments_own_may_come_later(folder: Path) -> None:
+    converge(folder, [*LEAVES, Leaf("tool", ("grafana.echobase.internal",), os.getuid())])
+    assert verified(folder, "tool").endswith(": OK")
+
+
+def test_an_authority_of_before_stays_and_signs_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "tls"
+    monkeypatch.setattr(certificates, "ROOT", os.getuid())
+    monkeypatch.setattr(x509, "NameConstraints", lambda *_: x509.OCSPNoCheck())
+    converge(folder)
+    monkeypatch.undo()
+    monkeypatch.setattr(certificates, "ROOT", os.getuid())
+    before = (folder / "ca.crt").read_bytes()
+    assert not converge(folder).changed
+    converge(folder, [Leaf("one", ("elsewhere.example",), os.getuid())])
+    assert (folder / "ca.crt").read_bytes() == before
+    assert verified(folder, "one").endswith(": OK")

@@ -50,6 +50,15 @@ def test_another_base_recipe_changes_everything(file: Path) -> None:
     assert changed(tags(file), tags(file, recipe="noble")) == {"base", "web", "job", "app"}
 
 
+def test_a_refresh_changes_every_tag_and_no_refresh_changes_none(file: Path) -> None:
+    before = tags(file)
+    refreshed, later = (ImageCatalogue.load(file, "trixie", day) for day in ("2026-11-27", "2026-12-01"))
+    assert changed(before, refreshed.tags(before)) == set(before)
+    assert changed(refreshed.tags(before), later.tags(before)) == set(before)
+    assert later.release(before) != refreshed.release(before)
+    assert tags(file) == before
+
+
 def test_an_older_major_is_another_image_and_built_only_where_it_is_named(file: Path) -> None:
     before = tags(file)
     older = '  web-1: {context: {images/web: .}, parents: {BASE: base}, arguments: {MAJOR: "1"}, on_demand: true}\n'
@@ -94,3 +103,13 @@ def test_the_collections_own_catalogue_names_folders_that_exist() -> None:
     assert {"base", "mariadb", "nginx", "python", "emulator", "backend", "frontend"} <= set(catalogue.names)
     assert all(tag.startswith(f"echobase/{name}:") for name, tag in catalogue.tags(catalogue.names).items())
     assert catalogue.release(catalogue.names)
+
+
+def test_every_image_of_the_collection_stands_on_the_base_so_that_a_refresh_reuses_no_layer() -> None:
+    catalogue = ImageCatalogue.load(Path(__file__).resolve().parents[4] / "images/catalogue.yml", "trixie")
+
+    def stands_on_the_base(name: str) -> bool:
+        parents = catalogue.image(name).parents.values()
+        return name == "base" or (bool(parents) and all(stands_on_the_base(parent) for parent in parents))
+
+    assert [name for name in catalogue.names if not stands_on_the_base(name)] == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.image_age import ImageAge
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, REPLICA, Restore, Step
@@ -104,6 +105,19 @@ def test_recent_troubles_are_shown_and_do_not_make_it_ill() -> None:
     one = StatusScreen(environment("devlocal"), traffic(), DATABASE, edge_troubles=["12 colour-away", "3 replayed from green"])
     assert "TROUBLE   in the last 10 minutes at the edge: 12 colour-away, 3 replayed from green" in one.lines(with_hints=False)
     assert one.is_well
+
+
+def test_it_says_how_old_the_packages_are_and_how_to_have_newer_ones() -> None:
+    today = datetime.now(UTC).date()
+    ages = [ImageAge(today - timedelta(days=6), "mariadb"), ImageAge(today - timedelta(days=6), "nginx"), ImageAge(today, "backend")]
+    lines = replace(screen(), image_ages=ages).lines(with_hints=False)
+    assert f"PACKAGES  6 days old ({today - timedelta(days=6)}): mariadb, nginx; of today ({today}): backend" in lines
+    assert not [line for line in lines if "refresh_images" in line]
+    old = replace(screen("ci"), image_ages=[ImageAge(today - timedelta(days=31), "nginx")])
+    lines = old.lines(with_hints=False)
+    at = lines.index(f"PACKAGES  31 days old ({today - timedelta(days=31)}): nginx")
+    assert lines[at + 1] == "          ansible-playbook -i inventories/ci playbooks/refresh_images.yml builds the images with today's"
+    assert old.is_well
 
 
 def test_hints_fit_the_environment() -> None:
