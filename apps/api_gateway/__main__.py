@@ -10,6 +10,7 @@ import uvicorn
 from api_gateway import PORT
 from api_gateway.app import make_app
 from api_gateway.context import Context
+from api_gateway.listeners import listeners
 from api_gateway.server import Server
 from api_gateway.settings import GatewaySettings
 from orders import logs
@@ -19,6 +20,7 @@ from orders.settings import SettingsError
 IDLE_SECONDS = 150
 # Requests that are being answered when SIGTERM comes get this long.
 LAST_REQUESTS_SECONDS = 25
+BACKLOG = 4096
 
 
 def main() -> int:
@@ -26,24 +28,23 @@ def main() -> int:
     try:
         settings = GatewaySettings.from_environment(os.environ)
         context = Context.of(settings)
+        sockets = listeners(PORT, settings.unserved_networks, BACKLOG)
     except (SettingsError, OSError) as error:
         print(f"api_gateway: {error}", file=sys.stderr)
         return 1
     config = uvicorn.Config(
         make_app(context),
-        host="0.0.0.0",
-        port=PORT,
         ssl_certfile=settings.tls_cert_file,
         ssl_keyfile=settings.tls_key_file,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=LAST_REQUESTS_SECONDS,
-        backlog=4096,
+        backlog=BACKLOG,
         access_log=False,
         proxy_headers=False,
         server_header=False,
         log_config=None,
     )
-    Server(config).run()
+    Server(config).run(sockets)
     return 0
 
 

@@ -27,6 +27,8 @@ class GatewaySettings:
     database_connections: int
     # Only a caller from here may say on whose behalf it calls.
     trusted_proxies: tuple[IpNetwork, ...]
+    # Networks of its container on which nobody has a reason to call it.
+    unserved_networks: tuple[IpNetwork, ...]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> GatewaySettings:
@@ -43,4 +45,5 @@ class GatewaySettings:
             token_seconds=variables.number("TOKEN_SECONDS", default=8 * 3600, at_least=1),
             database_connections=variables.number("DB_CONNECTIONS", default=16, at_least=1),
             trusted_proxies=variables.networks("TRUSTED_PROXIES", default=_PRIVATE_NETWORKS),
+            unserved_networks=variables.networks("UNSERVED_NETWORKS", default=""),
         )

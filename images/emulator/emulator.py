@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -9,11 +10,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from seed import Seed, plant
+from seed import SECRETS, Seed, plant
+from signatures import Credentials, SignatureCheck, Unsigned
 from werkzeug.serving import make_server
 
 PORT = 4566
 HEALTH_PATH = "/health"
+# Of a body that nobody will look at: so much is taken in, so that who sent it reads the answer instead of a broken connection.
+UNREAD_BYTES = 65536
 
 StartResponse = Callable[..., Any]
 
@@ -26,9 +30,10 @@ class QuietRequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is 
 
 
 class Emulator:
-    """moto, without its remote control: a stray reset would take the keys and queues of a running system away."""
+    """moto for who has the environment's credentials, without its remote control: a stray reset would take the keys and queues away."""
 
-    def __init__(self) -> None:
+    def __init__(self, signatures: SignatureCheck) -> None:
+        self._signatures = signatures
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -37,8 +42,18 @@ class Emulator:
             return _answer(start_response, "200 OK", b'{"status": "healthy"}')
         if path.startswith("/moto-api"):
             return _answer(start_response, "403 Forbidden", b'{"message": "the remote control of moto is switched off"}')
+        try:
+            self._signatures.prove(environ)
+        except Unsigned as problem:
+            return _refuse(environ, start_response, problem)
         answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
+
+
+def _refuse(environ: dict[str, Any], start_response: StartResponse, problem: Unsigned) -> Iterable[bytes]:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    environ["wsgi.input"].read(min(int(length), UNREAD_BYTES) if length.isdecimal() else 0)
+    return _answer(start_response, "403 Forbidden", json.dumps({"__type": problem.code, "message": str(problem)}).encode())
 
 
 def _answer(start_response: StartResponse, status: str, body: bytes) -> Iterable[bytes]:
@@ -49,9 +64,13 @@ def _answer(start_response: StartResponse, status: str, body: bytes) -> Iterable
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     seed = Seed.from_environment(os.environ)
+    try:
+        credentials = Credentials.of(SECRETS / "cloud_credentials")
+    except FileNotFoundError as error:
+        sys.exit(f"cloud emulator: {error.filename} is missing - run playbooks/setup.yml, which makes what is new, then deploy again")
     plant(seed)
     # The socket opens here: whoever gets an answer finds everything in its place.
-    server = make_server("0.0.0.0", PORT, Emulator(), threaded=True, request_handler=QuietRequestHandler)
+    server = make_server("0.0.0.0", PORT, Emulator(SignatureCheck(credentials)), threaded=True, request_handler=QuietRequestHandler)
     print(f"cloud emulator of {seed.environment} {seed.colour}: listening on {PORT}", flush=True)
     server.serve_forever()
 

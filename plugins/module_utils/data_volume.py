@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.byte_size import MIB
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import SMALL_JOB
 from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -141,6 +142,7 @@ class DataVolume:
             cap_drop=["ALL"],
             volumes={self.name: {"bind": "/volume", "mode": "rw"}},
             labels={ENVIRONMENT_LABEL: self.environment},
+            **SMALL_JOB,
         )
         ended = run_to_end(self.docker, str(container.id))
         if ended.status != 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import SMALL_JOB
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.encrypted_folder import EncryptedFolder
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -80,7 +81,7 @@ class DatabaseVolume:
             self._server.image,
             name=self._herald,
             labels={ENVIRONMENT_LABEL: self._env.name},
-            host_config=self._docker.api.create_host_config(mounts=[place], network_mode="none"),
+            host_config=self._docker.api.create_host_config(mounts=[place], network_mode="none", **SMALL_JOB),
         )
         self._remove_herald()
 

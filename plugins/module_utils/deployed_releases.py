@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.colour_containers import containers_of
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import SMALL_JOB
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.release_on_copy import Release
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
@@ -38,7 +39,8 @@ class DeployedReleases:
         from docker.errors import DockerException  # noqa: PLC0415 - see docker_client
 
         try:
-            container = self._docker.containers.create(release.backend, ["python", "-m", "migrations", "range"], network_mode="none")
+            command = ["python", "-m", "migrations", "range"]
+            container = self._docker.containers.create(release.backend, command, network_mode="none", **SMALL_JOB)
             try:
                 container.start()
                 container.wait()

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import SMALL_JOB, SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -53,9 +54,10 @@ class LostTransactions:
             network_mode="none",
             cap_drop=["ALL"],
             read_only=True,
-            tmpfs={"/tmp": "mode=1777"},
+            tmpfs={"/tmp": in_memory(SMALL_TEMPORARY)},
             volumes={names.volume: {"bind": names.data_mount, "mode": "ro"}},
             labels={ENVIRONMENT_LABEL: self.env.name},
+            **SMALL_JOB,
         )
         ended = run_to_end(self.docker, str(container.id), seconds=3600)
         counted, complaint = ended.output.strip(), ended.complaint.strip()

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import DATA_JOB_PROCESSES, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.docker_compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import (
     CONFIGURATION_LABEL,
@@ -24,6 +25,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.server_definitio
 SERVICE = "mariadb-archiver"
 # Some tens of megabytes of log in memory, and restic, which grows with the repository.
 _MEMORY = "512m"
+_TEMPORARY = "256m"
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,14 @@ class MariadbArchiver:
             "entrypoint": [*PROGRAM, "archiver"],
             "user": USER,
             "read_only": True,
-            "tmpfs": ["/tmp:mode=1777"],
+            "tmpfs": [f"/tmp:{in_memory(_TEMPORARY)}"],
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
             "restart": "unless-stopped",
             # Its last act is to archive.
             "stop_grace_period": "60s",
             "mem_limit": _MEMORY,
+            "pids_limit": DATA_JOB_PROCESSES,
             "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
             "environment": {**tools.variables, "ARCHIVE_SECONDS": str(self.seconds)},
             "volumes": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import REPLICA_USER
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_settings import MARIADB_GUARDED, mariadb_settings
 from ansible_collections.echobase.platform.plugins.module_utils.server_definition import (
@@ -106,7 +107,11 @@ class MariadbServer(ServerDefinition):
     def _particular(self) -> dict[str, Any]:
         return {
             "command": ["mariadbd"],
-            "tmpfs": ["/tmp:mode=1777", "/run/mysqld:uid=999,gid=999,mode=0755"],
+            # Tables that are built or sorted there are given up, rather than the whole server, when they get too large.
+            "tmpfs": [
+                f"/tmp:{in_memory(str(self.memory_bytes // 2))}",
+                f"/run/mysqld:{in_memory(SMALL_TEMPORARY, 'uid=999,gid=999,mode=0755')}",
+            ],
             "environment": {"MARIADB_DATABASE": self.env.database, "MARIADB_ROOT_PASSWORD_FILE": ROOT_PASSWORD_FILE},
             "healthcheck": health_check("--connect", "--innodb_initialized"),
         }

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import (
+    DATA_JOB_PROCESSES,
+    LARGE_TEMPORARY,
+    SMALL_TEMPORARY,
+    in_memory,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.container_run import Ended, run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.database_majors import OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
@@ -95,10 +101,14 @@ class MariadbTools:
                 network_mode=self.env.durable_network.name if live or self.target.is_remote else "none",
                 mounts=self._mounts(server, volume, read_only),
                 read_only=True,
-                tmpfs={"/tmp": "mode=1777", "/run/mysqld": f"uid={DATABASE_UID},gid={DATABASE_UID},mode=0755"},
+                tmpfs={
+                    "/tmp": in_memory(LARGE_TEMPORARY),
+                    "/run/mysqld": in_memory(SMALL_TEMPORARY, f"uid={DATABASE_UID},gid={DATABASE_UID},mode=0755"),
+                },
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges:true"],
                 mem_limit=server["HostConfig"]["Memory"] or None,
+                pids_limit=DATA_JOB_PROCESSES,
             ),
         )["Id"]
         return _answer(run_to_end(self.docker, container))

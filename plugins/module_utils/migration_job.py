@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import SMALL_JOB, SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import MIGRATE_USER
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -119,10 +120,10 @@ def hardened(env: Environment, folders: Mapping[str, str]) -> dict[str, Any]:
     return {
         "user": _APPLICATION,
         "read_only": True,
-        "tmpfs": {"/tmp": "mode=1777"},
+        "tmpfs": {"/tmp": in_memory(SMALL_TEMPORARY)},
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
-        "mem_limit": "512m",
+        **SMALL_JOB,
         # A missing source is an error; a volume of that name would be an empty folder instead.
         "mounts": [Mount(target, source, "bind", read_only=True) for source, target in mounts.items()],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.topology import 
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+
+# What leaves it keeps the address of its container, to which no answer comes back.
+_CLOSED = {"com.docker.network.bridge.enable_icc": "false", "com.docker.network.bridge.enable_ip_masquerade": "false"}
 
 
 class Step(enum.Enum):
@@ -35,6 +39,7 @@ class DockerNetwork:
     subnets: tuple[str, ...]
     labels: dict[str, str]
     containers: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
 
     @property
     def bridge(self) -> str:
@@ -75,7 +80,8 @@ def _step_absent(existing: DockerNetwork | None) -> Step:
 
 def _step_present(wanted: Network, existing: DockerNetwork | None, observed: Observed) -> Step:
     if existing and existing.subnets == (wanted.subnet,):
-        return Step.KEEP
+        # Of an earlier version, and open. Whoever is attached to it would be cut off, so it waits until nobody is.
+        return Step.RECREATE if is_too_open(wanted, existing) and not existing.containers else Step.KEEP
     if existing:
         _refuse_attached(
             existing,
@@ -84,6 +90,10 @@ def _step_present(wanted: Network, existing: DockerNetwork | None, observed: Obs
         )
     _refuse_overlap(wanted, existing, observed)
     return Step.RECREATE if existing else Step.CREATE
+
+
+def is_too_open(wanted: Network, existing: DockerNetwork) -> bool:
+    return wanted.is_closed and not _CLOSED.items() <= existing.options.items()
 
 
 def _refuse_attached(network: DockerNetwork, problem: str, remedy: str) -> None:
@@ -133,6 +143,15 @@ class Networks:
                 "networks": [{"name": network.name, "subnet": network.subnet} for network in self._wanted],
                 "steps": {name: step.value for name, step in steps.items()},
             },
+            warnings=[
+                f"network {network.name} is of an earlier version, and containers on it reach each other: it is made anew by the first"
+                " playbooks/setup.yml that finds nothing attached to it, after playbooks/teardown.yml"
+                for network in self._wanted
+                if state == "present"
+                and steps[network.name] is Step.KEEP
+                and (found := observed.named(network.name))
+                and is_too_open(network, found)
+            ],
         )
 
     def _observe(self) -> Observed:
@@ -150,6 +169,7 @@ class Networks:
             subnets=tuple(subnet for subnet in subnets if subnet and ":" not in subnet),
             labels=found.get("Labels") or {},
             containers=self._attached(found["Name"]) if with_containers else (),
+            options=found.get("Options") or {},
         )
 
     def _attached(self, network: str) -> tuple[str, ...]:
@@ -175,6 +195,7 @@ class Networks:
         self._docker.api.create_network(
             network.name,
             driver="bridge",
+            options=_CLOSED if network.is_closed else None,
             ipam=IPAMConfig(pool_configs=[pool]),
             labels={ENVIRONMENT_LABEL: self._environment},
             check_duplicate=True,

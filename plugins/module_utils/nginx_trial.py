@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import SMALL_JOB, SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ class NginxTrial:
             ["nginx", "-e", "/dev/stderr", "-t", "-q", "-c", "/edge/nginx.conf"],
             network_mode="none",
             read_only=True,
-            tmpfs={"/tmp": "", "/logs": ""},
+            tmpfs={place: in_memory(SMALL_TEMPORARY) for place in ("/tmp", "/logs")},
             volumes={str(path): {"bind": target, "mode": "ro"} for path, target in mounts.items()},
             labels={ENVIRONMENT_LABEL: self._environment},
+            **SMALL_JOB,
         )
         try:
             container.start()

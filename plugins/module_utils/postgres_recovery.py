@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import DATA_JOB_PROCESSES, LARGE_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
@@ -112,6 +113,8 @@ class PostgresRecovery:
     name: str
     mounts: Sequence[Mount]
     network: str
+    # In bytes: the server's, whose settings it has.
+    memory: int
 
     def build(self, folder: str, backup: str, target: Target) -> Branch:
         self._remove()
@@ -129,8 +132,10 @@ class PostgresRecovery:
             network_mode=self.network,
             cap_drop=["ALL"],
             read_only=True,
-            tmpfs={"/tmp": "mode=1777"},
+            tmpfs={"/tmp": in_memory(LARGE_TEMPORARY)},
             shm_size="256m",
+            mem_limit=self.memory,
+            pids_limit=DATA_JOB_PROCESSES,
             mounts=list(self.mounts),
         )
         ended = run_to_end(self.docker, str(container.id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import REPLICA_USER
 from ansible_collections.echobase.platform.plugins.module_utils.pgbackrest import ARCHIVE_COMMAND, CONFIGURATION_FOLDER
 from ansible_collections.echobase.platform.plugins.module_utils.postgres_settings import POSTGRES_GUARDED, postgres_settings
@@ -109,7 +110,10 @@ class PostgresServer(ServerDefinition):
     def _particular(self) -> dict[str, Any]:
         return {
             "command": ["postgres", f"--config-file={CONFIGURATION_FOLDER}/{_CONFIGURATION}"],
-            "tmpfs": ["/tmp:mode=1777", "/run/postgresql:uid=999,gid=999,mode=0775"],
+            "tmpfs": [
+                f"/tmp:{in_memory(SMALL_TEMPORARY)}",
+                f"/run/postgresql:{in_memory(SMALL_TEMPORARY, 'uid=999,gid=999,mode=0775')}",
+            ],
             # Workers of one query share their results there.
             "shm_size": "256m",
             "environment": {"POSTGRES_DB": self.env.database, "POSTGRES_PASSWORD_FILE": ROOT_PASSWORD_FILE},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import DATA_JOB_PROCESSES, LARGE_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.pgbackrest import CONFIGURATION_FOLDER, PgBackrest
@@ -62,7 +63,9 @@ class PostgresWorkplace:
             network_mode=self._network,
             cap_drop=["ALL"],
             read_only=True,
-            tmpfs={"/tmp": "mode=1777"},
+            tmpfs={"/tmp": in_memory(LARGE_TEMPORARY)},
+            mem_limit=self._server()["HostConfig"]["Memory"] or None,
+            pids_limit=DATA_JOB_PROCESSES,
             mounts=self._mounts(),
         )
         try:
@@ -78,6 +81,7 @@ class PostgresWorkplace:
             name=f"{self._name}-restore",
             mounts=self._mounts(volume),
             network=self._network,
+            memory=self._server()["HostConfig"]["Memory"],
         )
 
     def last_words(self, since: int | None = None) -> str:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import SMALL_JOB
 from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.data_volume import FIRST_GENERATION
 from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
@@ -56,6 +57,7 @@ class PromotedData:
             # Through one mount of a folder above both: from one mount to another nothing can be renamed.
             volumes={parent: {"bind": "/volumes", "mode": "rw"}},
             labels={ENVIRONMENT_LABEL: self.env.name},
+            **SMALL_JOB,
         )
         ended = run_to_end(self.docker, str(container.id))
         if ended.status != 0:

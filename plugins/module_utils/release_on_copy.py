@@ -91,8 +91,8 @@ class ReleaseOnCopy:
             "ORDERS_QUEUE": f"echobase-{name}-{REHEARSAL_COLOUR}-orders",
             "AWS_ENDPOINT_URL": cloud,
             "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_ACCESS_KEY_ID": "emulator",
-            "AWS_SECRET_ACCESS_KEY": "emulator",
+            "AWS_SHARED_CREDENTIALS_FILE": "/run/secrets/cloud_credentials",
+            "AWS_EC2_METADATA_DISABLED": "true",
             "TLS_CERT_FILE": "/run/tls/tls.crt",
             "TLS_KEY_FILE": "/run/tls/tls.key",
         }

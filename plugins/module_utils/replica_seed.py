@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.container_limits import (
+    DATA_JOB_PROCESSES,
+    LARGE_TEMPORARY,
+    SMALL_TEMPORARY,
+    in_memory,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.container_run import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.data_volume import FIRST_GENERATION
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import BACKUP_USER, REPLICA_USER
@@ -93,8 +99,9 @@ class ReplicaSeed:
             network=definition.env.durable_network.name,
             cap_drop=["ALL"],
             read_only=True,
-            tmpfs={"/tmp": "mode=1777", "/run/mysqld": "uid=999,gid=999,mode=0755"},
+            tmpfs={"/tmp": in_memory(LARGE_TEMPORARY), "/run/mysqld": in_memory(SMALL_TEMPORARY, "uid=999,gid=999,mode=0755")},
             mem_limit=definition.memory,
+            pids_limit=DATA_JOB_PROCESSES,
             mounts=self._mounts(primary),
         )
         ended = run_to_end(self.docker, str(container.id))

@@ -59,6 +59,7 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path) -> l
         SecretFile("emulator/kms_key", values["kms_key"], APPLICATION),
         SecretFile("emulator/db_password", values["db_app_password"], APPLICATION),
         SecretFile("emulator/jwt_key", values["jwt_key"], APPLICATION),
+        *(SecretFile(f"{consumer}/cloud_credentials", _cloud_credentials(env, values), APPLICATION) for consumer in ("app", "emulator")),
         SecretFile(_HTPASSWD, _htpasswd(values["operator_password"], folder / _HTPASSWD), APPLICATION),
         SecretFile("desk/desk_key", values["desk_key"], APPLICATION),
         SecretFile("desk/preview_key", values["preview_key"], APPLICATION),
@@ -136,6 +137,11 @@ def _entry(password: str) -> str:
     fresh = bcrypt.hashpw(password.encode(), bcrypt.gensalt(_BCRYPT_COST)).decode()
     # The prefix that every htpasswd file has; the hash is the same.
     return f"{OPERATOR}:{fresh.replace('$2b$', '$2y$', 1)}"
+
+
+def _cloud_credentials(env: Environment, values: Mapping[str, str]) -> str:
+    """As AWS's own libraries and tools read them."""
+    return f"[default]\naws_access_key_id = {env.cloud_access_key}\naws_secret_access_key = {values['cloud_key']}\n"
 
 
 def _mariadb_keys(key: str) -> str:

@@ -55,6 +55,8 @@ KINDS = {
     # What they sign expires by itself, so where they are missing they are simply made, beside existing data, too.
     "preview_key": Kind(_key, guards_data=False),
     "desk_key": Kind(_key, guards_data=False),
+    # What the application signs its calls of the cloud emulator with.
+    "cloud_key": Kind(_key, guards_data=False),
 }
 # What data are given in place of these while they are; further ones of MariaDB's data are numbered, since old data and backups keep theirs.
 FURTHER_KEY = re.compile(r"db_encryption_key_(\d+)")

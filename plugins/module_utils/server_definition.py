@@ -182,6 +182,8 @@ class ServerDefinition(ABC):
             # What is in memory has to reach the disk first.
             "stop_grace_period": "120s",
             "mem_limit": self.memory,
+            # A thread or a process for each connection, and those that the server has for itself.
+            "pids_limit": 1024 + 2 * self.connections,
             "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
             "volumes": [
                 # Nothing is copied into it: a volume that is empty stays so, and is refused, unless it was made by `create_data`.

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.colour_claim import REMOVED, Claim, ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.image_age import ImageAge
 from ansible_collections.echobase.platform.plugins.module_utils.lease import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.release_lease import ReleaseLease
-from ansible_collections.echobase.platform.plugins.module_utils.image_age import ImageAge
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, Restore

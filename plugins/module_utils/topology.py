@@ -60,6 +60,8 @@ _DERIVED = (
 class Network:
     name: str
     subnet: str
+    # No container on it reaches another one, nor anything outside; the host reaches them all.
+    is_closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,10 @@ class Colour:
     name: str
     project: str
     container_prefix: str
+    # Between the front end and the gateway.
     network: Network
+    # Between the emulator and its callers. A container's way out is the first of its networks, by name: this one, and it leads nowhere.
+    cloud_network: Network
     frontend_https_port: int
     frontend_http_port: int
     api_port: int
@@ -103,6 +108,8 @@ class Colour:
     # Fixed addresses on the environment's edge network; both services listen on 8443 there.
     frontend_address: str
     gateway_address: str
+    # Of the front end on the colour's own network: from there it calls the gateway.
+    frontend_inside_address: str
 
     def container(self, service: str) -> str:
         return f"{self.container_prefix}-{service}"
@@ -143,6 +150,8 @@ class Environment:
     postgres_address: str
     # The operators' desk: their login, and the edge's metrics.
     desk_address: str
+    # Where the edge comes from: it is on the host's own network.
+    edge_address: str
     database: str = "orders_db"
     database_user: str = "app_user"
     colours: dict[str, Colour] = field(default_factory=dict)
@@ -210,6 +219,11 @@ class Environment:
         return f"echobase_{self.name}_operator"
 
     @property
+    def cloud_access_key(self) -> str:
+        """The name that goes with the secret key of the environment's cloud emulators."""
+        return f"ECHOBASE{self.name.upper()}"
+
+    @property
     def ports(self) -> dict[str, int]:
         return {
             "mariadb": self.mariadb_port,
@@ -258,6 +272,7 @@ def environment(name: str, home: str = "", network_prefix: str = "") -> Environm
             project=project,
             container_prefix=container_prefix,
             network=Network(f"{project}-network", f"{subnet(2 + position)}.0/24"),
+            cloud_network=Network(f"echobase-aws-{name}-{colour}-network", f"{subnet(4 + position)}.0/24"),
             frontend_https_port=3443 + ports,
             frontend_http_port=3000 + ports,
             api_port=3001 + ports,
@@ -265,6 +280,7 @@ def environment(name: str, home: str = "", network_prefix: str = "") -> Environm
             emulator_second_port=4571 + ports,
             frontend_address=f"{edge}.{_EDGE_HOSTS[colour]}",
             gateway_address=f"{edge}.{_EDGE_HOSTS[colour] + 1}",
+            frontend_inside_address=f"{subnet(2 + position)}.{_EDGE_HOSTS[colour]}",
         )
     return Environment(
         name=name,
@@ -276,10 +292,11 @@ def environment(name: str, home: str = "", network_prefix: str = "") -> Environm
         edge_port=443 + 100 * index,
         operators_port=1443 + 100 * index,
         durable_network=Network(f"echobase-{name}-durable-network", f"{subnet(0)}.0/24"),
-        edge_network=Network(f"echobase-{name}-edge-network", f"{edge}.0/24"),
+        edge_network=Network(f"echobase-{name}-edge-network", f"{edge}.0/24", is_closed=True),
         mariadb_address=f"{subnet(0)}.10",
         postgres_address=f"{subnet(0)}.11",
         desk_address=f"{edge}.{_DESK_HOST}",
+        edge_address=f"{edge}.1",
         colours=colours,
         tools={tool: Tool(tool, f"{edge}.{host}", port) for tool, (host, port) in _TOOLS.items()},
     )

@@ -36,7 +36,7 @@ if [ -e "$key" ]; then set -- "$@" "--file-key-management-filename=/run/secrets/
 exec "$@"
 """
 # What the server's container has and its trial has too.
-_KEPT_HOST_OPTIONS = ("ReadonlyRootfs", "Tmpfs", "CapDrop", "SecurityOpt", "Memory", "ShmSize")
+_KEPT_HOST_OPTIONS = ("ReadonlyRootfs", "Tmpfs", "CapDrop", "SecurityOpt", "Memory", "PidsLimit", "ShmSize")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from docker.models.containers import Container
 
 from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES, Colour
 from environment_under_test import TEST
+from integration.cloud_callers import ask_as_nobody, cloud_client, secret_key_in
 
 pytestmark = pytest.mark.usefixtures("both_colours")
 
@@ -71,3 +72,75 @@ def test_no_secret_is_visible_to_inspection_or_in_any_output(deployed_environmen
     processes = subprocess.check_output(["ps", "axww", "-o", "args"], text=True)
     for place, text in {"docker inspect": inspected, "the logs": logged, "the output with -vvv": output, "ps": processes}.items():
         assert not any(value in text for value in values), f"a secret shows in {place}"
+
+
+@pytest.mark.parametrize("colour", TEST.colours.values(), ids=TEST.colours)
+def test_an_account_of_the_host_learns_nothing_from_the_cloud(colour: Colour) -> None:
+    """Published on loopback, as the interface promises, and worth nothing without the environment's credentials."""
+    for port in (colour.emulator_port, colour.emulator_second_port):
+        for secret in ("jwt", "database"):
+            status, text = ask_as_nobody(f"http://127.0.0.1:{port}/", f"echobase/test/{secret}")
+            assert (status, "SecretString" in text) == (403, False)
+    secret_key = secret_key_in(Path(TEST.path("secrets", "app", "cloud_credentials")).read_text())
+    cloud = cloud_client("secretsmanager", f"http://127.0.0.1:{colour.emulator_second_port}", TEST.cloud_access_key, secret_key)
+    assert "password" in json.loads(cloud.get_secret_value(SecretId="echobase/test/database")["SecretString"])
+
+
+def test_no_container_can_take_the_machines_memory_or_processes() -> None:
+    found = docker.from_env().containers.list(filters={"label": "io.echobase.environment=test"})
+    assert len(found) >= 2 * len(SERVICES) + 4
+    for container in found:
+        host = container.attrs["HostConfig"]
+        assert host["Memory"] > 0, f"{container.name} has no limit of memory"
+        assert (host["PidsLimit"] or 0) > 0, f"{container.name} has no limit of processes"
+        for place, options in (host["Tmpfs"] or {}).items():
+            assert "size=" in options, f"{place} of {container.name} has no size"
+
+
+_CONNECT = """
+import socket, sys
+for target in sys.argv[1:]:
+    host, port = target.rsplit(":", 1)
+    try:
+        socket.create_connection((host, int(port)), 2).close()
+        print(target)
+    except OSError:
+        pass
+"""
+
+
+def reached(container: str, *targets: str) -> list[str]:
+    """Those that a program in the container gets a connection to."""
+    done = docker.from_env().containers.get(container).exec_run(["python", "-c", _CONNECT, *targets])
+    assert done.exit_code == 0, done.output.decode()
+    return list(done.output.decode().split())
+
+
+def address_in(container: str, network: str) -> str:
+    return str(docker.from_env().containers.get(container).attrs["NetworkSettings"]["Networks"][network]["IPAddress"])
+
+
+def test_a_colour_reaches_neither_the_other_one_nor_the_desk_nor_the_outside() -> None:
+    blue, green = TEST.colour("blue"), TEST.colour("green")
+    gateway = blue.container("api-gateway")
+    database = f"{TEST.mariadb_address}:3306"
+    cloud = f"{blue.host('localstack')}:4566"
+    forbidden = [
+        f"{green.gateway_address}:8443",
+        f"{green.frontend_address}:8443",
+        f"{address_in(green.container('localstack'), green.cloud_network.name)}:4566",
+        f"{TEST.desk_address}:8443",
+        "169.254.169.254:80",
+    ]
+    assert reached(gateway, database, cloud, *forbidden) == [database, cloud]
+    processor = blue.container("order-processor")
+    assert reached(processor, database, cloud, *forbidden) == [database, cloud]
+
+
+def test_the_front_end_does_not_know_the_cloud() -> None:
+    for colour in TEST.colours.values():
+        frontend = docker.from_env().containers.get(colour.container("frontend"))
+        networks = frontend.attrs["NetworkSettings"]["Networks"]
+        assert set(networks) == {colour.network.name, TEST.edge_network.name}
+        assert resolve(frontend, colour.host("localstack")) == set()
+        assert docker.from_env().networks.get(colour.network.name).attrs["Internal"]

@@ -25,6 +25,7 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
+from integration.cloud_callers import cloud_client, secret_key_in
 from integration.images_under_test import image_tag
 from orders.credentials import NoSecrets
 from orders.database import Database
@@ -254,8 +255,8 @@ class Backend:
             "ORDERS_QUEUE": f"echobase-{env.name}-{colour}-orders",
             "AWS_ENDPOINT_URL": f"http://{colour}-localstack:4566",
             "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_ACCESS_KEY_ID": "emulator",
-            "AWS_SECRET_ACCESS_KEY": "emulator",
+            "AWS_SHARED_CREDENTIALS_FILE": "/run/secrets/cloud_credentials",
+            "AWS_EC2_METADATA_DISABLED": "true",
             "TLS_CERT_FILE": "/run/tls/tls.crt",
             "TLS_KEY_FILE": "/run/tls/tls.key",
             "LOGIN_ATTEMPTS_PER_MINUTE": "0",
@@ -299,6 +300,11 @@ class ColourUnderTest:
     def start_emulator(self) -> None:
         self._run(self.emulator, image="emulator", publish=4566)
         self.await_emulator()
+
+    def cloud(self, service: str) -> Any:
+        """Its cloud, asked with the environment's credentials."""
+        secret_key = secret_key_in(self.backend.secret("app", "cloud_credentials"))
+        return cloud_client(service, f"http://localhost:{self.emulator.port(4566)}", self.backend.env.cloud_access_key, secret_key)
 
     def await_emulator(self) -> None:
         eventually(lambda: answers_ok(f"http://localhost:{self.emulator.port(4566)}/health"), f"the emulator of {self.name} answers")

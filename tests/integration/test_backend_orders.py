@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
-from integration.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, empty_backend
+from integration.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend
+from integration.cloud_callers import ask_as_nobody, cloud_client, secret_key_in
 
 __all__ = ["backend", "blue", "empty_backend"]
 
@@ -200,6 +202,29 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
 def test_the_contract_is_published(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/api/auth/register", "/api/auth/login", "/api/orders", "/api/orders/{order_id}", "/ready"} <= paths.keys()
+
+
+def test_the_cloud_answers_nobody_who_lacks_the_environments_credentials(backend: Backend, blue: ColourUnderTest) -> None:
+    url, secret_id = f"http://localhost:{blue.emulator.port(4566)}/", "echobase/test/jwt"
+    key = backend.env.cloud_access_key
+    scope = "20260101/eu-central-1/secretsmanager/aws4_request, SignedHeaders=host;x-amz-date"
+    for authorization in (
+        "",
+        f"AWS4-HMAC-SHA256 Credential=emulator/{scope}, Signature=00",
+        f"AWS4-HMAC-SHA256 Credential={key}/{scope}, Signature={'0' * 64}",
+    ):
+        status, text = ask_as_nobody(url, secret_id, authorization)
+        assert status == 403, text
+        assert "SecretString" not in text
+    for path in ("moto-api/", "moto-api/data.json", "latest/meta-data/", "favicon.ico", "?Action=ListQueues&Version=2012-11-05"):
+        assert ask_as_nobody(f"{url}{path}")[0] == 403, path
+    assert ask_as_nobody(f"{url}health")[0] == 200
+    with pytest.raises(ClientError, match="InvalidSignatureException"):
+        cloud_client("secretsmanager", url, key, "another key").get_secret_value(SecretId=secret_id)
+    assert "SecretString" in blue.cloud("secretsmanager").get_secret_value(SecretId=secret_id)
+    secret = secret_key_in(backend.secret("app", "cloud_credentials"))
+    for container in (blue.emulator, blue.gateway, blue.processor):
+        assert secret not in docker("inspect", container.name)
 
 
 def test_the_containers_health_checks_agree(blue: ColourUnderTest) -> None:

@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-import boto3
 import httpx
 import pytest
 
@@ -292,7 +290,7 @@ def test_an_order_that_cannot_be_processed_fails_in_the_end(backend: Backend, bl
 
 def test_a_new_database_password_is_picked_up(backend: Backend, blue: ColourUnderTest, anna: Customer) -> None:
     old = backend.secret("app", "db_password")
-    secrets = _cloud(blue, "secretsmanager")
+    secrets = blue.cloud("secretsmanager")
     secret_id = "echobase/test/database"
     secret = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
     for password in ("a new one", old):
@@ -305,7 +303,7 @@ class Queue:
     """The colour's queue, from outside."""
 
     def __init__(self, colour: ColourUnderTest) -> None:
-        self._client = _cloud(colour, "sqs")
+        self._client = colour.cloud("sqs")
         self._url = self._client.get_queue_url(QueueName=f"echobase-test-{colour.name}-orders")["QueueUrl"]
 
     def send(self, body: object) -> None:
@@ -319,11 +317,6 @@ class Queue:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
         return all(int(found[name]) == 0 for name in names)
-
-
-def _cloud(colour: ColourUnderTest, service: str) -> Any:
-    url = f"http://localhost:{colour.emulator.port(4566)}"
-    return boto3.client(service, region_name="eu-central-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test")
 
 
 def _answers(customer: Customer) -> bool:

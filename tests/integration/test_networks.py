@@ -12,6 +12,7 @@ import pytest
 from docker import DockerClient
 from docker.types import IPAMConfig, IPAMPool
 
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 from integration.module_runner import RunningModule, run_module
 
@@ -123,6 +124,25 @@ def test_fixed_addresses_are_never_given_to_others(engine: DockerClient) -> None
         assert subnet.supernet_of(given_away)
         fixed = [ENV.mariadb_address, *(ip for colour in ENV.colours.values() for ip in (colour.gateway_address, colour.frontend_address))]
         assert not any(IPv4Address(address) in given_away for address in [*fixed, config["Gateway"]])
+
+
+def test_an_open_network_of_an_earlier_version_is_closed_once_nothing_is_attached(engine: DockerClient) -> None:
+    pool = IPAMPool(subnet=ENV.edge_network.subnet)
+    labels = {ENVIRONMENT_LABEL: ENV.name}
+    old = engine.api.create_network(ENV.edge_network.name, ipam=IPAMConfig(pool_configs=[pool]), labels=labels)["Id"]
+    image = engine.api.images()[0]["Id"]
+    host = engine.api.create_host_config(network_mode=ENV.edge_network.name)
+    container = engine.api.create_container(image, name="zz-durabledb-attached", command="true", host_config=host)
+    try:
+        kept = ensure()
+        assert kept["steps"][ENV.edge_network.name] == "keep"
+        assert "containers on it reach each other" in kept["warnings"][0]
+        assert engine.api.inspect_network(ENV.edge_network.name)["Id"] == old
+    finally:
+        engine.api.remove_container(container["Id"])
+    assert ensure()["steps"][ENV.edge_network.name] == "recreate"
+    assert engine.api.inspect_network(ENV.edge_network.name)["Options"]["com.docker.network.bridge.enable_icc"] == "false"
+    assert ensure()["changed"] is False
 
 
 def test_an_engine_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
@@ -62,6 +63,18 @@ def test_another_prefix_recreates_an_empty_network() -> None:
 def test_another_prefix_is_refused_while_something_is_attached() -> None:
     with pytest.raises(Refusal, match="attached to it are a, b"):
         decide(docker_network("10.99.17.0/24", containers=("a", "b")))
+
+
+def test_an_open_network_of_an_earlier_version_is_closed_once_nobody_would_be_cut_off() -> None:
+    wanted = replace(WANTED, is_closed=True)
+
+    def step(existing: DockerNetwork) -> Step:
+        return plan("test", [wanted], "present", Observed((existing,), ()))[wanted.name]
+
+    assert step(docker_network(WANTED.subnet)) is Step.RECREATE
+    assert step(docker_network(WANTED.subnet, containers=("a",))) is Step.KEEP
+    options = {"com.docker.network.bridge.enable_icc": "false", "com.docker.network.bridge.enable_ip_masquerade": "false"}
+    assert step(replace(docker_network(WANTED.subnet), options=options)) is Step.KEEP
 
 
 def test_absent() -> None:

@@ -100,6 +100,11 @@ def test_the_desk_alone_gets_the_keys_that_it_signs_with() -> None:
     assert holders("preview_key") == ["desk/preview_key", "preview_key"]
 
 
+def test_the_application_and_its_cloud_alone_know_what_calls_are_signed_with() -> None:
+    assert holders("cloud_key") == ["app/cloud_credentials", "emulator/cloud_credentials"]
+    assert content_of("app/cloud_credentials") == content_of("emulator/cloud_credentials")
+
+
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [

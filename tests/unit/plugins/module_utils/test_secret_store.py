@@ -37,6 +37,7 @@ def test_what_guards_no_data_may_be_made_anew() -> None:
         "operator_password",
         "preview_key",
         "desk_key",
+        "cloud_key",
         "db_backup_password",
         "db_monitor_password",
         "db_replica_password",

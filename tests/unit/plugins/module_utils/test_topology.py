@@ -6,7 +6,15 @@ import itertools
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, ENVIRONMENTS, SERVICES, as_facts, environment
+from ansible_collections.echobase.platform.plugins.module_utils.topology import (
+    ENGINES,
+    ENVIRONMENTS,
+    SERVICES,
+    Environment,
+    Network,
+    as_facts,
+    environment,
+)
 
 ALL = [environment(name) for name in ENVIRONMENTS]
 
@@ -22,11 +30,15 @@ def test_no_two_bindings_on_one_host_collide() -> None:
             bindings[port] = what
 
 
+def networks_of_colours(env: Environment) -> list[Network]:
+    return [network for colour in env.colours.values() for network in (colour.network, colour.cloud_network)]
+
+
 def test_no_two_networks_overlap() -> None:
     networks = [
         ipaddress.ip_network(network.subnet)
         for env in ALL
-        for network in (env.durable_network, env.edge_network, *(colour.network for colour in env.colours.values()))
+        for network in (env.durable_network, env.edge_network, *networks_of_colours(env))
     ]
     for one, other in itertools.combinations(networks, 2):
         assert not one.overlaps(other)
@@ -38,7 +50,8 @@ def test_no_two_containers_projects_or_networks_share_a_name() -> None:
         names += [server.container for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
         names += [env.edge_container, env.durable_project, env.durable_network.name, env.edge_network.name]
         for colour in env.colours.values():
-            names += [colour.container(service) for service in SERVICES] + [colour.project, colour.network.name]
+            names += [colour.container(service) for service in SERVICES] + [colour.project]
+        names += [network.name for network in networks_of_colours(env)]
     assert len(names) == len(set(names))
 
 
@@ -50,6 +63,20 @@ def test_fixed_addresses_lie_in_the_edge_network_and_differ() -> None:
         durable = [server.address for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
         assert len(set(durable)) == 4
         assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.durable_network.subnet) for a in durable)
+
+
+def test_the_way_out_of_a_colours_containers_is_the_network_without_one() -> None:
+    """The engine takes the first by name of those that are not internal; a colour's own network is internal."""
+    for env in ALL:
+        for colour in env.colours.values():
+            assert colour.cloud_network.name < min(env.durable_network.name, env.edge_network.name)
+
+
+def test_who_speaks_for_customers_has_an_address_that_nobody_else_can_have() -> None:
+    for env in ALL:
+        assert ipaddress.ip_address(env.edge_address) == ipaddress.ip_network(env.edge_network.subnet)[1]
+        for colour in env.colours.values():
+            assert ipaddress.ip_address(colour.frontend_inside_address) in ipaddress.ip_network(colour.network.subnet)
 
 
 @pytest.mark.parametrize(
