@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -30,6 +30,15 @@ Email = Annotated[
 NewPassword = Annotated[str, Field(min_length=8), AfterValidator(_short_enough)]
 
 
+def _refusals(usual: str, status: int) -> dict[int | str, dict[str, Any]]:
+    """What the published contract says beside success and 422."""
+    return {
+        status: {"description": usual},
+        429: {"description": "Too many from this address. `Retry-After` says when to try again."},
+        503: {"description": "Too many at this moment, or the database is away. `Retry-After` says when to try again."},
+    }
+
+
 class Registration(BaseModel):
     email: Email
     password: NewPassword
@@ -49,8 +58,12 @@ class Session(BaseModel):
     expires_at: str
 
 
-@router.post("/register", status_code=201, response_model=Registered)
-async def register(body: Registration, context: Given) -> JSONResponse:
+@router.post("/register", status_code=201, response_model=Registered, responses=_refusals("There is an account already.", 409))
+async def register(body: Registration, context: Given, request: Request) -> JSONResponse:
+    """Every attempt counts against the limit: each costs a hash, and a failure tells that there is an account."""
+    wait = context.registrations.take(context.client_address.of(request.scope))
+    if wait:
+        raise too_many_requests("Too many registrations from your address. Please wait a little.", wait)
     password_hash = await context.passwords.hash(body.password)
     try:
         account_id = await run_in_threadpool(context.accounts.create, body.email, password_hash)
@@ -59,7 +72,7 @@ async def register(body: Registration, context: Given) -> JSONResponse:
     return JSONResponse({"id": account_id}, status_code=201)
 
 
-@router.post("/login", response_model=Session)
+@router.post("/login", response_model=Session, responses=_refusals("Email or password is wrong.", 401))
 async def login(body: Login, context: Given, request: Request) -> JSONResponse:
     """Only failures count against the limit, but an attempt needs room before it is made."""
     client = context.client_address.of(request.scope)
