@@ -14,8 +14,11 @@ from api_gateway.context import Given
 from api_gateway.passwords import MOST_BYTES
 from api_gateway.problem import Problem, too_many_requests
 from orders import utc
+from orders.email_key import email_key
 
 router = APIRouter(prefix="/api/auth", tags=["accounts"])
+
+_LONGEST_EMAIL = 254
 
 
 def _short_enough(password: str) -> str:
@@ -24,8 +27,17 @@ def _short_enough(password: str) -> str:
     return password
 
 
+def _short_enough_as_key(email: str) -> str:
+    if len(email_key(email)) > _LONGEST_EMAIL:
+        raise ValueError(f"At most {_LONGEST_EMAIL} characters are possible.")
+    return email
+
+
+_EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s.\x00-\x1f]+(\.[^@\s.\x00-\x1f]+)*$"
 Email = Annotated[
-    str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s.]+(\.[^@\s.]+)*$")
+    str,
+    StringConstraints(strip_whitespace=True, to_lower=True, max_length=_LONGEST_EMAIL, pattern=_EMAIL),
+    AfterValidator(_short_enough_as_key),
 ]
 NewPassword = Annotated[str, Field(min_length=8), AfterValidator(_short_enough)]
 

@@ -110,6 +110,32 @@ def test_an_address_is_registered_once(client: httpx.Client) -> None:
     assert_problem(client.post("/api/auth/register", json=body | {"email": body["email"].lower()}), 409)
 
 
+def log_in(client: httpx.Client, email: str) -> int:
+    return client.post("/api/auth/login", json={"email": email, "password": "long enough"}).status_code
+
+
+def test_an_accent_makes_another_address_and_a_way_to_write_it_does_not(backend: Backend, client: httpx.Client) -> None:
+    name = uuid.uuid4().hex
+    registered = client.post("/api/auth/register", json={"email": f"caf\u00e9{name}@example.org", "password": "long enough"})
+    assert registered.status_code == 201
+    assert log_in(client, f"cafe{name}@example.org") == 401
+    for same in (f"caf\u00e9{name}@example.org", f"cafe\u0301{name}@example.org", f"  CAF\u00c9{name}@Example.ORG "):
+        assert log_in(client, same) == 200
+        assert_problem(client.post("/api/auth/register", json={"email": same, "password": "long enough"}), 409)
+    # The release before finds the account as it always did.
+    assert backend.sql("SELECT id FROM users WHERE email = %s", f"caf\u00e9{name}@example.org") == [(registered.json()["id"],)]
+
+
+def test_an_account_of_the_release_before_is_reached_by_its_own_spelling_only(backend: Backend, client: httpx.Client) -> None:
+    name = uuid.uuid4().hex
+    client.post("/api/auth/register", json={"email": f"{name}@example.org", "password": "long enough"})
+    backend.sql("UPDATE users SET email = %s, email_key = NULL WHERE email = %s", f"caf\u00e9{name}@example.org", f"{name}@example.org")
+    assert log_in(client, f"caf\u00e9{name}@example.org") == 200
+    assert log_in(client, f"cafe{name}@example.org") == 401
+    again = {"email": f"Caf\u00e9{name}@example.org", "password": "long enough"}
+    assert_problem(client.post("/api/auth/register", json=again), 409)
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -191,7 +217,7 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
         "colour": "blue",
         "release": "0.1.0-blue",
         "version": "0.1.0",
-        "schema": {"expand": "expand_0002", "contract": ""},
+        "schema": {"expand": "expand_0003", "contract": ""},
         "in_flight": 0,
         "checks": {"database": True, "schema": True, "encryption": True},
     }
