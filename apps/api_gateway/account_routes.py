@@ -13,6 +13,7 @@ from api_gateway.accounts import EmailTaken
 from api_gateway.context import Given
 from api_gateway.passwords import MOST_BYTES
 from api_gateway.problem import Problem, too_many_requests
+from api_gateway.text import Text
 from orders import utc
 from orders.email_key import email_key
 
@@ -35,11 +36,11 @@ def _short_enough_as_key(email: str) -> str:
 
 _EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s.\x00-\x1f]+(\.[^@\s.\x00-\x1f]+)*$"
 Email = Annotated[
-    str,
+    Text,
     StringConstraints(strip_whitespace=True, to_lower=True, max_length=_LONGEST_EMAIL, pattern=_EMAIL),
     AfterValidator(_short_enough_as_key),
 ]
-NewPassword = Annotated[str, Field(min_length=8), AfterValidator(_short_enough)]
+NewPassword = Annotated[Text, Field(min_length=8), AfterValidator(_short_enough)]
 
 
 def _refusals(usual: str, status: int) -> dict[int | str, dict[str, Any]]:
@@ -58,7 +59,7 @@ class Registration(BaseModel):
 
 class Login(BaseModel):
     email: Email
-    password: Annotated[str, AfterValidator(_short_enough)]
+    password: Annotated[Text, AfterValidator(_short_enough)]
 
 
 class Registered(BaseModel):

@@ -13,6 +13,7 @@ from api_gateway import account_routes, health_routes, order_routes
 from api_gateway.context import Context
 from api_gateway.identity import Identity
 from api_gateway.in_flight import InFlight
+from api_gateway.no_store import NoStore
 from api_gateway.problem import answer_problems
 from api_gateway.rate_limit import RateLimit
 from api_gateway.request_limits import RequestLimits
@@ -38,4 +39,4 @@ def make_app(context: Context) -> ASGIApp:
     api.state.context = context
     api.state.in_flight = InFlight(limits)
     # Outside of everything, so that no answer can leave without it.
-    return Identity(api.state.in_flight, settings.release)
+    return Identity(NoStore(api.state.in_flight), settings.release)

@@ -133,6 +133,25 @@ def test_registrations_have_a_limit_of_their_own_for_each_address() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("path", ["/api/auth/register", "/api/auth/login"])
+@pytest.mark.parametrize("field", ["email", "password"])
+@pytest.mark.parametrize("character", ["\\ud800", "\\u0000"])
+def test_what_is_no_text_is_refused_and_not_echoed(path: str, field: str, character: str) -> None:
+    body = '{"email": "a@example.org", "password": "long enough"}'
+    body = body.replace("a@", f"a{character}@") if field == "email" else body.replace("enough", f"enough{character}")
+
+    async def scenario() -> httpx.Response:
+        async with client(gateway()) as caller:
+            return await caller.post(path, content=body, headers={"Content-Type": "application/json"})
+
+    answer = asyncio.run(scenario())
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{field}"]
+    assert "codec" not in answer.text
+    assert "d800" not in answer.text
+
+
 def test_the_contract_names_the_refusals() -> None:
     paths = gateway().openapi()["paths"]
     assert {"409", "422", "429", "503"} <= paths["/api/auth/register"]["post"]["responses"].keys()
