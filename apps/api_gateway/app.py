@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from api_gateway import account_routes, health_routes, order_routes
+from api_gateway import account_routes, docs_routes, health_routes, order_routes
 from api_gateway.context import Context
 from api_gateway.identity import Identity
 from api_gateway.in_flight import InFlight
@@ -31,8 +31,8 @@ def make_app(context: Context) -> ASGIApp:
         yield
         context.database.close()
 
-    api = FastAPI(title="echobase orders", version=settings.release.version, lifespan=lifespan, redoc_url=None)
-    for routes in (account_routes, order_routes, health_routes):
+    api = FastAPI(title="echobase orders", version=settings.release.version, lifespan=lifespan, docs_url=None, redoc_url=None)
+    for routes in (account_routes, order_routes, health_routes, docs_routes):
         api.include_router(routes.router)
     answer_problems(api)
     limits = RequestLimits(api, RateLimit(settings.requests_per_minute), context.client_address)

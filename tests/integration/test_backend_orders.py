@@ -217,6 +217,8 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
     assert everything["system"]["uptime"] > 0
     assert 0 < everything["system"]["memory"]["used"] < everything["system"]["memory"]["total"]
     assert everything["system"]["platform"]
+    told_to_customers = client.get("/health/all", headers={"X-Echobase-Entrance": "public"}).json()
+    assert told_to_customers.keys() == {"status", "timestamp", "services"}
     assert client.get("/ready").json() == {
         "status": "ready",
         "environment": "test",
@@ -232,6 +234,11 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
 def test_the_contract_is_published(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/api/auth/register", "/api/auth/login", "/api/orders", "/api/orders/{order_id}", "/ready"} <= paths.keys()
+    assert not any(path.startswith("/docs") for path in paths)
+    for path in ("/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
 def test_the_containers_health_checks_agree(blue: ColourUnderTest) -> None:
