@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -11,8 +13,10 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from api_gateway.accounts import EmailTaken
 from api_gateway.context import Given
+from api_gateway.lane import LaneFull
 from api_gateway.passwords import MOST_BYTES
 from api_gateway.problem import Problem, too_many_requests
+from api_gateway.rate_limit import RateLimit
 from api_gateway.text import Text
 from orders import utc
 from orders.email_key import email_key
@@ -71,13 +75,25 @@ class Session(BaseModel):
     expires_at: str
 
 
+@contextmanager
+def _free_when_full(limit: RateLimit, client: str) -> Iterator[None]:
+    """An attempt for which there was no room does not count."""
+    try:
+        yield
+    except LaneFull:
+        limit.give_back(client)
+        raise
+
+
 @router.post("/register", status_code=201, response_model=Registered, responses=_refusals("There is an account already.", 409))
 async def register(body: Registration, context: Given, request: Request) -> JSONResponse:
     """Every attempt counts against the limit: each costs a hash, and a failure tells that there is an account."""
-    wait = context.registrations.take(context.client_address.of(request.scope))
+    client = context.client_address.of(request.scope)
+    wait = context.registrations.take(client)
     if wait:
         raise too_many_requests("Too many registrations from your address. Please wait a little.", wait)
-    password_hash = await context.passwords.hash(body.password)
+    with _free_when_full(context.registrations, client):
+        password_hash = await context.passwords.hash(body.password)
     try:
         account_id = await run_in_threadpool(context.accounts.create, body.email, password_hash)
     except EmailTaken:
@@ -93,9 +109,8 @@ async def login(body: Login, context: Given, request: Request) -> JSONResponse:
     if wait:
         raise too_many_requests("Too many failed attempts. Please wait a little.", wait)
     account = await run_in_threadpool(context.accounts.find, body.email)
-    fits = len(body.password.encode()) <= MOST_BYTES and await context.passwords.fits(
-        body.password, account.password_hash if account else None
-    )
+    with _free_when_full(context.logins, client):
+        fits = await context.passwords.fits(body.password, account.password_hash if account else None)
     if account is None or not fits:
         raise Problem(401, "Email or password is wrong.")
     context.logins.give_back(client)
