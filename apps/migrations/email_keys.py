@@ -52,7 +52,8 @@ def collisions(connection: Connection) -> list[str]:
     found = []
     for batch in _lacking(connection, Throttle()):
         keys = [email_key(row.email) for row in batch]
-        holders = dict(connection.execute(sa.select(_users.c.email_key, _users.c.id).where(_users.c.email_key.in_(keys))).tuples().all())
+        holding = sa.select(_users.c.id, _users.c.email_key).where(_users.c.email_key.in_(keys))
+        holders = {row.email_key: row.id for row in connection.execute(holding)}
         found += [(row.id, holders[key]) for row, key in zip(batch, keys, strict=True) if key in holders]
     return [
         f"accounts {holder} and {account} have one e-mail address in two spellings; both work, each with its own spelling."
