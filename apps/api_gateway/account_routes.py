@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -11,11 +13,17 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from api_gateway.accounts import EmailTaken
 from api_gateway.context import Given
+from api_gateway.lane import LaneFull
 from api_gateway.passwords import MOST_BYTES
 from api_gateway.problem import Problem, too_many_requests
+from api_gateway.rate_limit import RateLimit
+from api_gateway.text import Text
 from orders import utc
+from orders.email_key import email_key
 
 router = APIRouter(prefix="/api/auth", tags=["accounts"])
+
+_LONGEST_EMAIL = 254
 
 
 def _short_enough(password: str) -> str:
@@ -24,10 +32,28 @@ def _short_enough(password: str) -> str:
     return password
 
 
+def _short_enough_as_key(email: str) -> str:
+    if len(email_key(email)) > _LONGEST_EMAIL:
+        raise ValueError(f"At most {_LONGEST_EMAIL} characters are possible.")
+    return email
+
+
+_EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s.\x00-\x1f]+(\.[^@\s.\x00-\x1f]+)*$"
 Email = Annotated[
-    str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s.]+(\.[^@\s.]+)*$")
+    Text,
+    StringConstraints(strip_whitespace=True, to_lower=True, max_length=_LONGEST_EMAIL, pattern=_EMAIL),
+    AfterValidator(_short_enough_as_key),
 ]
-NewPassword = Annotated[str, Field(min_length=8), AfterValidator(_short_enough)]
+NewPassword = Annotated[Text, Field(min_length=8), AfterValidator(_short_enough)]
+
+
+def _refusals(usual: str, status: int) -> dict[int | str, dict[str, Any]]:
+    """What the published contract says beside success and 422."""
+    return {
+        status: {"description": usual},
+        429: {"description": "Too many from this address. `Retry-After` says when to try again."},
+        503: {"description": "Too many at this moment, or the database is away. `Retry-After` says when to try again."},
+    }
 
 
 class Registration(BaseModel):
@@ -37,7 +63,7 @@ class Registration(BaseModel):
 
 class Login(BaseModel):
     email: Email
-    password: Annotated[str, AfterValidator(_short_enough)]
+    password: Annotated[Text, AfterValidator(_short_enough)]
 
 
 class Registered(BaseModel):
@@ -49,9 +75,25 @@ class Session(BaseModel):
     expires_at: str
 
 
-@router.post("/register", status_code=201, response_model=Registered)
-async def register(body: Registration, context: Given) -> JSONResponse:
-    password_hash = await context.passwords.hash(body.password)
+@contextmanager
+def _free_when_full(limit: RateLimit, client: str) -> Iterator[None]:
+    """An attempt for which there was no room does not count."""
+    try:
+        yield
+    except LaneFull:
+        limit.give_back(client)
+        raise
+
+
+@router.post("/register", status_code=201, response_model=Registered, responses=_refusals("There is an account already.", 409))
+async def register(body: Registration, context: Given, request: Request) -> JSONResponse:
+    """Every attempt counts against the limit: each costs a hash, and a failure tells that there is an account."""
+    client = context.client_address.of(request.scope)
+    wait = context.registrations.take(client)
+    if wait:
+        raise too_many_requests("Too many registrations from your address. Please wait a little.", wait)
+    with _free_when_full(context.registrations, client):
+        password_hash = await context.passwords.hash(body.password)
     try:
         account_id = await run_in_threadpool(context.accounts.create, body.email, password_hash)
     except EmailTaken:
@@ -59,7 +101,7 @@ async def register(body: Registration, context: Given) -> JSONResponse:
     return JSONResponse({"id": account_id}, status_code=201)
 
 
-@router.post("/login", response_model=Session)
+@router.post("/login", response_model=Session, responses=_refusals("Email or password is wrong.", 401))
 async def login(body: Login, context: Given, request: Request) -> JSONResponse:
     """Only failures count against the limit, but an attempt needs room before it is made."""
     client = context.client_address.of(request.scope)
@@ -67,9 +109,8 @@ async def login(body: Login, context: Given, request: Request) -> JSONResponse:
     if wait:
         raise too_many_requests("Too many failed attempts. Please wait a little.", wait)
     account = await run_in_threadpool(context.accounts.find, body.email)
-    fits = len(body.password.encode()) <= MOST_BYTES and await context.passwords.fits(
-        body.password, account.password_hash if account else None
-    )
+    with _free_when_full(context.logins, client):
+        fits = await context.passwords.fits(body.password, account.password_hash if account else None)
     if account is None or not fits:
         raise Problem(401, "Email or password is wrong.")
     context.logins.give_back(client)

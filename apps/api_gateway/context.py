@@ -32,6 +32,7 @@ class Context:
     passwords: Passwords
     tokens: Tokens
     logins: RateLimit
+    registrations: RateLimit
     client_address: ClientAddress
 
     @classmethod
@@ -48,6 +49,7 @@ class Context:
             passwords=Passwords(settings.bcrypt_cost),
             tokens=Tokens(partial(signing_keys, settings.cloud, secrets), settings.token_seconds),
             logins=RateLimit(settings.login_attempts_per_minute),
+            registrations=RateLimit(settings.registrations_per_minute),
             client_address=ClientAddress(settings.trusted_proxies),
         )
 

@@ -17,6 +17,8 @@ from orders import utc
 router = APIRouter(tags=["health"])
 _STARTED = time.monotonic()
 
+# The edge says by which of its entrances a request came, whatever the client claims; a colour's own ports have none.
+ENTRANCE, CUSTOMERS = "x-echobase-entrance", "public"
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
 
 
@@ -38,14 +40,16 @@ async def health_cache() -> JSONResponse:
 
 
 @router.get("/health/all")
-async def health_all(context: Given) -> JSONResponse:
+async def health_all(context: Given, request: Request) -> JSONResponse:
+    """`system` is for operators: to whom the edge marks as a customer it is not told."""
     database = await run_in_threadpool(database_answers, context.database)
-    content = {
+    content: dict[str, object] = {
         "status": "ok" if database else "degraded",
         "timestamp": utc.text(utc.now()),
         "services": {"api": HEALTHY, "database": HEALTHY if database else UNHEALTHY, "cache": HEALTHY},
-        "system": {"uptime": round(time.monotonic() - _STARTED, 1), "memory": memory(), "platform": platform.platform()},
     }
+    if request.headers.get(ENTRANCE) != CUSTOMERS:
+        content["system"] = {"uptime": round(time.monotonic() - _STARTED, 1), "memory": memory(), "platform": platform.platform()}
     return JSONResponse(content, status_code=200 if database else 503)
 
 

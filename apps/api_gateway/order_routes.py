@@ -15,6 +15,7 @@ from api_gateway.idempotency import RequestPrint
 from api_gateway.order_book import NewOrder, Order, OtherBody, UnknownAccount
 from api_gateway.problem import Problem
 from api_gateway.session import UserId, unauthorised
+from api_gateway.text import Text
 from orders import utc
 from orders.status import Status
 
@@ -25,9 +26,9 @@ IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", min_length=1, ma
 
 
 class OrderRequest(BaseModel):
-    item: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    item: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
     quantity: Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
-    note: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    note: Annotated[Text, StringConstraints(max_length=2000)] | None = None
 
 
 class Accepted(BaseModel):

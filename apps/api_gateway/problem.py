@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from api_gateway.lane import LaneFull
 from orders.cloud import KeyServiceAway
 from orders.database import DatabaseAway
 from orders.envelope import Unreadable
@@ -55,6 +56,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(DatabaseAway, _database_away)
+    app.add_exception_handler(LaneFull, _lane_full)
     app.add_exception_handler(KeyServiceAway, _key_service_away)
     app.add_exception_handler(Unreadable, _unexpected)
     app.add_exception_handler(SQLAlchemyError, _unexpected)
@@ -79,6 +81,11 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 async def _database_away(request: Request, error: Exception) -> JSONResponse:
     log.warning("%s %s: database away: %s", request.method, request.url.path, error)
     return unavailable("The database is away for a moment. Please try again.").response()
+
+
+async def _lane_full(request: Request, error: Exception) -> JSONResponse:
+    log.warning("%s %s: too many wait already", request.method, request.url.path)
+    return unavailable("Too many are logging in or registering at this moment. Please try again.").response()
 
 
 async def _key_service_away(request: Request, error: Exception) -> JSONResponse:

@@ -21,6 +21,7 @@ class GatewaySettings:
     tls_key_file: Path
     # Per client; 0 switches the limit off.
     login_attempts_per_minute: int
+    registrations_per_minute: int
     requests_per_minute: int
     bcrypt_cost: int
     token_seconds: int
@@ -40,6 +41,7 @@ class GatewaySettings:
             tls_cert_file=variables.path("TLS_CERT_FILE"),
             tls_key_file=variables.path("TLS_KEY_FILE"),
             login_attempts_per_minute=variables.number("LOGIN_ATTEMPTS_PER_MINUTE", default=10),
+            registrations_per_minute=variables.number("REGISTRATIONS_PER_MINUTE", default=10),
             requests_per_minute=variables.number("REQUESTS_PER_MINUTE", default=600),
             bcrypt_cost=variables.number("BCRYPT_COST", default=12, at_least=4),
             token_seconds=variables.number("TOKEN_SECONDS", default=8 * 3600, at_least=1),

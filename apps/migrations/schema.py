@@ -67,6 +67,8 @@ class State:
     half_done: list[HalfDone]
     backfills: list[BackfillState]
     empty: bool
+    # What somebody should know about the data, in words.
+    notices: list[str]
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -75,6 +77,7 @@ class State:
             "half_done": [one.as_dict() for one in self.half_done],
             "backfills": [vars(one) for one in self.backfills],
             "empty": self.empty,
+            "notices": self.notices,
         }
 
 
@@ -102,7 +105,14 @@ class Schema:
                 BackfillState(script.revision, journal.progress(script.revision).rows_done, backfill.remaining(connection))
                 for script, backfill in self._backfills(applied)
             ]
-            return State(self._heads(connection), pending, journal.half_done(applied), backfills, _is_empty(connection))
+            return State(
+                self._heads(connection),
+                pending,
+                journal.half_done(applied),
+                backfills,
+                _is_empty(connection),
+                self._notices(connection, applied),
+            )
 
     def upgrade(self, branch: str) -> Move:
         with self._alone() as (connection, journal):
@@ -162,6 +172,10 @@ class Schema:
         """Of contracts to come; one is ready when the expand that made its column is applied."""
         ready = [script for script in self._pending("contract", applied) if applied.issuperset(requirements(script))]
         return [(script, script.module.BACKFILL) for script in ready if hasattr(script.module, "BACKFILL")]
+
+    def _notices(self, connection: Connection, applied: set[str]) -> list[str]:
+        scripts = [script for script in self._scripts.of_branch("expand") if script.revision in applied]
+        return [notice for script in scripts if hasattr(script.module, "notices") for notice in script.module.notices(connection)]
 
     @contextmanager
     def _alone(self) -> Iterator[tuple[Connection, Journal]]:

@@ -10,6 +10,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api_gateway.lane import LaneFull
+
 log = logging.getLogger("operators_desk")
 
 
@@ -21,6 +23,7 @@ def problem(status: int, detail: str, **headers: str) -> JSONResponse:
 
 def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(LaneFull, _lane_full)
     app.add_exception_handler(sqlite3.Error, _store_away)
     app.add_exception_handler(OSError, _store_away)
     app.add_exception_handler(Exception, _unexpected)
@@ -29,6 +32,10 @@ def answer_problems(app: FastAPI) -> None:
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return problem(error.status_code, str(error.detail), **(dict(error.headers) if error.headers else {}))
+
+
+async def _lane_full(_: Request, error: Exception) -> Response:
+    return problem(503, "Too many are logging in at this moment. Please try again.", Retry_After="1")
 
 
 async def _store_away(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint, Uuid
+from sqlalchemy.dialects.mysql import VARCHAR
 
 from orders.utc import UtcDateTime
 
@@ -15,13 +16,19 @@ metadata = MetaData(
     }
 )
 
+# MariaDB's usual comparison takes no notice of case and accents.
+_EMAIL_KEY = String(254).with_variant(VARCHAR(254, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
+
 users = Table(
     "users",
     metadata,
     Column("id", Uuid(as_uuid=False), primary_key=True),
     Column("email", String(254), nullable=False, unique=True),
+    # What the address is compared by, see orders.email_key; older releases do not write it.
+    Column("email_key", _EMAIL_KEY),
     Column("password_hash", String(60), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_users_email_key", "email_key", unique=True),
 )
 
 orders = Table(

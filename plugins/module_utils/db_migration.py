@@ -147,5 +147,5 @@ class DbMigration:
                 "statements": report.get("statements", []),
                 "rehearsal": report.get("rehearsal", {}),
             },
-            warnings=self._warnings,
+            warnings=[*self._warnings, *status.get("notices", ())],
         )

@@ -260,6 +260,7 @@ class Backend:
             "TLS_CERT_FILE": "/run/tls/tls.crt",
             "TLS_KEY_FILE": "/run/tls/tls.key",
             "LOGIN_ATTEMPTS_PER_MINUTE": "0",
+            "REGISTRATIONS_PER_MINUTE": "0",
             "REQUESTS_PER_MINUTE": "0",
             "BCRYPT_COST": "4",
         }

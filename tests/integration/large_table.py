@@ -43,7 +43,9 @@ class LargeTable:
     def fill(self, rows: int) -> None:
         self.backend.sql("DELETE FROM orders")
         if not self.backend.sql("SELECT 1 FROM users WHERE id = %s", self.user_id):
-            self.backend.sql("INSERT INTO users VALUES (%s, 'large@example.org', 'x', NOW())", self.user_id)
+            self.backend.sql(
+                "INSERT INTO users (id, email, password_hash, created_at) VALUES (%s, 'large@example.org', 'x', NOW())", self.user_id
+            )
         self.backend.sql(_FILL[self.backend.engine].format(user=self.user_id, rows=rows))
 
     def change(self) -> list[Ran]:

@@ -23,9 +23,9 @@ from orders.tables import metadata
 
 __all__ = ["empty_backend"]
 
-EXPANDED_BY = ["expand_0001", "expand_0002"]
-EXPANDED = ["expand_0002"]
-CONTRACTED = ["expand_0002", "contract_0001"]
+EXPANDED_BY = ["expand_0001", "expand_0002", "expand_0003"]
+EXPANDED = ["expand_0003"]
+CONTRACTED = ["expand_0003", "contract_0001"]
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def test_up_and_back(empty_backend: Backend, engine: Engine) -> None:
     backend = empty_backend
     status = backend.migrate("status")
     assert (status["heads"], status["empty"], status["half_done"]) == ([], True, [])
-    assert status["pending"] == {"expand": EXPANDED_BY, "contract": [*EXPANDED_BY, "contract_0001"]}
+    assert status["pending"] == {"expand": EXPANDED_BY, "contract": [*EXPANDED_BY[:2], "contract_0001"]}
     first = backend.migrate("expand")
     assert (first["before"], first["after"], first["changed"]) == ([], EXPANDED, True)
     assert {one["revision"] for one in first["statements"]} == set(EXPANDED_BY)
     again = backend.migrate("expand")
     assert (again["before"], again["after"], again["changed"], again["statements"]) == (EXPANDED, EXPANDED, False, [])
-    assert revisions(backend) == SchemaRevisions("expand_0002", "")
+    assert revisions(backend) == SchemaRevisions("expand_0003", "")
 
     _an_order_of_the_release_before(backend)
     status = backend.migrate("status")
@@ -62,7 +62,7 @@ def test_up_and_back(empty_backend: Backend, engine: Engine) -> None:
     assert (contracted["before"], contracted["after"], contracted["changed"]) == (EXPANDED, CONTRACTED, True)
     assert backend.migrate("contract")["changed"] is False
     assert backend.migrate("status")["heads"] == CONTRACTED
-    assert revisions(backend) == SchemaRevisions("expand_0002", "contract_0001")
+    assert revisions(backend) == SchemaRevisions("expand_0003", "contract_0001")
     assert backend.sql("SELECT accepted_by FROM orders") == [("green",)]
     with pytest.raises((pymysql.Error, psycopg.Error), match="accepted_by"):
         backend.sql("UPDATE orders SET accepted_by = NULL")
@@ -78,6 +78,46 @@ def test_the_code_expects_what_the_migrations_make(empty_backend: Backend, engin
     empty_backend.migrate("expand")
     with engine.connect() as connection:
         assert differences(connection) == []
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9@example.org", "cafe\u0301@example.org"
+
+
+def an_account(backend: Backend, number: int, email: str, day: int = 1) -> str:
+    """As a release before the keys stored it."""
+    account = f"{number:08d}-0000-4000-8000-000000000000"
+    columns = "INSERT INTO users (id, email, password_hash, created_at) VALUES"
+    backend.sql(f"{columns} (%s, %s, 'x', '2026-01-{day:02d} 00:00:00')", account, email)
+    return account
+
+
+def test_each_address_gets_its_key_and_who_shares_one_is_named(empty_backend: Backend, engine: Engine) -> None:
+    backend, schema = empty_backend, Schema(engine)
+    schema.downgrade("expand")
+    # What a deployment of the release before has: its contract without the newest expand.
+    assert schema.upgrade("contract").after == ["expand_0002", "contract_0001"]
+    plain, composed = an_account(backend, 3, "cafe@example.com"), an_account(backend, 2, COMPOSED, day=2)
+    alone = an_account(backend, 4, "zoe\u0308@example.org")
+    wanted = {plain: "cafe@example.com", composed: COMPOSED, alone: "zo\u00eb@example.org"}
+    # MariaDB took the two spellings for one and refused the second.
+    twin = an_account(backend, 1, DECOMPOSED) if backend.engine == "postgresql" else ""
+    answer = backend.migrate("expand")
+    assert answer["state"]["heads"] == CONTRACTED
+    keys = dict(backend.sql("SELECT id, email_key FROM users"))
+    assert keys == wanted | ({twin: None} if twin else {})
+    notices = answer["state"]["notices"]
+    assert notices == backend.migrate("status")["notices"]
+    assert [notice.startswith(f"accounts {composed} and {twin} have one e-mail address") for notice in notices] == ([True] if twin else [])
+    assert "caf" not in str(notices)
+    # Once somebody has decided, nothing is left to say.
+    backend.sql("UPDATE users SET email = 'other@example.org' WHERE id = %s", twin or alone)
+    assert backend.migrate("status")["notices"] == []
+
+    # An account of the release before, added meanwhile, needs no key.
+    an_account(backend, 5, "later@example.org")
+    assert backend.migrate("status")["notices"] == []
+    schema.downgrade("contract")
+    schema.downgrade("expand")
 
 
 def test_two_at_once_take_turns(empty_backend: Backend, engine: Engine) -> None:
@@ -206,7 +246,7 @@ def _an_order_of_the_release_before(backend: Backend) -> None:
         backend.sql("UPDATE orders SET accepted_by = NULL")
         return
     user, order = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
-    backend.sql("INSERT INTO users VALUES (%s, 'a@example.org', 'x', NOW())", user)
+    backend.sql("INSERT INTO users (id, email, password_hash, created_at) VALUES (%s, 'a@example.org', 'x', NOW())", user)
     backend.sql(
         "INSERT INTO orders (id, user_id, item, quantity, status, created_at) VALUES (%s, %s, 'tea', 1, 'accepted', NOW())", order, user
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,7 @@ def assert_identity(answer: httpx.Response) -> None:
     for name, value in IDENTITY.items():
         assert answer.headers.get_list(name) == [value]
     assert len(answer.headers.get_list("x-request-id")) == 1
+    assert answer.headers.get_list("cache-control") == ["no-store"]
 
 
 def test_an_order_is_accepted_and_processed(backend: Backend, anna: Customer) -> None:
@@ -112,6 +114,32 @@ def test_an_address_is_registered_once(client: httpx.Client) -> None:
     assert_problem(client.post("/api/auth/register", json=body | {"email": body["email"].lower()}), 409)
 
 
+def log_in(client: httpx.Client, email: str) -> int:
+    return client.post("/api/auth/login", json={"email": email, "password": "long enough"}).status_code
+
+
+def test_an_accent_makes_another_address_and_a_way_to_write_it_does_not(backend: Backend, client: httpx.Client) -> None:
+    name = uuid.uuid4().hex
+    registered = client.post("/api/auth/register", json={"email": f"caf\u00e9{name}@example.org", "password": "long enough"})
+    assert registered.status_code == 201
+    assert log_in(client, f"cafe{name}@example.org") == 401
+    for same in (f"caf\u00e9{name}@example.org", f"cafe\u0301{name}@example.org", f"  CAF\u00c9{name}@Example.ORG "):
+        assert log_in(client, same) == 200
+        assert_problem(client.post("/api/auth/register", json={"email": same, "password": "long enough"}), 409)
+    # The release before finds the account as it always did.
+    assert backend.sql("SELECT id FROM users WHERE email = %s", f"caf\u00e9{name}@example.org") == [(registered.json()["id"],)]
+
+
+def test_an_account_of_the_release_before_is_reached_by_its_own_spelling_only(backend: Backend, client: httpx.Client) -> None:
+    name = uuid.uuid4().hex
+    client.post("/api/auth/register", json={"email": f"{name}@example.org", "password": "long enough"})
+    backend.sql("UPDATE users SET email = %s, email_key = NULL WHERE email = %s", f"caf\u00e9{name}@example.org", f"{name}@example.org")
+    assert log_in(client, f"caf\u00e9{name}@example.org") == 200
+    assert log_in(client, f"cafe{name}@example.org") == 401
+    again = {"email": f"Caf\u00e9{name}@example.org", "password": "long enough"}
+    assert_problem(client.post("/api/auth/register", json=again), 409)
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -140,10 +168,14 @@ def test_a_wrong_login_does_not_tell_what_was_wrong(client: httpx.Client, anna: 
         ({"item": "tea", "quantity": "2"}, "#/quantity"),
         ({"item": "tea"}, "#/quantity"),
         ({"item": "tea", "quantity": 1, "note": "x" * 2001}, "#/note"),
+        ({"item": "tea\ud800", "quantity": 1}, "#/item"),
+        ({"item": "tea\0", "quantity": 1}, "#/item"),
+        ({"item": "tea", "quantity": 1, "note": "\udfff"}, "#/note"),
     ],
 )
 def test_a_bad_order_names_the_field(anna: Customer, body: dict[str, object], pointer: str) -> None:
-    answer = anna.client.post("/api/orders", json=body, headers=anna.headers | {"Idempotency-Key": "k"})
+    headers = anna.headers | {"Idempotency-Key": "k", "Content-Type": "application/json"}
+    answer = anna.client.post("/api/orders", content=json.dumps(body), headers=headers)
     assert [error["pointer"] for error in assert_problem(answer, 422)["errors"]] == [pointer]  # type: ignore[attr-defined]
 
 
@@ -187,13 +219,15 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
     assert everything["system"]["uptime"] > 0
     assert 0 < everything["system"]["memory"]["used"] < everything["system"]["memory"]["total"]
     assert everything["system"]["platform"]
+    told_to_customers = client.get("/health/all", headers={"X-Echobase-Entrance": "public"}).json()
+    assert told_to_customers.keys() == {"status", "timestamp", "services"}
     assert client.get("/ready").json() == {
         "status": "ready",
         "environment": "test",
         "colour": "blue",
         "release": "0.1.0-blue",
         "version": "0.1.0",
-        "schema": {"expand": "expand_0002", "contract": ""},
+        "schema": {"expand": "expand_0003", "contract": ""},
         "in_flight": 0,
         "checks": {"database": True, "schema": True, "encryption": True},
     }
@@ -202,6 +236,11 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
 def test_the_contract_is_published(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/api/auth/register", "/api/auth/login", "/api/orders", "/api/orders/{order_id}", "/ready"} <= paths.keys()
+    assert not any(path.startswith("/docs") for path in paths)
+    for path in ("/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
 def test_the_cloud_answers_nobody_who_lacks_the_environments_credentials(backend: Backend, blue: ColourUnderTest) -> None:

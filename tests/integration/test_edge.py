@@ -71,12 +71,18 @@ def test_a_switch_takes_effect_with_the_next_request(edge: EdgeUnderTest, custom
         ("/health/db", "gateway"),
         ("/ready", "gateway"),
         ("/openapi.json", "gateway"),
-        ("/docs", "gateway"),
     ],
 )
 def test_paths_lead_to_gateway_or_frontend(customer: httpx.Client, path: str, service: str) -> None:
     seen = customer.get(path).json()
     assert (seen["service"], seen["path"]) == (service, path)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/docs/swagger-ui-bundle.js", "/%64ocs", "/redoc"])
+def test_the_page_of_the_contract_is_not_for_customers(customer: httpx.Client, colours: dict[str, ColourUnderTest], path: str) -> None:
+    answer = customer.get(path)
+    assert (answer.status_code, answer.headers["X-Echobase-Error"]) == (404, "not-found")
+    assert colours["blue"].requests == []
 
 
 def test_a_new_client_gets_a_cookie_and_keeps_its_colour(edge: EdgeUnderTest, customer: httpx.Client) -> None:

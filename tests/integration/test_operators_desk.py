@@ -449,8 +449,11 @@ def test_what_people_type_is_shown_as_text(stranger: Visitor) -> None:
 @pytest.mark.parametrize(("weights", "shown"), [(BLUE, "green"), (GREEN, "blue"), (EMPTY, "blue")])
 def test_an_operator_sees_the_colour_without_traffic(edge: EdgeUnderTest, operator: Visitor, weights: Weights, shown: str) -> None:
     switch(edge, weights)
-    for path in ("/", "/api/orders", "/ready"):
-        assert operator.client.get(path).headers["X-Echobase-Colour"] == shown
+    for path in ("/", "/api/orders", "/ready", "/docs"):
+        answer = operator.client.get(path, headers={"X-Echobase-Entrance": "public"})
+        assert answer.headers["X-Echobase-Colour"] == shown
+        # Customers are told less.
+        assert answer.json()["headers"]["x-echobase-entrance"] == "operators"
 
 
 @pytest.mark.parametrize("maintenance", [False, True])

@@ -22,10 +22,11 @@ def scripts() -> ScriptDirectory:
     [
         ([], "", "", False),
         (["expand_0001"], "expand_0001", "", False),
-        (["expand_0002"], "expand_0002", "", True),
+        (["expand_0002"], "expand_0002", "", False),
+        (["expand_0003"], "expand_0003", "", True),
         (["expand_0007"], "expand_0007", "", True),
         # The version table leaves out what the contract implies.
-        (["contract_0001"], "expand_0002", "contract_0001", True),
+        (["contract_0001"], "expand_0002", "contract_0001", False),
         (["contract_0001", "expand_0003"], "expand_0003", "contract_0001", True),
         (["contract_0002", "expand_0003"], "expand_0003", "contract_0002", False),
     ],

@@ -31,6 +31,7 @@ VARIABLES = {
 def test_limits_are_on_by_default() -> None:
     settings = GatewaySettings.from_environment(VARIABLES)
     assert settings.login_attempts_per_minute > 0
+    assert settings.registrations_per_minute > 0
     assert settings.requests_per_minute > 0
     assert settings.bcrypt_cost == 12
 

@@ -1,0 +1,55 @@
+"""The gateway as a whole, without what it depends on."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api_gateway import health_routes
+from api_gateway.app import make_app
+from api_gateway.client_address import ClientAddress
+from api_gateway.context import Context
+from orders.settings import Release
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    monkeypatch.setattr(health_routes, "database_answers", lambda _: True)
+    release = Release("test", "blue", "0.1.0-abc", "0.1.0")
+    context = SimpleNamespace(
+        settings=SimpleNamespace(release=release, requests_per_minute=0),
+        client_address=ClientAddress([]),
+        database=None,
+    )
+    return TestClient(make_app(cast(Context, context)), raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/health", 200), ("/openapi.json", 200), ("/docs", 200), ("/redoc", 404), ("/api/orders", 401), ("/api/no", 404)]
+)
+def test_every_answer_is_signed_and_kept_by_nobody(client: TestClient, path: str, status: int) -> None:
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert (answer.headers["x-echobase-colour"], answer.headers["cache-control"]) == ("blue", "no-store")
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({}, {"system"}),
+        ({"X-Echobase-Entrance": "operators"}, {"system"}),
+        ({"X-Echobase-Entrance": "public"}, set()),
+    ],
+)
+def test_customers_are_not_told_of_kernel_and_memory(client: TestClient, headers: dict[str, str], told: set[str]) -> None:
+    answer: dict[str, Any] = client.get("/health/all", headers=headers).json()
+    assert answer.keys() == {"status", "timestamp", "services"} | told
+
+
+def test_the_page_of_the_contract_is_no_part_of_it(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert "/api/auth/login" in paths
+    assert not any(path.startswith("/docs") for path in paths)
