@@ -61,8 +61,8 @@ FURTHER_KEY = re.compile(r"db_encryption_key_(\d+)")
 NEXT_KEYS = ("db_volume_key_next", "db_backup_key_next")
 # Of the S3 service that keeps the backups: a user has them from there, and nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
-# Of accounts of the database that take a new value with the next set-up.
-RENEWABLE = [f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")]
+# They take a new value with the next set-up: those of the database's accounts, and the operator's.
+RENEWABLE = [*(f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")), "operator_password"]
 # Kept by earlier versions; they open nothing any more.
 RETIRED = ("operator_session",)
 

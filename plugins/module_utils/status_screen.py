@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.operator_line import ACCOUNTS_FILE, KEPT
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, Restore
@@ -57,6 +58,8 @@ class StatusScreen:
     # Of the edge's further containers, by name; empty where all is well.
     edge_parts: Mapping[str, str] = field(default_factory=dict)
     edge_troubles: Sequence[str] = ()
+    # What became of the operator's line in the file of accounts.
+    operator: str = KEPT
 
     def lines(self, with_hints: bool) -> list[str]:
         sections = [self._traffic(), self._colours(), self._durable(), self._releases(), self._entrances()]
@@ -204,8 +207,13 @@ class StatusScreen:
     def _entrances(self) -> list[str]:
         return [
             f"PUBLIC    {_url(self.env.edge_port)}",
-            f"OPERATORS {_url(self.env.operators_port)}  user operator, password in {self.env.path('secrets', 'operator_password')}",
+            f"OPERATORS {_url(self.env.operators_port)}  {self._operator()}",
         ]
+
+    def _operator(self) -> str:
+        if self.operator == KEPT:
+            return f"user operator, password in {self.env.path('secrets', 'operator_password')}"
+        return f"accounts in {self.env.path('secrets', ACCOUNTS_FILE)}; somebody {self.operator} the line of user operator"
 
     def _hints(self) -> list[str]:
         return [

@@ -70,6 +70,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.edge_parts impor
 from ansible_collections.echobase.platform.plugins.module_utils.edge_troubles import recent_troubles
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.operator_line import login_of_operator
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
@@ -106,7 +107,8 @@ def operate(module: AnsibleModule) -> Outcome:
     docker = docker_client()
     parts = problems_of_edge_parts(docker, env)
     troubles = recent_troubles(Path(env.path("edge-log", "access.log")), datetime.now(UTC), timedelta(minutes=TROUBLE_MINUTES))
-    screen = StatusScreen(env, traffic, database_state(module.params, env, docker), history, problem, parts, troubles)
+    database = database_state(module.params, env, docker)
+    screen = StatusScreen(env, traffic, database, history, problem, parts, troubles, operator=login_of_operator(env))
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 
