@@ -31,12 +31,12 @@ class SecretSource(Protocol):
 
 class SecretsManager:
     def __init__(self, settings: CloudSettings) -> None:
-        self._settings = settings
+        self._client = client("secretsmanager", settings, read_timeout=2)
 
     def read(self, secret_id: str) -> dict[str, Any] | None:
         """None when Secrets Manager is away or does not know the secret: the caller has a file to fall back on."""
         try:
-            answer = client("secretsmanager", self._settings, read_timeout=2).get_secret_value(SecretId=secret_id)
+            answer = self._client.get_secret_value(SecretId=secret_id)
         except CLOUD_ERRORS:
             return None
         secret: dict[str, Any] = json.loads(answer["SecretString"])

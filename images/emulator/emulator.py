@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fresh_secrets import FreshSecrets
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from seed import Seed, plant
 from werkzeug.serving import make_server
@@ -28,7 +29,8 @@ class QuietRequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is 
 class Emulator:
     """moto, without its remote control: a stray reset would take the keys and queues of a running system away."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: FreshSecrets) -> None:
+        self._secrets = secrets
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -37,6 +39,7 @@ class Emulator:
             return _answer(start_response, "200 OK", b'{"status": "healthy"}')
         if path.startswith("/moto-api"):
             return _answer(start_response, "403 Forbidden", b'{"message": "the remote control of moto is switched off"}')
+        self._secrets.look()
         answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
 
@@ -51,7 +54,7 @@ def main() -> None:
     seed = Seed.from_environment(os.environ)
     plant(seed)
     # The socket opens here: whoever gets an answer finds everything in its place.
-    server = make_server("0.0.0.0", PORT, Emulator(), threaded=True, request_handler=QuietRequestHandler)
+    server = make_server("0.0.0.0", PORT, Emulator(FreshSecrets(os.environ)), threaded=True, request_handler=QuietRequestHandler)
     print(f"cloud emulator of {seed.environment} {seed.colour}: listening on {PORT}", flush=True)
     server.serve_forever()
 

@@ -26,7 +26,8 @@ class Seed:
     colour: str
     region: str
     kms_key: bytes
-    jwt_key: str
+    # As the secret has them: the one that signs, by its id, and all that are accepted.
+    jwt_keys: dict[str, object]
     database: dict[str, str | int]
 
     @classmethod
@@ -39,7 +40,7 @@ class Seed:
             colour=variables["ECHOBASE_COLOUR"],
             region=variables.get("AWS_DEFAULT_REGION", "eu-central-1"),
             kms_key=kms_key,
-            jwt_key=_read(secrets, "jwt_key"),
+            jwt_keys=_jwt_keys(secrets),
             database={
                 "username": variables["DB_USER"],
                 "password": _read(secrets, "db_password"),
@@ -54,18 +55,17 @@ class Seed:
         """The same in every emulator of the environment: it is part of each ciphertext."""
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.environment}.echobase.internal"))
 
-    @property
-    def jwt_keys(self) -> dict[str, object]:
-        """The current key by its id; while keys rotate, the one before it is listed too."""
-        key_id = hashlib.sha256(base64.b64decode(self.jwt_key)).hexdigest()[:16]
-        return {"current": key_id, "keys": {key_id: self.jwt_key}}
-
 
 def plant(seed: Seed) -> None:
     _plant_key(seed)
+    plant_secrets(seed)
+    _plant_queue(seed)
+
+
+def plant_secrets(seed: Seed) -> None:
+    """Once more, they take the place of those before."""
     _plant_secret(seed, "database", seed.database)
     _plant_secret(seed, "jwt", seed.jwt_keys)
-    _plant_queue(seed)
 
 
 def _plant_key(seed: Seed) -> None:
@@ -81,9 +81,14 @@ def _plant_key(seed: Seed) -> None:
 
 
 def _plant_secret(seed: Seed, name: str, value: Mapping[str, object]) -> None:
-    secretsmanager_backends[DEFAULT_ACCOUNT_ID][seed.region].create_secret(
-        name=f"echobase/{seed.environment}/{name}",
-        secret_string=json.dumps(value),
+    backend = secretsmanager_backends[DEFAULT_ACCOUNT_ID][seed.region]
+    secret_id, text = f"echobase/{seed.environment}/{name}", json.dumps(value)
+    if secret_id in backend.secrets:
+        backend.put_secret_value(secret_id, text, None, None, ["AWSCURRENT"])
+        return
+    backend.create_secret(
+        name=secret_id,
+        secret_string=text,
         secret_binary=None,
         description="",
         tags=None,
@@ -110,6 +115,17 @@ def _serialise_deletion(queue: Queue) -> None:
             delete(receipt_handle)
 
     queue.delete_message = delete_under_lock
+
+
+def _jwt_keys(secrets: Path) -> dict[str, object]:
+    try:
+        found: dict[str, object] = json.loads(_read(secrets, "jwt_keys"))
+    except FileNotFoundError:
+        # An earlier version set the environment up: there is one key.
+        key = _read(secrets, "jwt_key")
+        key_id = hashlib.sha256(base64.b64decode(key)).hexdigest()[:16]
+        return {"current": key_id, "keys": {key_id: key}}
+    return found
 
 
 def _read(secrets: Path, name: str) -> str:

@@ -13,6 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database_account
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.operator_line import ACCOUNTS_FILE, Accounts, LineRecord, wanted_accounts
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import GIVEN, further_keys
+from ansible_collections.echobase.platform.plugins.module_utils.token_keys import TokenKeys
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 ROOT, DATABASE, APPLICATION = 0, 999, 10001
@@ -51,9 +52,11 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION),
         SecretFile("app/db_password", values["db_app_password"], APPLICATION),
         SecretFile("app/jwt_key", values["jwt_key"], APPLICATION),
+        SecretFile("app/jwt_keys", TokenKeys.of(values).document, APPLICATION),
         SecretFile("emulator/kms_key", values["kms_key"], APPLICATION),
         SecretFile("emulator/db_password", values["db_app_password"], APPLICATION),
         SecretFile("emulator/jwt_key", values["jwt_key"], APPLICATION),
+        SecretFile("emulator/jwt_keys", TokenKeys.of(values).document, APPLICATION),
         SecretFile(ACCOUNTS_FILE, accounts.content, APPLICATION),
         SecretFile("desk/desk_key", values["desk_key"], APPLICATION),
         SecretFile("desk/preview_key", values["preview_key"], APPLICATION),

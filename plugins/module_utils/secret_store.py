@@ -8,11 +8,12 @@ import json
 import re
 import secrets
 import string
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.echobase.platform.plugins.module_utils import vault_file
+from ansible_collections.echobase.platform.plugins.module_utils import token_keys, vault_file
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 
@@ -121,11 +122,13 @@ def missing(values: dict[str, str]) -> list[str]:
 
 
 def retired(values: dict[str, str]) -> list[str]:
-    return [name for name in RETIRED if name in values]
+    """What opens nothing any more."""
+    return [*(name for name in RETIRED if name in values), *token_keys.expired(values, time.time())]
 
 
 def completed(values: dict[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in values.items() if name not in RETIRED}
+    over = retired(values)
+    kept = {name: value for name, value in values.items() if name not in over}
     return {**kept, **{name: KINDS[name].generate() for name in missing(values)}}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from integration.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, empty_backend
+from orders.credentials import key_id
 
 __all__ = ["backend", "blue", "empty_backend"]
 
@@ -185,7 +187,9 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
     assert everything["system"]["uptime"] > 0
     assert 0 < everything["system"]["memory"]["used"] < everything["system"]["memory"]["total"]
     assert everything["system"]["platform"]
-    assert client.get("/ready").json() == {
+    ready = client.get("/ready").json()
+    assert ready.pop("token_keys")["signs"] == key_id(base64.b64decode(backend.secret("app", "jwt_key")))
+    assert ready == {
         "status": "ready",
         "environment": "test",
         "colour": "blue",
