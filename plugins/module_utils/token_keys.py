@@ -29,11 +29,15 @@ class TokenKeys:
         return bool(self.before) and now < self.until
 
     @property
+    def by_id(self) -> dict[str, str]:
+        """All that are accepted."""
+        return {key_id(key): key for key in (self.current, self.next, self.before) if key}
+
+    @property
     def document(self) -> str:
         """As Secrets Manager has it. It holds every key that is accepted and names the one that signs."""
-        keys = {key_id(key): key for key in (self.current, self.next, self.before) if key}
         until = {key_id(self.before): self.until} if self.before else {}
-        return json.dumps({"current": key_id(self.current), "keys": keys, "until": until}, sort_keys=True)
+        return json.dumps({"current": key_id(self.current), "keys": self.by_id, "until": until}, sort_keys=True)
 
 
 def expired(values: Mapping[str, str], now: float) -> list[str]:

@@ -1,0 +1,53 @@
+"""Secrets are rotated by the playbook while both colours run: no order is lost, and what was rotated opens nothing any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import httpx
+from conftest import DeployedEnvironment
+
+from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.token_keys import TokenKeys
+from counting_client import Committed, OrdersClient, OrdersConfig, Target, every, verify_orders
+from environment_under_test import TEST, try_playbook
+
+
+def secret(*path: str) -> str:
+    return Path(TEST.path("secrets", *path)).read_text().strip()
+
+
+def operator_sees(environment: DeployedEnvironment, password: str) -> int:
+    address = f"https://localhost:{TEST.operators_port}/edge/metrics"
+    return httpx.get(address, auth=("operator", password), verify=environment.ca_file).status_code
+
+
+def test_a_rotation_by_the_playbook_loses_no_order(both_colours: DeployedEnvironment, tmp_path: Path) -> None:
+    weights = NginxRoutes(TEST.path("routes")).current().weights.as_dict()
+    target = Target(both_colours.base_url, both_colours.ca_file)
+    password, key = secret("operator_password"), secret("app", "jwt_key")
+
+    def rotate() -> Committed:
+        both_colours.run("rotate_secrets", "-e", "rotate=jwt_key,operator_password")
+        return Committed(weights)
+
+    config = OrdersConfig(target, tmp_path / "orders", seconds=1, orders=50, customers=4, rate=20, timeout=60, weights=weights)
+    report = OrdersClient(config, every(2.0, [rotate], 1)).run()
+    report.assert_every_order_acknowledged()
+    report.attempts.assert_nothing_lost()
+    verify_orders(target, config.journal, deadline=60).assert_all_there()
+
+    assert secret("app", "jwt_key") != key
+    ready = httpx.get(f"{both_colours.base_url}/ready", verify=both_colours.ca_file).json()
+    assert set(ready["token_keys"]["accepted"]) == set(TokenKeys(secret("app", "jwt_key"), before=key).by_id)
+    statuses = Counter(operator_sees(both_colours, one) for one in (password, secret("operator_password")))
+    assert statuses == {401: 1, 200: 1}
+    assert operator_sees(both_colours, password) == 401
+
+
+def test_what_cannot_be_rotated_is_refused_with_the_names_that_can() -> None:
+    refused = try_playbook("rotate_secrets", "-e", "rotate=jwt")
+    assert refused.code != 0
+    assert "nothing is called jwt - give -e rotate= one or several" in refused.output
+    assert "operator_password, jwt_key, db_backup_key" in refused.output
