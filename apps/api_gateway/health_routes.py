@@ -71,6 +71,7 @@ async def ready(context: Given, request: Request) -> JSONResponse:
         "in_flight": request.app.state.in_flight.count,
         # Whoever rotates keys waits for this. Their ids stand in every token and give nothing away.
         "token_keys": {"signs": keys.current, "accepted": sorted(keys.accepted(time.time()))},
+        "note_key": context.notes.key_id,
         "checks": {"database": checks.database, "schema": checks.schema_within_range, "encryption": checks.encryption},
     }
     return JSONResponse(content, status_code=200 if checks.ready else 503)

@@ -46,8 +46,12 @@ class SecretsManager:
 class KeyService(Protocol):
     """Makes data keys and unwraps them; the key they are wrapped with never leaves it."""
 
-    def new_data_key(self) -> tuple[bytes, bytes]:
-        """The key itself, and the key wrapped."""
+    def new_data_key(self) -> tuple[bytes, bytes, str]:
+        """The key itself, the key wrapped, and the id of what it is wrapped with."""
+        ...
+
+    def key_id(self) -> str:
+        """Of what the next data key will be wrapped with."""
         ...
 
     def unwrap(self, wrapped: bytes) -> bytes: ...
@@ -71,12 +75,19 @@ class Kms:
         self._key_id = settings.kms_key_id
         self._context = {"environment": environment}
 
-    def new_data_key(self) -> tuple[bytes, bytes]:
+    def new_data_key(self) -> tuple[bytes, bytes, str]:
         try:
             answer = self._client.generate_data_key(KeyId=self._key_id, KeySpec="AES_256", EncryptionContext=self._context)
         except CLOUD_ERRORS as error:
             raise KeyServiceAway(str(error)) from error
-        return answer["Plaintext"], answer["CiphertextBlob"]
+        return answer["Plaintext"], answer["CiphertextBlob"], _id_in(answer["KeyId"])
+
+    def key_id(self) -> str:
+        try:
+            answer = self._client.describe_key(KeyId=self._key_id)
+        except CLOUD_ERRORS as error:
+            raise KeyServiceAway(str(error)) from error
+        return _id_in(answer["KeyMetadata"]["KeyId"])
 
     def unwrap(self, wrapped: bytes) -> bytes:
         try:
@@ -87,6 +98,11 @@ class Kms:
             raise KeyServiceAway(str(error)) from error
         plaintext: bytes = answer["Plaintext"]
         return plaintext
+
+
+def _id_in(arn: str) -> str:
+    """Some calls name a key by its id alone."""
+    return arn.rpartition("/")[2]
 
 
 def decode_key(text: str) -> bytes:

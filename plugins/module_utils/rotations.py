@@ -8,7 +8,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.secret_store imp
 
 # In the order in which they are rotated, where several are named.
 PASSWORDS = tuple(RENEWABLE)
-APPLICATION_KEYS = ("jwt_key",)
+APPLICATION_KEYS = ("jwt_key", "kms_key")
 DATA_KEYS = ("db_backup_key", "db_encryption_key", "db_volume_key")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.errors import Re
 from ansible_collections.echobase.platform.plugins.module_utils.https_client import HttpsClient
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
+# A gateway looks at its keys every few seconds (apps/api_gateway/tokens.py).
+PATIENCE_SECONDS = 60.0
+_SECONDS_BETWEEN_QUESTIONS = 0.3
 # A container in another state reads everything anew when it starts.
 _WITH_A_MEMORY = ("running", "paused", "restarting")
 _TIMEOUT = 5
@@ -41,3 +45,28 @@ def running_gateways(env: Environment) -> list[Gateway]:
         for name, colour in env.colours.items()
         if colour.container("api-gateway") in running
     ]
+
+
+def refuse_older_releases(gateways: list[Gateway]) -> None:
+    """A release from before keys could be rotated would never learn the new one."""
+    for gateway in gateways:
+        told = gateway.readiness()
+        if told and "token_keys" not in told:
+            raise Refusal(
+                f"{gateway.name} runs release {told.get('release')}, which cannot tell which keys it accepts",
+                "deploy a newer release there, or remove that colour with playbooks/cleanup.yml; nothing was changed",
+            )
+
+
+def await_gateways(
+    gateways: Callable[[], list[Gateway]], what: str, is_so: Callable[[Mapping[str, Any]], bool], patience: float = PATIENCE_SECONDS
+) -> None:
+    """Until each gateway that runs says so about itself."""
+    deadline = time.monotonic() + patience
+    while late := [gateway.name for gateway in gateways() if not is_so(gateway.readiness())]:
+        if time.monotonic() > deadline:
+            raise Refusal(
+                f"{' and '.join(late)} did not {what} within {patience:.0f} s",
+                "see `make status`; running the same again goes on from here",
+            )
+        time.sleep(_SECONDS_BETWEEN_QUESTIONS)

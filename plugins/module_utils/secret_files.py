@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.note_keys import keys_document
 from ansible_collections.echobase.platform.plugins.module_utils.operator_line import ACCOUNTS_FILE, Accounts, LineRecord, wanted_accounts
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import GIVEN, further_keys
 from ansible_collections.echobase.platform.plugins.module_utils.token_keys import TokenKeys
@@ -54,6 +55,7 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         SecretFile("app/jwt_key", values["jwt_key"], APPLICATION),
         SecretFile("app/jwt_keys", TokenKeys.of(values).document, APPLICATION),
         SecretFile("emulator/kms_key", values["kms_key"], APPLICATION),
+        SecretFile("emulator/kms_keys", keys_document(values), APPLICATION),
         SecretFile("emulator/db_password", values["db_app_password"], APPLICATION),
         SecretFile("emulator/jwt_key", values["jwt_key"], APPLICATION),
         SecretFile("emulator/jwt_keys", TokenKeys.of(values).document, APPLICATION),

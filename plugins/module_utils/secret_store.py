@@ -57,8 +57,9 @@ KINDS = {
     "preview_key": Kind(_key, guards_data=False),
     "desk_key": Kind(_key, guards_data=False),
 }
-# What data are given in place of these while they are; further ones of MariaDB's data are numbered, since old data and backups keep theirs.
-FURTHER_KEY = re.compile(r"db_encryption_key_(\d+)")
+# What data are given in place of these while they are; further ones of MariaDB's data and of notes are numbered, since old data and
+# backups keep theirs.
+FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
 NEXT_KEYS = ("db_volume_key_next", "db_backup_key_next")
 # Of the S3 service that keeps the backups: a user has them from there, and nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
@@ -111,10 +112,10 @@ class SecretStore:
             ) from error
 
 
-def further_keys(values: Mapping[str, str]) -> dict[int, str]:
-    """Of MariaDB's data, after the first one; by number."""
+def further_keys(values: Mapping[str, str], of: str = "db_encryption_key") -> dict[int, str]:
+    """After the first one, by number. By default those of MariaDB's data."""
     found = ((FURTHER_KEY.fullmatch(name), value) for name, value in values.items())
-    return dict(sorted((int(name[1]), value) for name, value in found if name))
+    return dict(sorted((int(name[2]), value) for name, value in found if name and name[1] == of))
 
 
 def missing(values: dict[str, str]) -> list[str]:

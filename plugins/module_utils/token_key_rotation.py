@@ -14,13 +14,15 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import Gateway
+from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import (
+    PATIENCE_SECONDS,
+    Gateway,
+    await_gateways,
+    refuse_older_releases,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.token_keys import BEFORE, BEFORE_UNTIL, CURRENT, NEXT, TokenKeys, key_id
 
-# A gateway looks at its keys every few seconds (apps/api_gateway/tokens.py).
-PATIENCE_SECONDS = 60.0
-_SECONDS_BETWEEN_QUESTIONS = 0.3
 # What a gateway signs between our look at the clock and its own at the new key.
 _MARGIN_SECONDS = 60
 
@@ -40,7 +42,7 @@ class TokenKeyRotation:
         if CURRENT not in values:
             raise Refusal("there is no key of tokens yet", "run playbooks/setup_durable.yml first")
         keys = TokenKeys.of(values)
-        self._refuse_gateways_that_cannot_tell()
+        refuse_older_releases(self.gateways())
         if not keys.next and keys.counts_before(self.clock()) and self.overlap:
             # The last rotation is not over, or was cut off while it waited for the gateways.
             if not check:
@@ -72,30 +74,9 @@ class TokenKeyRotation:
         self._await_everywhere("refuse the key before", lambda told: told["accepted"] == [key_id(keys.current)])
         return TokenKeys.of(self.secrets.known())
 
-    def _refuse_gateways_that_cannot_tell(self) -> None:
-        for gateway in self.gateways():
-            told = gateway.readiness()
-            if told and "token_keys" not in told:
-                raise Refusal(
-                    f"{gateway.name} runs release {told.get('release')}, which cannot tell which keys it accepts",
-                    "deploy a newer release there, or remove that colour with playbooks/cleanup.yml; nothing was changed",
-                )
-
     def _await_everywhere(self, what: str, is_so: Callable[[Mapping[str, Any]], bool]) -> None:
-        deadline = time.monotonic() + self.patience
-        while late := [gateway.name for gateway in self.gateways() if not _tells(gateway, is_so)]:
-            if time.monotonic() > deadline:
-                raise Refusal(
-                    f"{' and '.join(late)} did not {what} within {self.patience:.0f} s",
-                    "see `make status`; running the same again goes on from here",
-                )
-            time.sleep(_SECONDS_BETWEEN_QUESTIONS)
+        await_gateways(self.gateways, what, lambda told: "token_keys" in told and is_so(told["token_keys"]), self.patience)
 
     def _outcome(self, keys: TokenKeys, changed: bool) -> Outcome:
         before = {"accepted_until": keys.until} if keys.counts_before(self.clock()) else {}
         return Outcome(changed=changed, facts={"key_id": key_id(keys.current), "accepted_until": 0, **before})
-
-
-def _tells(gateway: Gateway, is_so: Callable[[Mapping[str, Any]], bool]) -> bool:
-    told = gateway.readiness().get("token_keys")
-    return isinstance(told, dict) and is_so(told)

@@ -14,13 +14,17 @@ description:
   - When it was cut off the same call goes on. While tokens of the key before are accepted it makes no further key, unless O(overlap=0).
 options:
   name:
-    description: Which key, by its name in C(secrets.json). V(jwt_key) signs customers' tokens.
+    description:
+      - Which key, by its name in C(secrets.json). V(jwt_key) signs customers' tokens.
+      - V(kms_key) wraps what the notes of orders are encrypted with. The ones before stay, under numbers, since they open older notes and
+        backups.
     type: str
-    choices: [jwt_key]
+    choices: [jwt_key, kms_key]
     required: true
   overlap:
     description:
       - For how many seconds tokens of the key before are accepted. The default is the longest life of a token.
+      - It concerns V(jwt_key) alone.
       - V(0) is for a key that leaked. Every token but those of the new key is refused at once, and customers log in again.
     type: int
     default: 28800
@@ -59,12 +63,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key_id:
-  description: What the key that signs now is called in each token. It gives nothing away.
+  description: What the key is called in each token, or in each encrypted note. It gives nothing away.
   returned: when not in check mode
   type: str
   sample: 0123456789abcdef
 accepted_until:
-  description: Until when tokens of the key before are accepted, in seconds since 1970; 0 if they are not.
+  description: Until when tokens of the key before are accepted, in seconds since 1970; V(0) if they are not, and for V(kms_key).
   returned: when not in check mode
   type: int
   sample: 1767225600
@@ -76,6 +80,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.adapter import r
 from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.note_key_rotation import NoteKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.note_keys import FIRST
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.rotations import APPLICATION_KEYS
 from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import running_gateways
@@ -89,6 +95,8 @@ def operate(module: AnsibleModule) -> Outcome:
         raise Refusal(f"an overlap of {params['overlap']} s is not possible", "give 0 or more")
     env = environment_of(params)
     secrets = EnvironmentSecrets(env, vault_password(params["vault_password_file"]), data=lambda: ())
+    if params["name"] == FIRST:
+        return NoteKeyRotation(env.name, secrets, lambda: running_gateways(env)).run(module.check_mode)
     return TokenKeyRotation(secrets, lambda: running_gateways(env), params["overlap"]).run(module.check_mode)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import httpx
 from conftest import DeployedEnvironment
 
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.note_keys import note_key_id
 from ansible_collections.echobase.platform.plugins.module_utils.token_keys import TokenKeys
 from counting_client import Committed, OrdersClient, OrdersConfig, Target, every, verify_orders
 from environment_under_test import TEST, try_playbook
@@ -29,7 +31,7 @@ def test_a_rotation_by_the_playbook_loses_no_order(both_colours: DeployedEnviron
     password, key = secret("operator_password"), secret("app", "jwt_key")
 
     def rotate() -> Committed:
-        both_colours.run("rotate_secrets", "-e", "rotate=jwt_key,operator_password")
+        both_colours.run("rotate_secrets", "-e", "rotate=jwt_key,kms_key,operator_password")
         return Committed(weights)
 
     config = OrdersConfig(target, tmp_path / "orders", seconds=1, orders=50, customers=4, rate=20, timeout=60, weights=weights)
@@ -41,6 +43,7 @@ def test_a_rotation_by_the_playbook_loses_no_order(both_colours: DeployedEnviron
     assert secret("app", "jwt_key") != key
     ready = httpx.get(f"{both_colours.base_url}/ready", verify=both_colours.ca_file).json()
     assert set(ready["token_keys"]["accepted"]) == set(TokenKeys(secret("app", "jwt_key"), before=key).by_id)
+    assert ready["note_key"] == note_key_id(TEST.name, max(int(number) for number in json.loads(secret("emulator", "kms_keys"))))
     statuses = Counter(operator_sees(both_colours, one) for one in (password, secret("operator_password")))
     assert statuses == {401: 1, 200: 1}
     assert operator_sees(both_colours, password) == 401

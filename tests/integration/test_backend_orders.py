@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.note_keys import note_key_id
 from integration.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, empty_backend
 from orders.credentials import key_id
 
@@ -189,6 +190,7 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
     assert everything["system"]["platform"]
     ready = client.get("/ready").json()
     assert ready.pop("token_keys")["signs"] == key_id(base64.b64decode(backend.secret("app", "jwt_key")))
+    assert ready.pop("note_key") == note_key_id("test", 1)
     assert ready == {
         "status": "ready",
         "environment": "test",

@@ -20,6 +20,8 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.https_client import HttpsClient
+from ansible_collections.echobase.platform.plugins.module_utils.note_key_rotation import NoteKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.note_keys import note_key_id
 from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import Gateway
 from ansible_collections.echobase.platform.plugins.module_utils.token_key_rotation import TokenKeyRotation
 from integration.backend_fixtures import (
@@ -33,6 +35,7 @@ from integration.backend_fixtures import (
     empty_backend,
     eventually,
 )
+from orders.envelope import Envelope
 
 __all__ = ["backend", "blue", "empty_backend"]
 
@@ -95,11 +98,12 @@ def secrets_of(backend: Backend) -> EnvironmentSecrets:
 
 
 def rotate(backend: Backend, overlap: int) -> dict[str, Any]:
+    return TokenKeyRotation(secrets_of(backend), lambda: gateways_of(backend), overlap).run(check=False).facts
+
+
+def gateways_of(backend: Backend) -> list[Gateway]:
     authority = backend.env.path("tls", "ca.crt")
-    gateways = [
-        Gateway(name, HttpsClient("127.0.0.1", colour.gateway.port(8443), authority, {})) for name, colour in backend.colours.items()
-    ]
-    return TokenKeyRotation(secrets_of(backend), lambda: gateways, overlap).run(check=False).facts
+    return [Gateway(name, HttpsClient("127.0.0.1", colour.gateway.port(8443), authority, {})) for name, colour in backend.colours.items()]
 
 
 @dataclass
@@ -109,6 +113,7 @@ class Load:
     backend: Backend
     # Whoever is told to, logs in again, and then the order has to be taken.
     may_log_in_again: bool = False
+    note: str | None = None
     answers: list[int] = field(default_factory=list)
     _enough: threading.Event = field(default_factory=threading.Event)
 
@@ -145,11 +150,11 @@ class Load:
 
     def _order(self, elsewhere: Customer, customer: Customer) -> None:
         key = str(uuid.uuid4())
-        status = elsewhere.post(key=key).status_code
+        status = elsewhere.post(note=self.note, key=key).status_code
         if status == 401 and self.may_log_in_again:
             log_in(customer)
             elsewhere.token = customer.token
-            status = elsewhere.post(key=key).status_code
+            status = elsewhere.post(note=self.note, key=key).status_code
         self.answers.append(status)
 
 
@@ -209,3 +214,27 @@ def test_a_key_that_leaked_opens_nothing_after_its_rotation_and_no_order_is_lost
     kept = Path(backend.env.path("secrets.json")).read_text() + backend.secret("app", "jwt_keys") + backend.secret("emulator", "jwt_keys")
     assert leaked not in kept
     assert not secrets_of(backend).present(check=False).changed
+
+
+@no_matter_which_engine
+def test_notes_get_another_key_and_older_ones_stay_readable_at_both_colours(backend: Backend, green: ColourUnderTest) -> None:
+    customer = Customer.new(backend.colour("blue"))
+    before = customer.order(note="written before")
+    load = Load(backend, note="written meanwhile")
+    with load.running():
+        told = NoteKeyRotation(backend.env.name, secrets_of(backend), lambda: gateways_of(backend)).run(check=False).facts
+        after = customer.order(note="written after")
+    assert Counter(load.answers).keys() == {202}
+    assert told["key_id"] == note_key_id(backend.env.name, 2)
+    assert [wrapped_with(backend, order) for order in (before, after)] == [note_key_id(backend.env.name, number) for number in (1, 2)]
+    # A gateway that has unwrapped nothing yet.
+    green.gateway.remove()
+    green.start_gateway()
+    elsewhere = customer.at(green)
+    assert [elsewhere.see(order)["note"] for order in (before, after)] == ["written before", "written after"]
+
+
+def wrapped_with(backend: Backend, order: str) -> str:
+    """The emulator writes the key's id in front of what it wraps."""
+    ((note,),) = backend.sql("SELECT note FROM orders WHERE id = %s", order)
+    return Envelope.from_bytes(bytes(note)).wrapped_key[:36].decode()

@@ -37,9 +37,12 @@ CONSUMERS = {
     "migrate/db_password": 10001,
     "app/db_password": 10001,
     "app/jwt_key": 10001,
+    "app/jwt_keys": 10001,
     "emulator/kms_key": 10001,
     "emulator/db_password": 10001,
     "emulator/jwt_key": 10001,
+    "emulator/jwt_keys": 10001,
+    "emulator/kms_keys": 10001,
     "desk/operators.htpasswd": 10001,
     "desk/desk_key": 10001,
     "desk/preview_key": 10001,
@@ -391,6 +394,7 @@ def test_a_vault_keeps_the_disk_clean(home: Path, vault_password: Path) -> None:
     assert run(home, vault_password_file=str(vault_password))["diff"]["before"].splitlines() == [
         "secrets/app/db_password: missing",
         "secrets/app/jwt_key: missing",
+        "secrets/app/jwt_keys: missing",
     ]
 
     (home / "test/secrets.json").write_text(json.dumps(clear))
