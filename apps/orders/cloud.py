@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import boto3
@@ -90,14 +91,30 @@ class Kms:
         return _id_in(answer["KeyMetadata"]["KeyId"])
 
     def unwrap(self, wrapped: bytes) -> bytes:
+        plaintext: bytes = self._about(lambda: self._client.decrypt(CiphertextBlob=wrapped, EncryptionContext=self._context))["Plaintext"]
+        return plaintext
+
+    def rewrap(self, wrapped: bytes) -> bytes | None:
+        """Wrapped with the present key, without ever leaving the service; None if it is already."""
+        answer = self._about(
+            lambda: self._client.re_encrypt(
+                CiphertextBlob=wrapped,
+                SourceEncryptionContext=self._context,
+                DestinationKeyId=self._key_id,
+                DestinationEncryptionContext=self._context,
+            )
+        )
+        again: bytes = answer["CiphertextBlob"]
+        return None if _id_in(answer["SourceKeyId"]) == _id_in(answer["KeyId"]) else again
+
+    def _about(self, question: Callable[[], Any]) -> Any:
+        """A question about something wrapped."""
         try:
-            answer = self._client.decrypt(CiphertextBlob=wrapped, EncryptionContext=self._context)
+            return question()
         except CLOUD_ERRORS as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSALS:
                 raise NotOurKey(str(error)) from error
             raise KeyServiceAway(str(error)) from error
-        plaintext: bytes = answer["Plaintext"]
-        return plaintext
 
 
 def _id_in(arn: str) -> str:

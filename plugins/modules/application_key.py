@@ -16,8 +16,8 @@ options:
   name:
     description:
       - Which key, by its name in C(secrets.json). V(jwt_key) signs customers' tokens.
-      - V(kms_key) wraps what the notes of orders are encrypted with. The ones before stay, under numbers, since they open older notes and
-        backups.
+      - V(kms_key) wraps what the notes of orders are encrypted with. What the one before wrapped is wrapped anew. It stays in
+        C(secrets.json) all the same, under its number, since it opens older backups.
     type: str
     choices: [jwt_key, kms_key]
     required: true
@@ -72,6 +72,11 @@ accepted_until:
   returned: when not in check mode
   type: int
   sample: 1767225600
+rewrapped:
+  description: How many notes are now under the new key that were under another one.
+  returned: when O(name=kms_key) and not in check mode
+  type: int
+  sample: 1200
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -84,7 +89,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.note_key_rotatio
 from ansible_collections.echobase.platform.plugins.module_utils.note_keys import FIRST
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.rotations import APPLICATION_KEYS
-from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import running_gateways
+from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import rewrap_notes, running_gateways
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
 from ansible_collections.echobase.platform.plugins.module_utils.token_key_rotation import TokenKeyRotation
 
@@ -96,7 +101,9 @@ def operate(module: AnsibleModule) -> Outcome:
     env = environment_of(params)
     secrets = EnvironmentSecrets(env, vault_password(params["vault_password_file"]), data=lambda: ())
     if params["name"] == FIRST:
-        return NoteKeyRotation(env.name, secrets, lambda: running_gateways(env)).run(module.check_mode)
+        return NoteKeyRotation(env.name, secrets, lambda: running_gateways(env), lambda: rewrap_notes(running_gateways(env))).run(
+            module.check_mode
+        )
     return TokenKeyRotation(secrets, lambda: running_gateways(env), params["overlap"]).run(module.check_mode)
 
 

@@ -22,7 +22,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment_secr
 from ansible_collections.echobase.platform.plugins.module_utils.https_client import HttpsClient
 from ansible_collections.echobase.platform.plugins.module_utils.note_key_rotation import NoteKeyRotation
 from ansible_collections.echobase.platform.plugins.module_utils.note_keys import note_key_id
-from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import Gateway
+from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import Gateway, rewrap_notes
 from ansible_collections.echobase.platform.plugins.module_utils.token_key_rotation import TokenKeyRotation
 from integration.backend_fixtures import (
     Backend,
@@ -103,7 +103,10 @@ def rotate(backend: Backend, overlap: int) -> dict[str, Any]:
 
 def gateways_of(backend: Backend) -> list[Gateway]:
     authority = backend.env.path("tls", "ca.crt")
-    return [Gateway(name, HttpsClient("127.0.0.1", colour.gateway.port(8443), authority, {})) for name, colour in backend.colours.items()]
+    return [
+        Gateway(name, HttpsClient("127.0.0.1", colour.gateway.port(8443), authority, {}), colour.gateway.name)
+        for name, colour in backend.colours.items()
+    ]
 
 
 @dataclass
@@ -217,16 +220,23 @@ def test_a_key_that_leaked_opens_nothing_after_its_rotation_and_no_order_is_lost
 
 
 @no_matter_which_engine
-def test_notes_get_another_key_and_older_ones_stay_readable_at_both_colours(backend: Backend, green: ColourUnderTest) -> None:
+def test_notes_get_another_key_and_older_ones_are_readable_with_it_at_both_colours(backend: Backend, green: ColourUnderTest) -> None:
     customer = Customer.new(backend.colour("blue"))
     before = customer.order(note="written before")
+    assert wrapped_with(backend, before) == note_key_id(backend.env.name, 1)
     load = Load(backend, note="written meanwhile")
     with load.running():
-        told = NoteKeyRotation(backend.env.name, secrets_of(backend), lambda: gateways_of(backend)).run(check=False).facts
+        gateways = gateways_of(backend)
+        told = (
+            NoteKeyRotation(backend.env.name, secrets_of(backend), lambda: gateways, lambda: rewrap_notes(gateways)).run(check=False).facts
+        )
         after = customer.order(note="written after")
     assert Counter(load.answers).keys() == {202}
     assert told["key_id"] == note_key_id(backend.env.name, 2)
-    assert [wrapped_with(backend, order) for order in (before, after)] == [note_key_id(backend.env.name, number) for number in (1, 2)]
+    assert [wrapped_with(backend, order) for order in (before, after)] == [told["key_id"]] * 2
+    assert told["rewrapped"] > 1
+    # Nothing is left under the key before: not even an order that was under way when the keys changed.
+    assert rewrap_notes(gateways) == {"notes": 0, "unreadable": 0}
     # A gateway that has unwrapped nothing yet.
     green.gateway.remove()
     green.start_gateway()

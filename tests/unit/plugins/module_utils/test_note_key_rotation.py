@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Gateway:
 class Scene:
     home: Path
     gateways: list[Gateway]
+    rewrapped: dict[str, int] = field(default_factory=lambda: {"notes": 0, "unreadable": 0})
 
     @property
     def secrets(self) -> EnvironmentSecrets:
@@ -46,7 +47,7 @@ class Scene:
 
     def rotate(self, check: bool = False) -> Any:
         gateways: Any = self.gateways
-        return NoteKeyRotation("test", self.secrets, lambda: gateways, patience=0).run(check)
+        return NoteKeyRotation("test", self.secrets, lambda: gateways, lambda: self.rewrapped, patience=0).run(check)
 
 
 @pytest.fixture
@@ -89,3 +90,12 @@ def test_cut_off_it_goes_on_with_the_same_key(scene: Scene) -> None:
     assert scene.values["kms_key_2"] == made
     assert scene.rotate().changed
     assert "kms_key_3" in scene.values
+
+
+def test_what_could_not_be_wrapped_anew_is_told(scene: Scene) -> None:
+    scene.rewrapped = {"notes": 7, "unreadable": 2}
+    done = scene.rotate()
+    assert done.facts["rewrapped"] == 7
+    assert done.warnings == ["2 notes cannot be read with any key that we have; they were left as they are"]
+    scene.gateways, scene.rewrapped = [], {}
+    assert "no gateway runs" in scene.rotate().warnings[0]
