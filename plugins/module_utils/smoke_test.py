@@ -11,8 +11,12 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.https_client import Answer, HttpsClient
 
-# One account per environment, so that verifications do not fill the table of customers.
-SMOKE_CUSTOMER = "smoke-test@echobase.invalid"
+# One account per environment and password, so that verifications do not fill the table of customers. Nobody can change a customer's password.
+_SMOKE_CUSTOMER = "smoke-test-{}@echobase.invalid"
+
+
+def smoke_customer(password: str) -> str:
+    return _SMOKE_CUSTOMER.format(hashlib.sha256(f"smoke test: {password}".encode()).hexdigest()[:12])
 
 
 @dataclass
@@ -45,25 +49,12 @@ class SmokeTest:
         return identity
 
     def _login(self) -> str:
-        answer = self._answer_to_login(SMOKE_CUSTOMER)
-        if answer.status == 409:
-            # The customer was made with a password of before; nobody can change that, so this password gets a customer of its own.
-            name, at, domain = SMOKE_CUSTOMER.partition("@")
-            of_password = hashlib.sha256(f"smoke test: {self.password}".encode()).hexdigest()[:12]
-            answer = self._answer_to_login(f"{name}-{of_password}{at}{domain}")
-        return str(self._expect("logging in", answer, 200).json()["token"])
-
-    def _answer_to_login(self, email: str) -> Answer:
-        """Registers first who is unknown. 409: somebody else is known by this address."""
-        account = {"email": email, "password": self.password}
+        account = {"email": smoke_customer(self.password), "password": self.password}
         answer = self.client.request("POST", "/api/auth/login", account)
-        if answer.status != 401:
-            return answer
-        registered = self.client.request("POST", "/api/auth/register", account)
-        if registered.status == 409:
-            return registered
-        self._expect("registering", registered, 201)
-        return self.client.request("POST", "/api/auth/login", account)
+        if answer.status == 401:
+            self._expect("registering", self.client.request("POST", "/api/auth/register", account), 201)
+            answer = self.client.request("POST", "/api/auth/login", account)
+        return str(self._expect("logging in", answer, 200).json()["token"])
 
     def _await_processed(self, identity: str, headers: dict[str, str]) -> None:
         end = time.monotonic() + self.deadline

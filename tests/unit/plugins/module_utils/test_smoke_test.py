@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.https_client import Answer
-from ansible_collections.echobase.platform.plugins.module_utils.smoke_test import SMOKE_CUSTOMER, SmokeTest
+from ansible_collections.echobase.platform.plugins.module_utils.smoke_test import SmokeTest, smoke_customer
 
 
 @dataclass
@@ -41,11 +41,12 @@ def place(shop: Shop, password: str) -> str:
 def test_the_customer_is_registered_once() -> None:
     shop = Shop()
     assert [place(shop, "first"), place(shop, "first")] == ["1", "1"]
-    assert list(shop.customers) == [SMOKE_CUSTOMER]
+    assert list(shop.customers) == [smoke_customer("first")]
 
 
 def test_after_a_rotation_of_the_operators_password_there_is_one_more_customer() -> None:
-    shop = Shop({SMOKE_CUSTOMER: "of before"})
+    shop = Shop()
+    place(shop, "of before")
     assert [place(shop, "rotated"), place(shop, "rotated")] == ["1", "1"]
     assert len(shop.customers) == 2
 
