@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.https_client import Answer, HttpsClient
 
-# One account per environment and password, so that verifications do not fill the table of customers. Nobody can change a customer's password.
+# One account per environment and password, so that verifications do not fill the table of customers.
 _SMOKE_CUSTOMER = "smoke-test-{}@echobase.invalid"
 
 
