@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -11,7 +10,8 @@ from conftest import DeployedEnvironment
 
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.note_keys import note_key_id
-from ansible_collections.echobase.platform.plugins.module_utils.token_keys import TokenKeys
+from ansible_collections.echobase.platform.plugins.module_utils.operator_line import fits
+from ansible_collections.echobase.platform.plugins.module_utils.token_keys import key_id
 from counting_client import Committed, OrdersClient, OrdersConfig, Target, every, verify_orders
 from environment_under_test import TEST, try_playbook
 
@@ -20,15 +20,16 @@ def secret(*path: str) -> str:
     return Path(TEST.path("secrets", *path)).read_text().strip()
 
 
-def operator_sees(environment: DeployedEnvironment, password: str) -> int:
-    address = f"https://localhost:{TEST.operators_port}/edge/metrics"
-    return httpx.get(address, auth=("operator", password), verify=environment.ca_file).status_code
+def operators_line() -> str:
+    return next(line for line in secret("desk", "operators.htpasswd").splitlines() if line.startswith("operator:"))
 
 
 def test_a_rotation_by_the_playbook_loses_no_order(both_colours: DeployedEnvironment, tmp_path: Path) -> None:
     weights = NginxRoutes(TEST.path("routes")).current().weights.as_dict()
     target = Target(both_colours.base_url, both_colours.ca_file)
     password, key = secret("operator_password"), secret("app", "jwt_key")
+    # By an earlier run of this test: while tokens of the key before count, there is no further key.
+    was_rotated = bool(json.loads(secret("app", "jwt_keys"))["until"])
 
     def rotate() -> Committed:
         both_colours.run("rotate_secrets", "-e", "rotate=jwt_key,kms_key,operator_password")
@@ -40,13 +41,13 @@ def test_a_rotation_by_the_playbook_loses_no_order(both_colours: DeployedEnviron
     report.attempts.assert_nothing_lost()
     verify_orders(target, config.journal, deadline=60).assert_all_there()
 
-    assert secret("app", "jwt_key") != key
+    if not was_rotated:
+        assert secret("app", "jwt_key") != key
     ready = httpx.get(f"{both_colours.base_url}/ready", verify=both_colours.ca_file).json()
-    assert set(ready["token_keys"]["accepted"]) == set(TokenKeys(secret("app", "jwt_key"), before=key).by_id)
+    assert ready["token_keys"]["signs"] == key_id(secret("app", "jwt_key"))
+    assert key_id(key) in ready["token_keys"]["accepted"]
     assert ready["note_key"] == note_key_id(TEST.name, max(int(number) for number in json.loads(secret("emulator", "kms_keys"))))
-    statuses = Counter(operator_sees(both_colours, one) for one in (password, secret("operator_password")))
-    assert statuses == {401: 1, 200: 1}
-    assert operator_sees(both_colours, password) == 401
+    assert [fits(one, operators_line()) for one in (password, secret("operator_password"))] == [False, True]
 
 
 def test_what_cannot_be_rotated_is_refused_with_the_names_that_can() -> None:
