@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from pathlib import Path
 
 import httpx
@@ -43,7 +44,7 @@ def test_a_rotation_by_the_playbook_loses_no_order(both_colours: DeployedEnviron
 
     if not was_rotated:
         assert secret("app", "jwt_key") != key
-    ready = httpx.get(f"{both_colours.base_url}/ready", verify=both_colours.ca_file).json()
+    ready = httpx.get(f"{both_colours.base_url}/ready", verify=ssl.create_default_context(cafile=both_colours.ca_file)).json()
     assert ready["token_keys"]["signs"] == key_id(secret("app", "jwt_key"))
     assert key_id(key) in ready["token_keys"]["accepted"]
     assert ready["note_key"] == note_key_id(TEST.name, max(int(number) for number in json.loads(secret("emulator", "kms_keys"))))
@@ -54,4 +55,4 @@ def test_what_cannot_be_rotated_is_refused_with_the_names_that_can() -> None:
     refused = try_playbook("rotate_secrets", "-e", "rotate=jwt")
     assert refused.code != 0
     assert "nothing is called jwt - give -e rotate= one or several" in refused.output
-    assert "operator_password, jwt_key, db_backup_key" in refused.output
+    assert "operator_password, jwt_key, kms_key, db_backup_key" in refused.output
