@@ -64,6 +64,7 @@ async def ready(context: Given, request: Request) -> JSONResponse:
     """Everything that serving needs is there, and the schema is one that this release runs on."""
     release = context.settings.release
     checks = await run_in_threadpool(run_checks, context.database, context.notes)
+    keys = context.tokens.keys
     content = {
         "status": "ready" if checks.ready else "not ready",
         "environment": release.environment,
@@ -72,6 +73,9 @@ async def ready(context: Given, request: Request) -> JSONResponse:
         "version": release.version,
         "schema": {"expand": checks.schema.expand, "contract": checks.schema.contract} if checks.schema else None,
         "in_flight": request.app.state.in_flight.count,
+        # Whoever rotates keys waits for this. Their ids stand in every token and give nothing away.
+        "token_keys": {"signs": keys.current, "accepted": sorted(keys.accepted(time.time()))},
+        "note_key": context.notes.key_id,
         "checks": {"database": checks.database, "schema": checks.schema_within_range, "encryption": checks.encryption},
     }
     return JSONResponse(content, status_code=200 if checks.ready else 503)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,9 +14,11 @@ import jwt
 from orders import utc
 from orders.credentials import SigningKeys
 
+log = logging.getLogger("api_gateway")
+
 ALGORITHM = "HS256"
-# An unknown key id may be one that was made after we last looked.
-_SECONDS_BETWEEN_LOOKS = 30.0
+# Keys may be rotated at any time, and whoever rotates them waits until we say that we know.
+_SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class BadToken(Exception):
@@ -37,7 +40,7 @@ class Tokens:
         self._looked_at = time.monotonic()
 
     def issue(self, user_id: str) -> Token:
-        keys = self._keys
+        keys = self.keys
         expires_at = (utc.now() + self._lifetime).replace(microsecond=0)
         claims = {"sub": user_id, "iat": utc.now(), "exp": expires_at}
         return Token(jwt.encode(claims, keys.signing_key, ALGORITHM, headers={"kid": keys.current}), expires_at)
@@ -50,15 +53,30 @@ class Tokens:
             raise BadToken(str(error)) from error
         return str(claims["sub"])
 
+    @property
+    def keys(self) -> SigningKeys:
+        """Nobody waits when it is time to look again: the present keys serve on until that look has an answer."""
+        if self._may_look and not self._lock.locked():
+            threading.Thread(target=self._look_again, name="token keys", daemon=True).start()
+        return self._keys
+
     def _key(self, key_id: str) -> bytes:
-        key = self._keys.keys.get(key_id) or self._look_again().keys.get(key_id)
+        key = self.keys.accepted(time.time()).get(key_id)
         if key is None:
-            raise BadToken("the token was signed with an unknown key")
+            raise BadToken("the token was signed with a key that is unknown, or counts no more")
         return key
 
-    def _look_again(self) -> SigningKeys:
+    @property
+    def _may_look(self) -> bool:
+        return time.monotonic() - self._looked_at >= _SECONDS_BETWEEN_LOOKS
+
+    def _look_again(self) -> None:
         with self._lock:
-            if time.monotonic() - self._looked_at >= _SECONDS_BETWEEN_LOOKS:
+            if not self._may_look:
+                return
+            try:
                 self._keys = self._load_keys()
-                self._looked_at = time.monotonic()
-            return self._keys
+            except (OSError, ValueError, KeyError) as error:
+                # Those that we have are as good as ever.
+                log.warning("the keys of tokens cannot be read again: %s", error)
+            self._looked_at = time.monotonic()

@@ -32,6 +32,7 @@ class Context:
     def of(cls, settings: DeskSettings) -> Context:
         operators = Operators(settings.secrets / "operators.htpasswd")
         sessions = Sessions(settings.data / "sessions.sqlite", settings.session_seconds, settings.idle_seconds)
+        operators.on_change(sessions.end_outdated)
         free = settings.free_attempts
         clients, accounts = Throttle(free, LONGEST_WAIT_OF_CLIENT), Throttle(2 * free, LONGEST_WAIT_OF_ACCOUNT)
         return cls(

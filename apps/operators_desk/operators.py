@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,16 +25,25 @@ class _Accounts:
     hashes: dict[str, str]
     passwords: Passwords = field(repr=False)
 
+    def credential(self, name: str) -> str:
+        hashed = self.hashes.get(name)
+        return hashlib.sha256(hashed.encode()).hexdigest()[:16] if hashed else ""
+
 
 class Operators:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._accounts = self._load()
+        self._told: Callable[[Mapping[str, str]], None] = lambda _: None
 
     def credential(self, name: str) -> str:
         """Changes with the password; empty if there is no such operator."""
-        hashed = self._current().hashes.get(name)
-        return hashlib.sha256(hashed.encode()).hexdigest()[:16] if hashed else ""
+        return self._current().credential(name)
+
+    def on_change(self, told: Callable[[Mapping[str, str]], None]) -> None:
+        """Told each operator's credential now, and again whenever the file was read anew."""
+        self._told = told
+        self._tell()
 
     async def fits(self, name: str, password: str) -> bool:
         """Takes as long for a name that does not exist."""
@@ -44,9 +54,13 @@ class Operators:
         try:
             if self._version() != self._accounts.version:
                 self._accounts = self._load()
+                self._tell()
         except OSError as error:
             log.error("%s cannot be read, what it said before still holds: %s", self._file, error)
         return self._accounts
+
+    def _tell(self) -> None:
+        self._told({name: self._accounts.credential(name) for name in self._accounts.hashes})
 
     def _version(self) -> tuple[int, int, int]:
         found = self._file.stat()

@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,23 @@ class Sessions:
     def end(self, session_id: str) -> None:
         with self._lock, self._database:
             self._database.execute("DELETE FROM sessions WHERE id_hash = ?", (_hash(session_id),))
+
+    def end_outdated(self, credentials: Mapping[str, str]) -> None:
+        """Whose account or password is another one has to log in again, also when the former password comes back."""
+        with self._lock:
+            begun = self._database.execute("SELECT DISTINCT operator, credential FROM sessions").fetchall()
+            outdated = [row for row in begun if credentials.get(row[0]) != row[1]]
+            if not outdated:
+                return
+            try:
+                with self._database:
+                    self._database.executemany("DELETE FROM sessions WHERE operator = ? AND credential = ?", outdated)
+            except sqlite3.OperationalError as error:
+                # They are refused all the same while the password is another one.
+                log.warning("the sessions of accounts that changed could not be deleted: %s", error)
+                return
+        for operator in sorted({operator for operator, _ in outdated}):
+            log.info("the sessions of %s have ended: the account or its password changed", operator)
 
     def is_familiar(self, operator: str, address: str) -> bool:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import boto3
@@ -31,12 +32,12 @@ class SecretSource(Protocol):
 
 class SecretsManager:
     def __init__(self, settings: CloudSettings) -> None:
-        self._settings = settings
+        self._client = client("secretsmanager", settings, read_timeout=2)
 
     def read(self, secret_id: str) -> dict[str, Any] | None:
         """None when Secrets Manager is away or does not know the secret: the caller has a file to fall back on."""
         try:
-            answer = client("secretsmanager", self._settings, read_timeout=2).get_secret_value(SecretId=secret_id)
+            answer = self._client.get_secret_value(SecretId=secret_id)
         except CLOUD_ERRORS:
             return None
         secret: dict[str, Any] = json.loads(answer["SecretString"])
@@ -46,8 +47,12 @@ class SecretsManager:
 class KeyService(Protocol):
     """Makes data keys and unwraps them; the key they are wrapped with never leaves it."""
 
-    def new_data_key(self) -> tuple[bytes, bytes]:
-        """The key itself, and the key wrapped."""
+    def new_data_key(self) -> tuple[bytes, bytes, str]:
+        """The key itself, the key wrapped, and the id of what it is wrapped with."""
+        ...
+
+    def key_id(self) -> str:
+        """Of what the next data key will be wrapped with."""
         ...
 
     def unwrap(self, wrapped: bytes) -> bytes: ...
@@ -71,22 +76,50 @@ class Kms:
         self._key_id = settings.kms_key_id
         self._context = {"environment": environment}
 
-    def new_data_key(self) -> tuple[bytes, bytes]:
+    def new_data_key(self) -> tuple[bytes, bytes, str]:
         try:
             answer = self._client.generate_data_key(KeyId=self._key_id, KeySpec="AES_256", EncryptionContext=self._context)
         except CLOUD_ERRORS as error:
             raise KeyServiceAway(str(error)) from error
-        return answer["Plaintext"], answer["CiphertextBlob"]
+        return answer["Plaintext"], answer["CiphertextBlob"], _id_in(answer["KeyId"])
+
+    def key_id(self) -> str:
+        try:
+            answer = self._client.describe_key(KeyId=self._key_id)
+        except CLOUD_ERRORS as error:
+            raise KeyServiceAway(str(error)) from error
+        return _id_in(answer["KeyMetadata"]["KeyId"])
 
     def unwrap(self, wrapped: bytes) -> bytes:
+        plaintext: bytes = self._about(lambda: self._client.decrypt(CiphertextBlob=wrapped, EncryptionContext=self._context))["Plaintext"]
+        return plaintext
+
+    def rewrap(self, wrapped: bytes) -> bytes | None:
+        """Wrapped with the present key, without ever leaving the service; None if it is already."""
+        answer = self._about(
+            lambda: self._client.re_encrypt(
+                CiphertextBlob=wrapped,
+                SourceEncryptionContext=self._context,
+                DestinationKeyId=self._key_id,
+                DestinationEncryptionContext=self._context,
+            )
+        )
+        again: bytes = answer["CiphertextBlob"]
+        return None if _id_in(answer["SourceKeyId"]) == _id_in(answer["KeyId"]) else again
+
+    def _about(self, question: Callable[[], Any]) -> Any:
+        """A question about something wrapped."""
         try:
-            answer = self._client.decrypt(CiphertextBlob=wrapped, EncryptionContext=self._context)
+            return question()
         except CLOUD_ERRORS as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSALS:
                 raise NotOurKey(str(error)) from error
             raise KeyServiceAway(str(error)) from error
-        plaintext: bytes = answer["Plaintext"]
-        return plaintext
+
+
+def _id_in(arn: str) -> str:
+    """Some calls name a key by its id alone."""
+    return arn.rpartition("/")[2]
 
 
 def decode_key(text: str) -> bytes:

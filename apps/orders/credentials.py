@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from orders.cloud import SecretSource, decode_key
 from orders.settings import CloudSettings, DatabaseSettings
@@ -27,24 +31,39 @@ def database_password(settings: DatabaseSettings, secrets: SecretSource) -> str:
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """The key that signs, and all that are accepted: while keys rotate, tokens of the one before stay valid."""
+    """The key that signs, and all that are accepted: while keys rotate the next one is, and the one before until it is time."""
 
     current: str
     keys: Mapping[str, bytes]
+    # In seconds since 1970; a key that is not named here has no end.
+    until: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def signing_key(self) -> bytes:
         return self.keys[self.current]
 
+    def accepted(self, now: float) -> dict[str, bytes]:
+        return {key_id: key for key_id, key in self.keys.items() if now < self.until.get(key_id, math.inf)}
+
 
 def signing_keys(settings: CloudSettings, secrets: SecretSource) -> SigningKeys:
-    secret = secrets.read(settings.jwt_secret_id)
+    secret = secrets.read(settings.jwt_secret_id) or _keys_in_file(settings.jwt_key_file.with_name("jwt_keys"))
     if secret:
-        return SigningKeys(secret["current"], {key_id: decode_key(text) for key_id, text in secret["keys"].items()})
+        keys = {key_id: decode_key(text) for key_id, text in secret["keys"].items()}
+        return SigningKeys(secret["current"], keys, {key_id: float(at) for key_id, at in secret.get("until", {}).items()})
     key = decode_key(settings.jwt_key_file.read_text())
     return SigningKeys(key_id(key), {key_id(key): key})
 
 
+def _keys_in_file(file: Path) -> dict[str, Any] | None:
+    """The same text as in Secrets Manager; an environment that an earlier version set up does not have it."""
+    try:
+        found: dict[str, Any] = json.loads(file.read_text())
+    except FileNotFoundError:
+        return None
+    return found
+
+
 def key_id(key: bytes) -> str:
-    """Derived from the key, so that both sources give it the same name."""
+    """Derived from the key, so that all sources give it the same name."""
     return hashlib.sha256(key).hexdigest()[:16]

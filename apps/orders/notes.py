@@ -29,6 +29,9 @@ class Notes:
         self._made_at = 0.0
         self._uses = 0
         self._asked_at = float("-inf")
+        self._key_id = ""
+        self._following = threading.Lock()
+        self._followed_at = float("-inf")
         self._opened: OrderedDict[bytes, bytes] = OrderedDict()
 
     def seal(self, text: str, order_id: str) -> bytes:
@@ -45,6 +48,26 @@ class Notes:
         except KeyServiceAway:
             return False
         return True
+
+    @property
+    def key_id(self) -> str:
+        """Of what the present data key is wrapped with. Nobody waits while it is looked up whether that is another one by now."""
+        if self._may_follow and not self._following.locked():
+            threading.Thread(target=self._follow, name="key of notes", daemon=True).start()
+        with self._lock:
+            return self._key_id
+
+    @property
+    def _may_follow(self) -> bool:
+        return self._clock() - self._followed_at >= _PAUSE_BETWEEN_ATTEMPTS_SECONDS
+
+    def _follow(self) -> None:
+        with self._following, suppress(KeyServiceAway):
+            if not self._may_follow:
+                return
+            self._followed_at = self._clock()
+            if self._service.key_id() != self._key_id:
+                self._renew(is_rotated=True)
 
     def _usable_key(self, use: bool = True) -> DataKey:
         if self._current_key(RENEW_AFTER_SECONDS) is None:
@@ -68,17 +91,18 @@ class Notes:
     def _may_ask(self) -> bool:
         return self._clock() - self._asked_at >= _PAUSE_BETWEEN_ATTEMPTS_SECONDS
 
-    def _renew(self) -> None:
+    def _renew(self, is_rotated: bool = False) -> None:
         """One at a time, and after a failure not again at once."""
         with self._renewal:
-            if self._current_key(RENEW_AFTER_SECONDS) is not None:
+            if self._current_key(RENEW_AFTER_SECONDS) is not None and not is_rotated:
                 return
             if not self._may_ask:
                 raise KeyServiceAway("the key service did not answer a moment ago")
             self._asked_at = self._clock()
-            plaintext, wrapped = self._service.new_data_key()
+            plaintext, wrapped, key_id = self._service.new_data_key()
             with self._lock:
                 self._key, self._made_at, self._uses = DataKey(plaintext, wrapped), self._clock(), 0
+                self._key_id = key_id
                 self._remember(wrapped, plaintext)
             self._asked_at = float("-inf")
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fresh_secrets import FreshSecrets
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from seed import SECRETS, Seed, plant
 from signatures import Credentials, SignatureCheck, Unsigned
@@ -32,8 +33,9 @@ class QuietRequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is 
 class Emulator:
     """moto for who has the environment's credentials, without its remote control: a stray reset would take the keys and queues away."""
 
-    def __init__(self, signatures: SignatureCheck) -> None:
+    def __init__(self, signatures: SignatureCheck, secrets: FreshSecrets) -> None:
         self._signatures = signatures
+        self._secrets = secrets
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -46,6 +48,7 @@ class Emulator:
             self._signatures.prove(environ)
         except Unsigned as problem:
             return _refuse(environ, start_response, problem)
+        self._secrets.look()
         answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
 
@@ -70,7 +73,8 @@ def main() -> None:
         sys.exit(f"cloud emulator: {error.filename} is missing - run playbooks/setup.yml, which makes what is new, then deploy again")
     plant(seed)
     # The socket opens here: whoever gets an answer finds everything in its place.
-    server = make_server("0.0.0.0", PORT, Emulator(SignatureCheck(credentials)), threaded=True, request_handler=QuietRequestHandler)
+    emulator = Emulator(SignatureCheck(credentials), FreshSecrets(os.environ))
+    server = make_server("0.0.0.0", PORT, emulator, threaded=True, request_handler=QuietRequestHandler)
     print(f"cloud emulator of {seed.environment} {seed.colour}: listening on {PORT}", flush=True)
     server.serve_forever()
 

@@ -25,21 +25,20 @@ class Seed:
     environment: str
     colour: str
     region: str
-    kms_key: bytes
-    jwt_key: str
+    # By number; the newest wraps, the others open what they wrapped.
+    kms_keys: dict[int, bytes]
+    # As the secret has them: the one that signs, by its id, and all that are accepted.
+    jwt_keys: dict[str, object]
     database: dict[str, str | int]
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str], secrets: Path = SECRETS) -> Seed:
-        kms_key = base64.b64decode(_read(secrets, "kms_key"), validate=True)
-        if len(kms_key) != KEY_BYTES:
-            raise ValueError(f"{secrets / 'kms_key'} holds {len(kms_key)} bytes instead of {KEY_BYTES}")
         return cls(
             environment=variables["ECHOBASE_ENV"],
             colour=variables["ECHOBASE_COLOUR"],
             region=variables.get("AWS_DEFAULT_REGION", "eu-central-1"),
-            kms_key=kms_key,
-            jwt_key=_read(secrets, "jwt_key"),
+            kms_keys=_kms_keys(secrets),
+            jwt_keys=_jwt_keys(secrets),
             database={
                 "username": variables["DB_USER"],
                 "password": _read(secrets, "db_password"),
@@ -49,41 +48,54 @@ class Seed:
             },
         )
 
-    @property
-    def kms_key_id(self) -> str:
+    def kms_key_id(self, number: int) -> str:
         """The same in every emulator of the environment: it is part of each ciphertext."""
-        return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.environment}.echobase.internal"))
-
-    @property
-    def jwt_keys(self) -> dict[str, object]:
-        """The current key by its id; while keys rotate, the one before it is listed too."""
-        key_id = hashlib.sha256(base64.b64decode(self.jwt_key)).hexdigest()[:16]
-        return {"current": key_id, "keys": {key_id: self.jwt_key}}
+        name = f"{self.environment}.echobase.internal"
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, name if number == 1 else f"{number}.{name}"))
 
 
 def plant(seed: Seed) -> None:
-    _plant_key(seed)
-    _plant_secret(seed, "database", seed.database)
-    _plant_secret(seed, "jwt", seed.jwt_keys)
+    plant_secrets(seed)
     _plant_queue(seed)
 
 
-def _plant_key(seed: Seed) -> None:
-    """moto makes random keys only, so a key of its own making becomes ours."""
+def plant_secrets(seed: Seed) -> None:
+    """Once more, they take the place of those before; a key stays, since there is something that it wrapped."""
+    _plant_keys(seed)
+    _plant_secret(seed, "database", seed.database)
+    _plant_secret(seed, "jwt", seed.jwt_keys)
+
+
+def _plant_keys(seed: Seed) -> None:
+    """moto makes random keys only, so keys of its own making become ours."""
     backend = kms_backends[DEFAULT_ACCOUNT_ID][seed.region]
-    key = backend.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", f"echobase {seed.environment}", tags=None)
-    del backend.keys[key.id]
-    key.arn = key.arn.replace(key.id, seed.kms_key_id)
-    key.id = seed.kms_key_id
-    key.key_material = seed.kms_key
-    backend.keys[key.id] = key
-    backend.create_alias(target_key_id=key.id, alias_name=f"alias/echobase-{seed.environment}")
+    alias = f"alias/echobase-{seed.environment}"
+    for number, material in sorted(seed.kms_keys.items()):
+        key_id = seed.kms_key_id(number)
+        if key_id in backend.keys:
+            continue
+        key = backend.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", f"echobase {seed.environment}", tags=None)
+        key.arn, made = key.arn.replace(key.id, key_id), key.id
+        key.id, key.key_material = key_id, material
+        # In one step: others may be looking through them.
+        backend.keys = {name: found for name, found in {**backend.keys, key_id: key}.items() if name != made}
+    newest = seed.kms_key_id(max(seed.kms_keys))
+    # At each moment some key has the name.
+    backend.create_alias(target_key_id=newest, alias_name=alias)
+    for key in backend.keys.values():
+        if key.id != newest:
+            key.aliases.pop(alias, None)
 
 
 def _plant_secret(seed: Seed, name: str, value: Mapping[str, object]) -> None:
-    secretsmanager_backends[DEFAULT_ACCOUNT_ID][seed.region].create_secret(
-        name=f"echobase/{seed.environment}/{name}",
-        secret_string=json.dumps(value),
+    backend = secretsmanager_backends[DEFAULT_ACCOUNT_ID][seed.region]
+    secret_id, text = f"echobase/{seed.environment}/{name}", json.dumps(value)
+    if secret_id in backend.secrets:
+        backend.put_secret_value(secret_id, text, None, None, ["AWSCURRENT"])
+        return
+    backend.create_secret(
+        name=secret_id,
+        secret_string=text,
         secret_binary=None,
         description="",
         tags=None,
@@ -110,6 +122,30 @@ def _serialise_deletion(queue: Queue) -> None:
             delete(receipt_handle)
 
     queue.delete_message = delete_under_lock
+
+
+def _kms_keys(secrets: Path) -> dict[int, bytes]:
+    try:
+        found = {int(number): text for number, text in json.loads(_read(secrets, "kms_keys")).items()}
+    except FileNotFoundError:
+        # An earlier version set the environment up: there is one key.
+        found = {1: _read(secrets, "kms_key")}
+    keys = {number: base64.b64decode(text, validate=True) for number, text in found.items()}
+    for number, key in keys.items():
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"key {number} of the key service holds {len(key)} bytes instead of {KEY_BYTES}")
+    return keys
+
+
+def _jwt_keys(secrets: Path) -> dict[str, object]:
+    try:
+        found: dict[str, object] = json.loads(_read(secrets, "jwt_keys"))
+    except FileNotFoundError:
+        # An earlier version set the environment up: there is one key.
+        key = _read(secrets, "jwt_key")
+        key_id = hashlib.sha256(base64.b64decode(key)).hexdigest()[:16]
+        return {"current": key_id, "keys": {key_id: key}}
+    return found
 
 
 def _read(secrets: Path, name: str) -> str:

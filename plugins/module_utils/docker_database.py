@@ -224,7 +224,7 @@ class DockerDatabase(DatabaseBackend):
 
     @property
     def _key_paths(self) -> tuple[Path, ...]:
-        return tuple(Path(self._env.path(name)) for name in ("secrets", "secrets.json", "key-fingerprints.json"))
+        return tuple(Path(self._env.path(name)) for name in ("secrets", "secrets.json", "key-fingerprints.json", "operator-line.json"))
 
     def _container(self) -> dict[str, Any] | None:
         container: dict[str, Any] | None = found_or_none(lambda: self._docker.api.inspect_container(self.server_name))

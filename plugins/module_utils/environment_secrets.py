@@ -11,6 +11,14 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_file imp
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.key_record import KeyRecord, fingerprints
+from ansible_collections.echobase.platform.plugins.module_utils.operator_line import (
+    ACCOUNTS_FILE,
+    KEPT,
+    Accounts,
+    LineRecord,
+    wanted_accounts,
+    warning,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.secret_files import (
     Change,
@@ -43,6 +51,9 @@ class SecretsPlan:
     renewed: list[str]
     rewrites_store: bool
     rewrites_record: bool
+    accounts: Accounts
+    # Of the operator's line, before this run.
+    line_record: LineRecord
     changes: list[Change]
     moves_folder: bool
     retired: list[str]
@@ -50,7 +61,18 @@ class SecretsPlan:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.rewrites_store or self.rewrites_record or self.changes or self.moves_folder or self.retired_files)
+        return not (
+            self.rewrites_store
+            or self.rewrites_record
+            or self.rewrites_line_record
+            or self.changes
+            or self.moves_folder
+            or self.retired_files
+        )
+
+    @property
+    def rewrites_line_record(self) -> bool:
+        return self.accounts.record != self.line_record
 
 
 class EnvironmentSecrets:
@@ -61,6 +83,7 @@ class EnvironmentSecrets:
         self._data = data
         self._store = SecretStore(Path(env.path("secrets.json")), vault_password)
         self._record = KeyRecord(Path(env.path("key-fingerprints.json")))
+        self._line_record_file = Path(env.path("operator-line.json"))
         self._link = Path(env.path("secrets"))
         self._folder = VOLATILE_HOME / env.name / "secrets" if vault_password else self._link
 
@@ -83,13 +106,14 @@ class EnvironmentSecrets:
             known = {name: value for name, value in self._store.load().items() if name not in dropped} | dict(values)
             self._store.save(known)
             self._record.save(known)
-            apply_changes(self._folder, plan_changes(self._folder, wanted_files(self._env, known, self._folder)))
+            accounts = wanted_accounts(known["operator_password"], self._accounts_file, LineRecord.load(self._line_record_file))
+            apply_changes(self._folder, plan_changes(self._folder, wanted_files(self._env, known, self._folder, accounts)))
             for path in outlived_files(self._folder, known):
                 path.unlink()
 
     def absent(self, check: bool) -> Outcome:
         volatile = [self._link.readlink()] if self._link.is_symlink() else []
-        doomed = [path for path in (self._store.file, self._record.file, self._link, *volatile) if path.exists() or path.is_symlink()]
+        doomed = [path for path in (*self._files, self._link, *volatile) if path.exists() or path.is_symlink()]
         if doomed and (data := self._data()):
             raise Refusal(
                 f"nothing can read {' and '.join(data)} without {self._store.file}",
@@ -100,6 +124,18 @@ class EnvironmentSecrets:
                 _remove(path)
         return Outcome(changed=bool(doomed), before="".join(f"{path}\n" for path in doomed))
 
+    @property
+    def _files(self) -> tuple[Path, ...]:
+        return self._store.file, self._record.file, self._line_record_file
+
+    @property
+    def _accounts_file(self) -> Path:
+        """On the way into a vault or out of it the file is still at its place of before."""
+        return next(
+            (folder / ACCOUNTS_FILE for folder in (self._folder, self._link) if (folder / ACCOUNTS_FILE).exists()),
+            self._folder / ACCOUNTS_FILE,
+        )
+
     def _plan(self, renew: Sequence[str], given: Mapping[str, str]) -> SecretsPlan:
         known = self._store.load()
         news = [name for name, value in given.items() if known.get(name) != value]
@@ -109,13 +145,17 @@ class EnvironmentSecrets:
         values = completed({name: value for name, value in known.items() if name not in renew}) | dict(given)
         # What lies behind a link that will go counts for nothing.
         current = self._link / "nowhere" if self._leaves_vault() else self._folder
+        line_record = LineRecord.load(self._line_record_file)
+        accounts = wanted_accounts(values["operator_password"], self._accounts_file, line_record, "operator_password" in renew)
         return SecretsPlan(
             values=values,
             generated=[name for name in KINDS if name in lacking or name in renew],
             renewed=[*renew, *news],
             rewrites_store=bool(lacking or renew or news or retired(known)) or self._store.needs_rewrite(),
             rewrites_record=recorded != fingerprints(values),
-            changes=plan_changes(current, wanted_files(self._env, values, current)),
+            accounts=accounts,
+            line_record=line_record,
+            changes=plan_changes(current, wanted_files(self._env, values, current, accounts)),
             moves_folder=self._is_elsewhere(),
             retired=retired(known),
             retired_files=retired_files(current),
@@ -145,6 +185,9 @@ class EnvironmentSecrets:
         if self._leaves_vault():
             self._link.unlink()
         apply_changes(self._folder, plan.changes)
+        # After the line itself: were this run cut off in between, the line would still be known as ours by its password.
+        if plan.rewrites_line_record:
+            plan.accounts.record.save(self._line_record_file)
         for path in plan.retired_files:
             path.unlink()
         if plan.moves_folder and self._folder != self._link:
@@ -166,8 +209,11 @@ class EnvironmentSecrets:
             before["key-fingerprints.json"] = "not those of the keys"
         before |= {f"secrets/{path.name}": "no longer used" for path in plan.retired_files}
         before |= {f"secrets/{change.file.name}": change.reason for change in plan.changes}
+        if plan.rewrites_line_record:
+            before["operator-line.json"] = "not what became of the operator's line"
         if plan.moves_folder:
             before["secrets"] = f"not in {self._folder}"
+        line = plan.accounts.record.state
         return Outcome(
             changed=not plan.is_empty,
             before="".join(f"{name}: {reason}\n" for name, reason in before.items()),
@@ -177,7 +223,9 @@ class EnvironmentSecrets:
                 "generated": plan.generated,
                 "key_fingerprint": key_fingerprint(plan.values),
                 "operator_password_file": self._env.path("secrets", "operator_password"),
+                "operator_line": line,
             },
+            warnings=[warning(self._env, line)] if line not in (KEPT, plan.line_record.state) else [],
         )
 
 

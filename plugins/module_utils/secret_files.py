@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import bcrypt
-
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.note_keys import keys_document
+from ansible_collections.echobase.platform.plugins.module_utils.operator_line import ACCOUNTS_FILE, Accounts, LineRecord, wanted_accounts
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import GIVEN, further_keys
+from ansible_collections.echobase.platform.plugins.module_utils.token_keys import TokenKeys
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 ROOT, DATABASE, APPLICATION = 0, 999, 10001
-OPERATOR = "operator"
 _NEXT_BACKUP_KEY, _NEXT_VOLUME_KEY = "db/backup_key_next", "volume_key_next"
-_HTPASSWD = "desk/operators.htpasswd"
-_BCRYPT_COST = 10
-_BCRYPT_HASH = re.compile(r"\$2y\$\d\d\$[./A-Za-z0-9]{53}")
 # Of earlier versions. Their nginx still read secrets/edge: that folder goes when it reads it no more, by module edge_config.
 _RETIRED_FILES = ("operator_session",)
 
@@ -41,8 +37,9 @@ class Change:
     reason: str
 
 
-def wanted_files(env: Environment, values: Mapping[str, str], folder: Path) -> list[SecretFile]:
-    """`folder` is where the files are now: a hash that still fits its password is kept, since each new one would differ."""
+def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, accounts: Accounts | None = None) -> list[SecretFile]:
+    """`folder` is where the files are now; `accounts` are the operators', by default as they are there."""
+    accounts = accounts or wanted_accounts(values["operator_password"], folder / ACCOUNTS_FILE, LineRecord())
     return [
         SecretFile("db/root_password", values["db_root_password"], DATABASE),
         SecretFile("db/init.sql", accounts_sql(env, "mariadb", values), DATABASE),
@@ -56,11 +53,14 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path) -> l
         SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION),
         SecretFile("app/db_password", values["db_app_password"], APPLICATION),
         SecretFile("app/jwt_key", values["jwt_key"], APPLICATION),
+        SecretFile("app/jwt_keys", TokenKeys.of(values).document, APPLICATION),
         SecretFile("emulator/kms_key", values["kms_key"], APPLICATION),
+        SecretFile("emulator/kms_keys", keys_document(values), APPLICATION),
         SecretFile("emulator/db_password", values["db_app_password"], APPLICATION),
         SecretFile("emulator/jwt_key", values["jwt_key"], APPLICATION),
         *(SecretFile(f"{consumer}/cloud_credentials", _cloud_credentials(env, values), APPLICATION) for consumer in ("app", "emulator")),
-        SecretFile(_HTPASSWD, _htpasswd(values["operator_password"], folder / _HTPASSWD), APPLICATION),
+        SecretFile("emulator/jwt_keys", TokenKeys.of(values).document, APPLICATION),
+        SecretFile(ACCOUNTS_FILE, accounts.content, APPLICATION),
         SecretFile("desk/desk_key", values["desk_key"], APPLICATION),
         SecretFile("desk/preview_key", values["preview_key"], APPLICATION),
         SecretFile("operator_password", values["operator_password"], ROOT, 0o600),
@@ -115,28 +115,6 @@ def _make_folder(folder: Path, uid: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     os.chown(folder, uid, uid)
     folder.chmod(0o700 if uid == ROOT else 0o500)
-
-
-def _htpasswd(password: str, current: Path) -> str:
-    """Further operators, whom somebody added to the file, stay in it."""
-    try:
-        lines = current.read_text(encoding="utf-8").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        lines = []
-    own = next((line for line in lines if line.startswith(f"{OPERATOR}:")), "")
-    others = [line for line in lines if line.strip() and not line.startswith(f"{OPERATOR}:")]
-    return "".join(f"{line}\n" for line in [own if _fits(password, own) else _entry(password), *others])
-
-
-def _fits(password: str, line: str) -> bool:
-    hashed = line.partition(":")[2]
-    return _BCRYPT_HASH.fullmatch(hashed) is not None and bcrypt.checkpw(password.encode(), hashed.encode())
-
-
-def _entry(password: str) -> str:
-    fresh = bcrypt.hashpw(password.encode(), bcrypt.gensalt(_BCRYPT_COST)).decode()
-    # The prefix that every htpasswd file has; the hash is the same.
-    return f"{OPERATOR}:{fresh.replace('$2b$', '$2y$', 1)}"
 
 
 def _cloud_credentials(env: Environment, values: Mapping[str, str]) -> str:

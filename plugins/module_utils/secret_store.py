@@ -8,11 +8,12 @@ import json
 import re
 import secrets
 import string
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.echobase.platform.plugins.module_utils import vault_file
+from ansible_collections.echobase.platform.plugins.module_utils import token_keys, vault_file
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 
@@ -58,13 +59,14 @@ KINDS = {
     # What the application signs its calls of the cloud emulator with.
     "cloud_key": Kind(_key, guards_data=False),
 }
-# What data are given in place of these while they are; further ones of MariaDB's data are numbered, since old data and backups keep theirs.
-FURTHER_KEY = re.compile(r"db_encryption_key_(\d+)")
+# What data are given in place of these while they are; further ones of MariaDB's data and of notes are numbered, since old data and
+# backups keep theirs.
+FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
 NEXT_KEYS = ("db_volume_key_next", "db_backup_key_next")
 # Of the S3 service that keeps the backups: a user has them from there, and nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
-# Of accounts of the database that take a new value with the next set-up.
-RENEWABLE = [f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")]
+# They take a new value with the next set-up: those of the database's accounts, and the operator's.
+RENEWABLE = [*(f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")), "operator_password"]
 # Kept by earlier versions; they open nothing any more.
 RETIRED = ("operator_session",)
 
@@ -112,10 +114,10 @@ class SecretStore:
             ) from error
 
 
-def further_keys(values: Mapping[str, str]) -> dict[int, str]:
-    """Of MariaDB's data, after the first one; by number."""
+def further_keys(values: Mapping[str, str], of: str = "db_encryption_key") -> dict[int, str]:
+    """After the first one, by number. By default those of MariaDB's data."""
     found = ((FURTHER_KEY.fullmatch(name), value) for name, value in values.items())
-    return dict(sorted((int(name[1]), value) for name, value in found if name))
+    return dict(sorted((int(name[2]), value) for name, value in found if name and name[1] == of))
 
 
 def missing(values: dict[str, str]) -> list[str]:
@@ -123,11 +125,13 @@ def missing(values: dict[str, str]) -> list[str]:
 
 
 def retired(values: dict[str, str]) -> list[str]:
-    return [name for name in RETIRED if name in values]
+    """What opens nothing any more."""
+    return [*(name for name in RETIRED if name in values), *token_keys.expired(values, time.time())]
 
 
 def completed(values: dict[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in values.items() if name not in RETIRED}
+    over = retired(values)
+    kept = {name: value for name, value in values.items() if name not in over}
     return {**kept, **{name: KINDS[name].generate() for name in missing(values)}}
 
 

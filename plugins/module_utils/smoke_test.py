@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -10,10 +11,14 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.https_client import Answer, HttpsClient
 
-# One account per environment, so that verifications do not fill the table of customers.
-SMOKE_CUSTOMER = "smoke-test@echobase.invalid"
 NOT_MOVED = "traffic was not moved; see `make logs`"
 MOVED = "this run has moved traffic there already: playbooks/rollback.yml moves it back, `make logs` shows why"
+# One account per environment and password, so that verifications do not fill the table of customers.
+_SMOKE_CUSTOMER = "smoke-test-{}@echobase.invalid"
+
+
+def smoke_customer(password: str) -> str:
+    return _SMOKE_CUSTOMER.format(hashlib.sha256(f"smoke test: {password}".encode()).hexdigest()[:12])
 
 
 @dataclass
@@ -48,7 +53,7 @@ class SmokeTest:
         return identity
 
     def _login(self) -> str:
-        account = {"email": SMOKE_CUSTOMER, "password": self.password}
+        account = {"email": smoke_customer(self.password), "password": self.password}
         answer = self.client.request("POST", "/api/auth/login", account)
         if answer.status == 401:
             self._expect("registering", self.client.request("POST", "/api/auth/register", account), 201)

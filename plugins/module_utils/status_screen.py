@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.colour_claim import REMOVED, Claim, ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.image_age import ImageAge
 from ansible_collections.echobase.platform.plugins.module_utils.lease import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.operator_line import ACCOUNTS_FILE, KEPT
 from ansible_collections.echobase.platform.plugins.module_utils.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
@@ -81,6 +82,8 @@ class StatusScreen:
     work: Work = field(default_factory=Work)
     # Of the images in use, the oldest first.
     image_ages: Sequence[ImageAge] = ()
+    # What became of the operator's line in the file of accounts.
+    operator: str = KEPT
 
     def lines(self, with_hints: bool) -> list[str]:
         sections = [[*self._traffic(), *self._work()], self._colours(), self._durable(), self._releases(), self._entrances()]
@@ -249,8 +252,13 @@ class StatusScreen:
     def _entrances(self) -> list[str]:
         return [
             f"PUBLIC    {_url(self.env.edge_port)}",
-            f"OPERATORS {_url(self.env.operators_port)}  user operator, password in {self.env.path('secrets', 'operator_password')}",
+            f"OPERATORS {_url(self.env.operators_port)}  {self._operator()}",
         ]
+
+    def _operator(self) -> str:
+        if self.operator == KEPT:
+            return f"user operator, password in {self.env.path('secrets', 'operator_password')}"
+        return f"accounts in {self.env.path('secrets', ACCOUNTS_FILE)}; somebody {self.operator} the line of user operator"
 
     def _hints(self) -> list[str]:
         return [

@@ -21,7 +21,7 @@ options:
       - Which key, by its name in C(secrets.json).
       - V(db_encryption_key) is of MariaDB's data, V(db_volume_key) of PostgreSQL's volume, V(db_backup_key) of MariaDB's backups.
     type: str
-    choices: [db_encryption_key, db_volume_key, db_backup_key]
+    choices: [db_backup_key, db_encryption_key, db_volume_key]
     required: true
   vault_password_file:
     description: File with the password that C(secrets.json) is encrypted with, where it is.
@@ -88,6 +88,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.errors import Re
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.repository_key_rotation import RepositoryKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotations import DATA_KEYS
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
 from ansible_collections.echobase.platform.plugins.module_utils.volume_key_rotation import VolumeKeyRotation
 
@@ -115,7 +116,7 @@ def main() -> None:
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
             **BACKUP_ARGUMENTS,
-            "name": {"type": "str", "choices": ["db_encryption_key", "db_volume_key", "db_backup_key"], "required": True},
+            "name": {"type": "str", "choices": list(DATA_KEYS), "required": True},
             "vault_password_file": {"type": "path", "default": "", "no_log": False},
             **PROGRESS_ARGUMENTS,
         },

@@ -31,13 +31,14 @@ options:
     type: bool
   renew:
     description:
-      - Passwords of the database's accounts that get a new value, whatever they are now.
-      - A database learns them from the next run of M(echobase.platform.durable_db).
+      - Passwords that get a new value, whatever they are now.
+      - A database learns those of its accounts from the next run of M(echobase.platform.durable_db). The operators' desk learns the
+        operator's at once, also where somebody else had replaced or removed that line.
       - Playbook C(rotate_secrets.yml) does everything in the right order.
     type: list
     elements: str
     default: []
-    choices: [db_app_password, db_migrate_password, db_backup_password, db_monitor_password, db_replica_password]
+    choices: [db_app_password, db_migrate_password, db_backup_password, db_monitor_password, db_replica_password, operator_password]
   s3_key:
     description:
       - Of the account at an S3 service that may write backups, from your own vault. Empty leaves it as it is.
@@ -95,6 +96,13 @@ operator_password_file:
   description: Where the operator finds the password of the operators' entrance.
   returned: when O(state=present)
   type: str
+operator_line:
+  description:
+    - What became of the line of user C(operator) in C(secrets/desk/operators.htpasswd). V(kept) means that the kept password logs in.
+    - V(replaced) and V(removed) are somebody else's doing, and stay so until O(renew=operator_password).
+  returned: when O(state=present)
+  type: str
+  sample: kept
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -73,6 +73,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.edge_troubles im
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.image_age import ages_of_images
 from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.operator_line import login_of_operator
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
@@ -115,9 +116,9 @@ def operate(module: AnsibleModule) -> Outcome:
     docker = docker_client()
     parts = problems_of_edge_parts(docker, env)
     troubles = recent_troubles(Path(env.path("edge-log", "access.log")), datetime.now(UTC), timedelta(minutes=TROUBLE_MINUTES))
-    work = Work.on(env, datetime.now(UTC))
-    ages = ages_of_images(docker, env)
-    screen = StatusScreen(env, traffic, database_state(module.params, env, docker), history, problem, parts, troubles, work, ages)
+    database = database_state(module.params, env, docker)
+    work, ages = Work.on(env, datetime.now(UTC)), ages_of_images(docker, env)
+    screen = StatusScreen(env, traffic, database, history, problem, parts, troubles, work, ages, login_of_operator(env))
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 

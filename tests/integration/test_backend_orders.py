@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from collections import Counter
@@ -11,8 +12,10 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from ansible_collections.echobase.platform.plugins.module_utils.note_keys import note_key_id
 from integration.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend
 from integration.cloud_callers import ask_as_nobody, cloud_client, secret_key_in
+from orders.credentials import key_id
 
 __all__ = ["backend", "blue", "empty_backend"]
 
@@ -221,7 +224,10 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
     assert everything["system"]["platform"]
     told_to_customers = client.get("/health/all", headers={"X-Echobase-Entrance": "public"}).json()
     assert told_to_customers.keys() == {"status", "timestamp", "services"}
-    assert client.get("/ready").json() == {
+    ready = client.get("/ready").json()
+    assert ready.pop("token_keys")["signs"] == key_id(base64.b64decode(backend.secret("app", "jwt_key")))
+    assert ready.pop("note_key") == note_key_id("test", 1)
+    assert ready == {
         "status": "ready",
         "environment": "test",
         "colour": "blue",

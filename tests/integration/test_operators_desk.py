@@ -277,8 +277,12 @@ def test_a_session_survives_a_desk_that_was_killed(desk: DeskUnderTest, operator
 
 @pytest.mark.parametrize("accounts", [{OPERATOR: "a new one"}, {COLLEAGUE: COLLEAGUES_PASSWORD}])
 def test_a_session_ends_with_its_password_or_account(desk: DeskUnderTest, operator: Visitor, accounts: dict[str, str]) -> None:
+    before = (desk.secrets / "operators.htpasswd").read_text()
     desk.write_accounts(accounts)
     try:
+        assert operator.client.get("/").status_code == 401
+        # Whoever undoes the change brings nobody's session back.
+        (desk.secrets / "operators.htpasswd").write_text(before)
         assert operator.client.get("/").status_code == 401
     finally:
         desk.write_accounts(ACCOUNTS)

@@ -11,12 +11,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import docker
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.operator_line import fits
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import SecretStore
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 from integration.module_runner import CHECKOUT, RunningModule, run_module
 
@@ -35,9 +38,12 @@ CONSUMERS = {
     "app/db_password": 10001,
     "app/jwt_key": 10001,
     "app/cloud_credentials": 10001,
+    "app/jwt_keys": 10001,
     "emulator/kms_key": 10001,
+    "emulator/kms_keys": 10001,
     "emulator/db_password": 10001,
     "emulator/jwt_key": 10001,
+    "emulator/jwt_keys": 10001,
     "emulator/cloud_credentials": 10001,
     "desk/operators.htpasswd": 10001,
     "desk/desk_key": 10001,
@@ -270,6 +276,68 @@ def test_a_password_is_renewed_and_nothing_else(home: Path) -> None:
     assert not converge(home, f"volume {VOLUME}").changed
 
 
+def test_the_operators_password_does_not_come_back_by_itself(home: Path) -> None:
+    converge(home)
+    old = values(home)["operator_password"]
+    accounts = home / "test/secrets/desk/operators.htpasswd"
+    other = bcrypt.hashpw(b"another", bcrypt.gensalt(4)).decode()
+    accounts.write_text(f"operator:{other}\n")
+    predicted = run(home, check=True)
+    left = run(home)
+    assert predicted["operator_line"] == left["operator_line"] == "replaced"
+    assert accounts.read_text() == f"operator:{other}\n"
+    assert "somebody replaced its line" in left["warnings"][0]
+    assert "rotate=operator_password" in left["warnings"][0]
+    # It is told once.
+    again = converge(home)
+    assert not again.changed
+    assert again.warnings == []
+    # An administrator who wants nobody to log in as operator.
+    accounts.write_text(f"anna:{other}\n")
+    assert converge(home).facts["operator_line"] == "removed"
+    assert not converge(home).changed
+    assert accounts.read_text() == f"anna:{other}\n"
+    renewed = converge(home, renew=["operator_password"])
+    assert renewed.facts["operator_line"] == "kept"
+    assert renewed.warnings == []
+    line, anna = accounts.read_text().splitlines()
+    assert anna == f"anna:{other}"
+    assert not fits(old, line)
+    assert fits((home / "test/secrets/operator_password").read_text(), line)
+    assert not converge(home).changed
+
+
+def test_a_rotation_of_the_operators_password_that_was_cut_off_is_finished_by_the_next_setup(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converge(home)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("ansible_collections.echobase.platform.plugins.module_utils.environment_secrets.apply_changes", crash)
+        converge(home, renew=["operator_password"])
+    assert converge(home).facts["operator_line"] == "kept"
+    assert fits(values(home)["operator_password"], (home / "test/secrets/desk/operators.htpasswd").read_text().strip())
+
+
+def test_an_operator_that_somebody_replaced_moves_into_the_vault_and_out(home: Path, vault_password: Path) -> None:
+    converge(home)
+    accounts = home / "test/secrets/desk/operators.htpasswd"
+    accounts.write_text(f"operator:{bcrypt.hashpw(b'another', bcrypt.gensalt(4)).decode()}\n")
+    wanted = accounts.read_text()
+    env, password = environment("test", str(home)), vault_password.read_bytes().strip()
+    sealed = EnvironmentSecrets(env, password, data=lambda: ()).present(check=False)
+    assert sealed.facts["operator_line"] == "replaced"
+    assert accounts.read_text() == wanted
+    # Out of the vault again.
+    store = home / "test/secrets.json"
+    store.write_text(json.dumps(SecretStore(store, password).load()))
+    assert converge(home).facts["operator_line"] == "replaced"
+    assert accounts.read_text() == wanted
+
+
 def test_the_engine_is_asked_for_the_volume(home: Path) -> None:
     client = docker.from_env()
     created = None
@@ -329,6 +397,7 @@ def test_a_vault_keeps_the_disk_clean(home: Path, vault_password: Path) -> None:
     assert run(home, vault_password_file=str(vault_password))["diff"]["before"].splitlines() == [
         "secrets/app/db_password: missing",
         "secrets/app/jwt_key: missing",
+        "secrets/app/jwt_keys: missing",
         "secrets/app/cloud_credentials: missing",
     ]
 

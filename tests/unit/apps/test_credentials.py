@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,3 +48,18 @@ def test_both_sources_give_the_signing_key_the_same_name(cloud: CloudSettings) -
     from_cloud = signing_keys(cloud, Secrets({"jwt": {"current": key_id(KEY), "keys": {key_id(KEY): text}}}))
     assert signing_keys(cloud, NoSecrets()) == from_cloud
     assert from_cloud.signing_key == KEY
+
+
+def test_while_the_cloud_is_away_the_file_tells_the_same_keys(cloud: CloudSettings) -> None:
+    other = b"o" * 32
+    document = {
+        "current": key_id(other),
+        "keys": {key_id(key): base64.b64encode(key).decode() for key in (KEY, other)},
+        "until": {key_id(KEY): 1000},
+    }
+    cloud.jwt_key_file.with_name("jwt_keys").write_text(json.dumps(document))
+    from_file = signing_keys(cloud, NoSecrets())
+    assert from_file == signing_keys(cloud, Secrets({"jwt": document}))
+    assert from_file.signing_key == other
+    assert set(from_file.accepted(999)) == {key_id(KEY), key_id(other)}
+    assert set(from_file.accepted(1000)) == {key_id(other)}

@@ -57,6 +57,15 @@ def test_an_ended_session_is_gone_and_others_stay(sessions: Sessions) -> None:
     assert sessions.find(second) == ANNA
 
 
+def test_sessions_end_with_the_account_or_its_password(sessions: Sessions) -> None:
+    bert, carl = Session("bert", "of-his-password"), Session("carl", "of-his-password")
+    ids = {one: sessions.begin(one, "192.0.2.1") for one in (ANNA, bert, carl)}
+    # Anna's password is another one and Carl's account is gone. What it was before opens nothing, even if it comes back.
+    sessions.end_outdated({"anna": "another", "bert": bert.credential})
+    sessions.end_outdated({one.operator: one.credential for one in ids})
+    assert [sessions.find(ids[one]) for one in ids] == [None, bert, None]
+
+
 def test_an_idle_session_expires_and_a_used_one_does_not(sessions: Sessions, clock: Clock) -> None:
     idle, used = sessions.begin(ANNA, "192.0.2.1"), sessions.begin(ANNA, "192.0.2.1")
     clock.now += 60

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -17,13 +18,18 @@ class KeyService:
         self.keys: dict[bytes, bytes] = {}
         self.is_away = False
         self.calls = 0
+        self.wraps_with = "first"
         self.called = threading.Event()
 
-    def new_data_key(self) -> tuple[bytes, bytes]:
+    def new_data_key(self) -> tuple[bytes, bytes, str]:
         self._answer()
         wrapped = b"ticket %d" % len(self.keys)
         self.keys[wrapped] = os.urandom(32)
-        return self.keys[wrapped], wrapped
+        return self.keys[wrapped], wrapped, self.wraps_with
+
+    def key_id(self) -> str:
+        self._answer()
+        return self.wraps_with
 
     def unwrap(self, wrapped: bytes) -> bytes:
         self._answer()
@@ -123,3 +129,20 @@ def test_a_foreign_key_makes_a_note_unreadable_for_good(notes: Notes) -> None:
     foreign = Notes(KeyService())
     with pytest.raises(Unreadable):
         notes.open(foreign.seal("a note", "order-1"), "order-1")
+
+
+def test_another_key_wraps_the_next_data_key_as_soon_as_somebody_asks(service: KeyService, clock: Clock, notes: Notes) -> None:
+    sealed = notes.seal("before", "1")
+    assert notes.key_id == "first"
+    service.wraps_with = "second"
+    deadline = time.monotonic() + 10
+    while notes.key_id != "second":
+        clock.now += 1
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert Envelope.from_bytes(notes.seal("after", "2")).wrapped_key != Envelope.from_bytes(sealed).wrapped_key
+    assert notes.open(sealed, "1") == "before"
+    # An answer is owed to nobody: with the key service away it stays what it was.
+    service.is_away = True
+    clock.now += 10
+    assert notes.key_id == "second"

@@ -213,3 +213,13 @@ def test_a_change_of_the_key_that_was_cut_off_says_both_ways_on() -> None:
         " ansible-playbook playbooks/rotate_secrets.yml -e rotate=db_encryption_key" in lines
     )
     assert "          or back with ansible-playbook playbooks/restore.yml -e restore_state=abandoned" in lines
+
+
+def test_a_password_that_is_not_valid_any_more_is_not_promised() -> None:
+    def line(operator: str) -> str:
+        one = StatusScreen(environment("devlocal"), traffic(), DATABASE, operator=operator)
+        return next(line for line in one.lines(with_hints=False) if line.startswith("OPERATORS"))
+
+    assert line("kept").endswith("  user operator, password in /var/lib/echobase/devlocal/secrets/operator_password")
+    for state in ("replaced", "removed"):
+        assert line(state).endswith(f"/secrets/desk/operators.htpasswd; somebody {state} the line of user operator")

@@ -1,0 +1,124 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module application_key: another key for the application, while it works."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application_key
+short_description: Gives the application another key, while it serves customers
+description:
+  - Every gateway that runs accepts the new key of customers' tokens before the first one signs with it, so no request fails.
+  - Tokens of the key before stay valid for O(overlap) seconds. The gateways themselves refuse them afterwards, without any further run.
+  - When it was cut off the same call goes on. While tokens of the key before are accepted it makes no further key, unless O(overlap=0).
+options:
+  name:
+    description:
+      - Which key, by its name in C(secrets.json). V(jwt_key) signs customers' tokens.
+      - V(kms_key) wraps what the notes of orders are encrypted with. What the one before wrapped is wrapped anew. It stays in
+        C(secrets.json) all the same, under its number, since it opens older backups.
+    type: str
+    choices: [jwt_key, kms_key]
+    required: true
+  overlap:
+    description:
+      - For how many seconds tokens of the key before are accepted. The default is the longest life of a token.
+      - It concerns V(jwt_key) alone.
+      - V(0) is for a key that leaked. Every token but those of the new key is refused at once, and customers log in again.
+    type: int
+    default: 28800
+  vault_password_file:
+    description: File with the password that C(secrets.json) is encrypted with, where it is.
+    type: path
+    default: ""
+extends_documentation_fragment:
+  - echobase.platform.environment
+attributes:
+  check_mode:
+    support: full
+    description: Refuses what it would refuse, and changes nothing.
+  diff_mode:
+    support: none
+    description: A key is no thing to be shown.
+  idempotent:
+    support: none
+    description: Each run gives another key, except while tokens of the key before are still accepted.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: Another key for the tokens of devlocal's customers
+  echobase.platform.application_key:
+    environment: devlocal
+    name: jwt_key
+
+- name: The key of the tokens leaked
+  echobase.platform.application_key:
+    environment: devlocal
+    name: jwt_key
+    overlap: 0
+"""
+
+RETURN = r"""
+key_id:
+  description: What the key is called in each token, or in each encrypted note. It gives nothing away.
+  returned: when not in check mode
+  type: str
+  sample: 0123456789abcdef
+accepted_until:
+  description: Until when tokens of the key before are accepted, in seconds since 1970; V(0) if they are not, and for V(kms_key).
+  returned: when not in check mode
+  type: int
+  sample: 1767225600
+rewrapped:
+  description: How many notes are now under the new key that were under another one.
+  returned: when O(name=kms_key) and not in check mode
+  type: int
+  sample: 1200
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.note_key_rotation import NoteKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.note_keys import FIRST
+from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.rotations import APPLICATION_KEYS
+from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import rewrap_notes, running_gateways
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
+from ansible_collections.echobase.platform.plugins.module_utils.token_key_rotation import TokenKeyRotation
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    params = module.params
+    if params["overlap"] < 0:
+        raise Refusal(f"an overlap of {params['overlap']} s is not possible", "give 0 or more")
+    env = environment_of(params)
+    secrets = EnvironmentSecrets(env, vault_password(params["vault_password_file"]), data=lambda: ())
+    if params["name"] == FIRST:
+        return NoteKeyRotation(env.name, secrets, lambda: running_gateways(env), lambda: rewrap_notes(running_gateways(env))).run(
+            module.check_mode
+        )
+    return TokenKeyRotation(secrets, lambda: running_gateways(env), params["overlap"]).run(module.check_mode)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **ENVIRONMENT_ARGUMENTS,
+            "name": {"type": "str", "choices": list(APPLICATION_KEYS), "required": True},
+            "overlap": {"type": "int", "default": 28800},
+            "vault_password_file": {"type": "path", "default": "", "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: operate(module))
+
+
+if __name__ == "__main__":
+    main()
