@@ -70,6 +70,16 @@ class EdgeUnderTest:
         self.compose("up", "--detach", "--no-build", "--pull", "never")
         self.await_ready()
 
+    @contextmanager
+    def reconfigured(self, **options: Any) -> Iterator[None]:
+        """Other values of the role's variables for a while, in the nginx that runs."""
+        before = self.options
+        self._reload(before | options)
+        try:
+            yield
+        finally:
+            self._reload(before)
+
     def stop(self) -> None:
         self.compose("down", "--timeout", "2")
 
@@ -115,6 +125,21 @@ class EdgeUnderTest:
 
     def tls_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.ca_file))
+
+    def _reload(self, options: dict[str, Any]) -> None:
+        self.options = options
+        (self.home / "edge" / "nginx.conf").write_text(self.render("nginx.conf.j2"))
+        before = self._workers()
+        os.kill(self.state()["Pid"], signal.SIGHUP)
+        end = time.monotonic() + 20
+        while self._workers() & before:
+            assert time.monotonic() < end, self.logs()
+            time.sleep(0.05)
+
+    def _workers(self) -> set[str]:
+        """Those that take new connections."""
+        listing = subprocess.run(["docker", "top", self.container, "-eo", "pid,args"], check=True, capture_output=True, text=True).stdout
+        return {line.split()[0] for line in listing.splitlines() if line.endswith("nginx: worker process")}
 
     def _write_files(self) -> None:
         for folder in ("edge", "edge-log", "edge-sockets", "routes", "compose"):

@@ -100,7 +100,7 @@ class Scene:
 
     def post(self, size: int) -> int:
         with self.client() as client:
-            return client.post("/api/orders", content=b"x" * size).status_code
+            return client.post("/upload", content=b"x" * size).status_code
 
     def containers(self) -> set[str]:
         there = docker("ps", "--all", "--format", "{{.Names}}").splitlines()

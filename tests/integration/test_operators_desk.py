@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import sqlite3
@@ -96,6 +95,12 @@ def operator(edge: EdgeUnderTest) -> Iterator[Visitor]:
 def customer(edge: EdgeUnderTest) -> Iterator[Visitor]:
     with new_visitor(edge, edge.port) as customer:
         yield customer
+
+
+@pytest.fixture
+def tools_on_public(edge: EdgeUnderTest) -> Iterator[None]:
+    with edge.reconfigured(edge_operators_on_public=True):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +203,33 @@ def test_the_form_is_framed_by_nobody_and_loads_nothing(stranger: Visitor) -> No
     assert "Content-Encoding" not in form.headers
 
 
-def test_a_session_is_good_at_both_entrances(operator: Visitor, edge: EdgeUnderTest) -> None:
+OPERATORS_ADDRESSES = ("/login", "/logout", "/grafana", *(f"/{tool}/" for tool in ("grafana", "prometheus", "jaeger", "loki")))
+
+
+def test_the_public_entrance_knows_nothing_of_operators(
+    operator: Visitor, customer: Visitor, colours: dict[str, ColourUnderTest], tool: ColourUnderTest, desk: DeskUnderTest
+) -> None:
+    """Neither a stranger nor somebody with a session or a password finds anything there that is not the application's own."""
+    tool.forget()
+    session = {"Cookie": f"{SESSION}={operator.client.cookies[SESSION]}"}
+    asked = 0
+    for headers in ({}, session, {"Authorization": BASIC._auth_header}):
+        for path in OPERATORS_ADDRESSES:
+            for method in ("GET", "POST"):
+                answer = customer.client.request(method, path, headers=headers)
+                assert (answer.status_code, answer.headers["X-Echobase-Colour"]) == (200, "blue"), path
+                asked += 1
+        answer = customer.client.get("/edge/metrics", headers=headers)
+        assert (answer.status_code, answer.headers["X-Echobase-Error"]) == (404, "not-found")
+    assert len(colours["blue"].requests) == asked
+    assert tool.requests == []
+    # No password is tried there, so none can be guessed.
+    guess = httpx.BasicAuth(OPERATOR, "guess")
+    assert [customer.client.get("/edge/metrics", auth=guess).status_code for _ in range(7)] == [404] * 7
+
+
+@pytest.mark.usefixtures("tools_on_public")
+def test_a_session_is_good_at_both_entrances_where_both_are_wanted(operator: Visitor, edge: EdgeUnderTest) -> None:
     with httpx.Client(base_url=f"https://localhost:{edge.port}", verify=edge.tls_context(), cookies=operator.client.cookies) as client:
         assert client.get("/edge/metrics").status_code == 200
         assert "You are logged in" in client.get("/login").text
@@ -453,6 +484,14 @@ def test_an_operator_sees_the_colour_without_traffic(edge: EdgeUnderTest, operat
         assert operator.client.get(path).headers["X-Echobase-Colour"] == shown
 
 
+def test_a_candidate_is_shown_no_larger_bodies_than_customers_may_send(operator: Visitor, colours: dict[str, ColourUnderTest]) -> None:
+    for path, most in (("/api/orders", 65_536), ("/upload", 1 << 20)):
+        for size, status in ((most, 200), (most + 1, 413)):
+            for body in (b"x" * size, iter([b"x" * size])):
+                assert operator.client.post(path, content=body).status_code == status, (path, size)
+    assert len(colours["green"].requests) == 4
+
+
 @pytest.mark.parametrize("maintenance", [False, True])
 def test_where_no_colour_is_idle_the_operator_chooses(edge: EdgeUnderTest, operator: Visitor, maintenance: bool) -> None:
     switch(edge, BLUE if maintenance else Weights(90, 10), maintenance)
@@ -540,6 +579,7 @@ def test_a_program_logs_in_with_each_request_and_leaves_nothing_behind(stranger:
     assert stranger.client.get("/edge/metrics", auth=BASIC).status_code == 200
 
 
+@pytest.mark.usefixtures("tools_on_public")
 @pytest.mark.parametrize("entrance", ["operator", "customer"])
 def test_a_tool_is_told_who_asks_by_the_desk_alone(
     request: pytest.FixtureRequest, operator: Visitor, tool: ColourUnderTest, entrance: str
@@ -589,8 +629,8 @@ def test_without_the_desk_operators_are_told_and_customers_notice_nothing(
     desk.stop()
     try:
         token = {"Cookie": f"{PREVIEW}={preview_token(env, 'green', PREVIEW_KEY)}"}
-        for client, path in itertools.product((operator.client, customer.client), ("/login", "/logout", "/grafana/", "/edge/metrics")):
-            answer = client.get(path, headers=token)
+        for path in ("/login", "/logout", "/grafana/", "/edge/metrics"):
+            answer = operator.client.get(path, headers=token)
             assert (answer.status_code, answer.headers["X-Echobase-Error"]) == (503, "desk-away"), path
         for path in ("/", "/api/orders", "/preview/blue"):
             assert operator.client.get(path, headers=token).headers["X-Echobase-Error"] == "desk-away"
