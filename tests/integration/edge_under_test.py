@@ -18,6 +18,7 @@ import jinja2
 import yaml
 
 from ansible_collections.echobase.platform.plugins.module_utils.certificates import DESK_TLS_NAME
+from ansible_collections.echobase.platform.plugins.module_utils.edge_log_folder import EdgeLogFolder
 from ansible_collections.echobase.platform.plugins.module_utils.edge_pages import page_files
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.topology import as_facts, environment
@@ -142,7 +143,9 @@ class EdgeUnderTest:
         return {line.split()[0] for line in listing.splitlines() if line.endswith("nginx: worker process")}
 
     def _write_files(self) -> None:
-        for folder in ("edge", "edge-log", "edge-sockets", "routes", "compose"):
+        self.home.mkdir(parents=True, exist_ok=True)
+        EdgeLogFolder(self.home / "edge-log").converge()
+        for folder in ("edge", "edge-sockets", "routes", "compose"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         names = [colour["tls_name"] for colour in self.facts["colours"].values()]
         names += [DESK_TLS_NAME, *(f"{tool}.echobase.internal" for tool in self.facts["tools"])]

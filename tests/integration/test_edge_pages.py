@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 
@@ -114,6 +116,65 @@ def test_the_api_takes_small_bodies_only_in_every_lane(
             colour.forget()
     for body in (large, iter([large])):
         assert customer.post("/upload", content=body, headers=headers).status_code == 200
+
+
+def test_no_query_is_written_down_whoever_answers(edge: EdgeUnderTest, customer: httpx.Client, colours: dict[str, ColourUnderTest]) -> None:
+    """Behind a question mark there may be what opens a preview: asked for, or told as the page that somebody came from."""
+    secret = "n0t-f0r-any-l0g"
+    query = f'?token={secret}&"{secret}",{secret}'
+    cookies = {"Cookie": f"a={'x' * 9000}"}
+    colours["blue"].failure = lambda request: "reset" if request.path.startswith("/api/reset") else ""
+    asked = {
+        "/in-flight": (404, customer.get, {}),
+        "/served": (200, customer.get, {}),
+        "/api/reset": (502, customer.post, {}),
+        "/api/reset/stream": (502, customer.get, {"headers": {"Accept": "text/event-stream"}}),
+        "/assets/reset.js": (200, customer.get, {}),
+        "/api/large": (413, customer.post, {"content": b"x" * 70_000}),
+        "/upload": (413, customer.post, {"content": iter([b"x" * 1_100_000])}),
+        "/headers": (431, customer.get, {"headers": cookies}),
+    }
+    ids = {}
+    customer.headers["Referer"] = f"https://localhost/from{query} {secret}"
+    for path, (status, ask, options) in asked.items():
+        answer = ask(f"{path}{query}", **options)
+        assert answer.status_code == status, path
+        ids[answer.headers["X-Request-Id"]] = path
+    for weights, maintenance in ((EMPTY, False), (BLUE, True)):
+        switch(edge, weights, maintenance)
+        ids[customer.get(f"/nobody/serves{query}").headers["X-Request-Id"]] = "/nobody/serves"
+    with RawConnection(edge.port, edge.tls_context()) as connection:
+        said = f"GET /no/host?token={secret}\xff{secret} HTTP/1.1\r\nReferer: /?\xff{secret}\r\nConnection: close\r\n\r\n"
+        connection.send(said.encode("latin-1"))
+        assert [answer.status for answer in connection.answers()] == [400]
+    assert {request_id: line["path"] for request_id, line in edge.logged_requests(ids).items()} == ids
+
+    def complaints() -> list[str]:
+        return [line for line in edge.logs().splitlines() if "/api/reset" in line]
+
+    # Two for each that was reset: it is tried once more, on a fresh connection.
+    await_condition(lambda: len(complaints()) >= 2, "nginx does not complain any more")
+    assert all('request: "POST /api/reset? HTTP/1.1", upstream: "https://' in line for line in complaints() if '"POST' in line)
+    assert all(line.endswith('referrer: "https://localhost/from?"') for line in complaints())
+    assert secret not in edge.logs()
+    assert secret not in (edge.home / "edge-log" / "access.log").read_text(errors="replace")
+
+
+def test_what_nginx_says_before_it_serves_is_heard(edge: EdgeUnderTest) -> None:
+    """It ends at once then, and whatever passes its complaints on ends with it."""
+    command = ["docker", "exec", edge.container, "sh", "-c", "echo nonsense > /tmp/x.conf; nginx -e /tmp/errors -c /tmp/x.conf"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (tried.returncode, 'unexpected end of file, expecting ";" or "}" in /tmp/x.conf' in tried.stderr) == (1, True)
+
+
+def test_complaints_are_passed_on_again_when_their_filter_dies(edge: EdgeUnderTest, colours: dict[str, ColourUnderTest]) -> None:
+    listing = subprocess.run(["docker", "top", edge.container, "-eo", "pid,args"], check=True, capture_output=True, text=True).stdout
+    (filter_process,) = [int(line.split()[0]) for line in listing.splitlines() if "sed -E" in line]
+    os.kill(filter_process, signal.SIGKILL)
+    colours["blue"].failure = lambda _: "reset"
+    with customer_of(edge) as client:
+        assert client.post("/api/after-the-filter-died?x").status_code == 502
+    await_condition(lambda: "/api/after-the-filter-died?" in edge.logs(), "nobody passes complaints on")
 
 
 def test_an_address_that_is_too_long_is_refused(customer: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from urllib.parse import quote, unquote_to_bytes
 
 import httpx
 import pytest
@@ -22,6 +24,7 @@ from integration.desk_under_test import (
     COLLEAGUE,
     COLLEAGUES_PASSWORD,
     GUESSED,
+    METRICS_PASSWORD,
     OPERATOR,
     PASSWORD,
     PREVIEW_KEY,
@@ -38,6 +41,7 @@ from integration.images_under_test import image_tag
 PREFIX = "127.93"
 SESSION, PREVIEW = "echobase_test_operator", "echobase_test_preview"
 TOOL = "grafana"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 BASIC = httpx.BasicAuth(OPERATOR, PASSWORD)
 _addresses = (f"127.1.{third}.{fourth}" for third in range(256) for fourth in range(1, 255))
 
@@ -172,7 +176,7 @@ def test_a_page_that_asks_in_the_background_gets_no_window_of_the_browser(strang
 
 def test_the_desks_own_questions_are_for_the_edge_alone(stranger: Visitor, customer: Visitor) -> None:
     for client in (stranger.client, customer.client):
-        for path in ("/edge/desk/session", "/edge/desk/preview", "/edge/desk/refusal"):
+        for path in ("/edge/desk/session", "/edge/desk/metrics", "/edge/desk/preview", "/edge/desk/refusal"):
             assert client.get(path).status_code == 404
     for path in ("/check/session", "/check/preview", "/metrics", "/preview/open"):
         assert customer.client.get(path).json()["colour"] == "blue"
@@ -577,6 +581,58 @@ def test_a_program_logs_in_with_each_request_and_leaves_nothing_behind(stranger:
     assert "authorization" not in page.json()["headers"]
     assert "Set-Cookie" not in page.headers
     assert stranger.client.get("/edge/metrics", auth=BASIC).status_code == 200
+
+
+def test_the_scrapers_password_opens_the_metrics_and_nothing_else(stranger: Visitor) -> None:
+    scraper = httpx.BasicAuth("metrics", METRICS_PASSWORD)
+    answer = stranger.client.get("/edge/metrics", auth=scraper)
+    assert (answer.status_code, "echobase_edge_log_readable 1" in answer.text) == (200, True)
+    for path in ("/", "/grafana/", "/preview/green", "/api/orders"):
+        assert stranger.client.get(path, auth=scraper).status_code == 401, path
+    assert stranger.client.get("/edge/metrics", auth=httpx.BasicAuth("metrics", "guess")).status_code == 401
+
+
+def test_nobody_who_fails_keeps_the_scraper_out(stranger: Visitor, edge: EdgeUnderTest) -> None:
+    """Neither at its own address nor anywhere else, under its name or an operator's; nor does its coming let anybody guess on."""
+    scraper = httpx.BasicAuth("metrics", METRICS_PASSWORD)
+    for name in ("metrics", GUESSED[3]):
+        for number in range(12):
+            with new_visitor(edge) as other:
+                guesser = stranger if number < 6 else other
+                assert guesser.client.get("/edge/metrics", auth=httpx.BasicAuth(name, "guess")).status_code in (401, 429)
+            assert stranger.client.get("/edge/metrics", auth=scraper).status_code == 200
+    assert stranger.client.get("/edge/metrics", auth=httpx.BasicAuth(GUESSED[3], "guess")).status_code == 429
+    with new_visitor(edge) as other:
+        assert other.client.get("/edge/metrics", auth=httpx.BasicAuth(GUESSED[3], "guess")).status_code == 429
+
+
+NO_TEXT = {
+    "half a surrogate": "%ED%A0%80",
+    "bytes that are no UTF-8": "%FF%FE",
+    "a zero byte": "%00",
+    "an escape of JSON": "\\ud800",
+}
+
+
+@pytest.mark.parametrize("text", NO_TEXT.values(), ids=NO_TEXT)
+def test_a_login_that_is_no_text_is_wrong_and_breaks_nothing(stranger: Visitor, desk: DeskUnderTest, text: str) -> None:
+    before = len(desk.log)
+    form = "&".join(f"{name}={quote(value, safe='')}" for name, value in stranger.form().items())
+    answers = [
+        stranger.client.post("/login", content=f"{form}&name={name}&password={password}", headers=FORM)
+        for name, password in ((text, "x"), (OPERATOR, text))
+    ]
+    credentials = base64.b64encode(unquote_to_bytes(f"{OPERATOR}:{text}")).decode()
+    answers += [
+        stranger.client.get("/edge/metrics", headers={"Authorization": f"Basic {credentials}"}),
+        stranger.client.get("/edge/metrics", headers={"Cookie": f"{SESSION}={text}; {PREVIEW}={text}"}),
+        stranger.client.get("/", headers={b"Cookie": unquote_to_bytes(f"{SESSION}=x{text[:6]}; {PREVIEW}=x{text[:6]}".replace("%00", ""))}),
+    ]
+    assert [answer.status_code for answer in answers] == [401] * 5
+    for answer in answers:
+        assert not re.search(r"codec|surrogate|UnicodeE|Traceback|NUL", answer.text)
+    assert not re.search(r"codec|Traceback|failed$", desk.log[before:].replace("login as operator", "").replace(" failed\n", "\n"))
+    assert stranger.client.get("/login", params={"next": f"/{text}"}).status_code == 200
 
 
 @pytest.mark.usefixtures("tools_on_public")

@@ -40,6 +40,7 @@ CONSUMERS = {
     "desk/operators.htpasswd": 10001,
     "desk/desk_key": 10001,
     "desk/preview_key": 10001,
+    "desk/metrics_password": 10001,
 }
 
 
@@ -180,7 +181,7 @@ def test_nothing_is_generated_beside_an_existing_volume(home: Path) -> None:
     (home / "test/secrets.json").write_text(json.dumps({name: value for name, value in known.items() if name != "kms_key"}))
     assert "lacks: kms_key" in run(home, volume_exists=True)["msg"]
     # Nothing is encrypted or reached with the operators' login, nor with what signs previews and forms: these may be made anew.
-    for name in ("operator_password", "preview_key", "desk_key"):
+    for name in ("operator_password", "metrics_password", "preview_key", "desk_key"):
         (home / "test/secrets.json").write_text(json.dumps({key: value for key, value in known.items() if key != name}))
         assert run(home, volume_exists=True)["generated"] == [name]
         assert {key: value for key, value in values(home).items() if key != name} == {
@@ -191,17 +192,18 @@ def test_nothing_is_generated_beside_an_existing_volume(home: Path) -> None:
 def test_an_environment_of_an_earlier_version_converges_beside_its_data(home: Path) -> None:
     run(home)
     folder, known = home / "test/secrets", values(home)
-    guarded = {name: value for name, value in known.items() if name not in ("preview_key", "desk_key")}
+    guarded = {name: value for name, value in known.items() if name not in ("metrics_password", "preview_key", "desk_key")}
     (home / "test/secrets.json").write_text(json.dumps(guarded | {"operator_session": "a session for ever"}))
     shutil.rmtree(folder / "desk")
-    (folder / "preview_key").unlink()
+    for name in ("metrics_password", "preview_key"):
+        (folder / name).unlink()
     (folder / "operator_session").write_text("a session for ever")
     predicted = run(home, check=True, volume_exists=True)
     converged = run(home, volume_exists=True)
     assert converged["diff"] == predicted["diff"]
-    assert converged["generated"] == ["preview_key", "desk_key"]
+    assert converged["generated"] == ["metrics_password", "preview_key", "desk_key"]
     assert converged["diff"]["before"].splitlines()[:2] == [
-        "secrets.json: lacks preview_key, desk_key; still holds operator_session",
+        "secrets.json: lacks metrics_password, preview_key, desk_key; still holds operator_session",
         "secrets/operator_session: no longer used",
     ]
     assert not (folder / "operator_session").exists()
