@@ -24,7 +24,7 @@ APPS = Path(__file__).resolve().parents[2] / "apps"
 OPERATOR, PASSWORD = "operator", "correct horse"
 COLLEAGUE, COLLEAGUES_PASSWORD = "colleague", "battery staple"
 # One for each test that guesses, since failures are counted by account, too.
-GUESSED = ("anna", "bert", "carl", "dora")
+GUESSED = ("anna", "bert", "carl", "dora", "ella")
 ACCOUNTS = {OPERATOR: PASSWORD, COLLEAGUE: COLLEAGUES_PASSWORD} | dict.fromkeys(GUESSED, PASSWORD)
 PREVIEW_KEY = "a preview key of the tests"
 METRICS_PASSWORD = "of the scraper alone"

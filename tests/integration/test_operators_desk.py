@@ -596,9 +596,9 @@ def test_nobody_who_fails_keeps_the_scraper_out(stranger: Visitor, edge: EdgeUnd
     """Neither at its own address nor anywhere else, under its name or an operator's; nor does its coming let anybody guess on."""
     scraper = httpx.BasicAuth("metrics", METRICS_PASSWORD)
     for name in ("metrics", GUESSED[3]):
-        for number in range(12):
+        for number in range(24):
             with new_visitor(edge) as other:
-                guesser = stranger if number < 6 else other
+                guesser = stranger if number % 2 else other
                 assert guesser.client.get("/edge/metrics", auth=httpx.BasicAuth(name, "guess")).status_code in (401, 429)
             assert stranger.client.get("/edge/metrics", auth=scraper).status_code == 200
     assert stranger.client.get("/edge/metrics", auth=httpx.BasicAuth(GUESSED[3], "guess")).status_code == 429
@@ -620,9 +620,9 @@ def test_a_login_that_is_no_text_is_wrong_and_breaks_nothing(stranger: Visitor, 
     form = "&".join(f"{name}={quote(value, safe='')}" for name, value in stranger.form().items())
     answers = [
         stranger.client.post("/login", content=f"{form}&name={name}&password={password}", headers=FORM)
-        for name, password in ((text, "x"), (OPERATOR, text))
+        for name, password in ((text, "x"), (GUESSED[4], text))
     ]
-    credentials = base64.b64encode(unquote_to_bytes(f"{OPERATOR}:{text}")).decode()
+    credentials = base64.b64encode(unquote_to_bytes(f"{GUESSED[4]}:{text}")).decode()
     answers += [
         stranger.client.get("/edge/metrics", headers={"Authorization": f"Basic {credentials}"}),
         stranger.client.get("/edge/metrics", headers={"Cookie": f"{SESSION}={text}; {PREVIEW}={text}"}),
@@ -631,7 +631,7 @@ def test_a_login_that_is_no_text_is_wrong_and_breaks_nothing(stranger: Visitor, 
     assert [answer.status_code for answer in answers] == [401] * 5
     for answer in answers:
         assert not re.search(r"codec|surrogate|UnicodeE|Traceback|NUL", answer.text)
-    assert not re.search(r"codec|Traceback|failed$", desk.log[before:].replace("login as operator", "").replace(" failed\n", "\n"))
+    assert not re.search(r"codec|Traceback", desk.log[before:])
     assert stranger.client.get("/login", params={"next": f"/{text}"}).status_code == 200
 
 
