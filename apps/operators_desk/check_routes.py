@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from operators_desk.context import Given
-from operators_desk.logins import Wait
+from operators_desk.logins import Wait, basic_login
 from operators_desk.turn_away import turn_away
 
 router = APIRouter(prefix="/check")
@@ -18,6 +18,15 @@ IDLE = "idle"
 async def session(context: Given, request: Request) -> Response:
     operator = await context.operator(request)
     return Response(status_code=204, headers={"X-Operator": operator}) if isinstance(operator, str) else _no(operator)
+
+
+@router.get("/metrics")
+async def metrics(context: Given, request: Request) -> Response:
+    """The scraper comes first: with its password it is let in whatever others failed at."""
+    login = basic_login(request.headers.get("authorization", ""))
+    if login is not None and context.scraper.fits(*login):
+        return Response(status_code=204)
+    return await session(context, request)
 
 
 @router.get("/preview")

@@ -12,6 +12,7 @@ from operators_desk.form_tokens import FormTokens
 from operators_desk.logins import LONGEST_WAIT_OF_ACCOUNT, LONGEST_WAIT_OF_CLIENT, Logins, Wait, basic_login
 from operators_desk.operators import Operators
 from operators_desk.previews import Previews
+from operators_desk.scraper import Scraper
 from operators_desk.sessions import Session, Sessions
 from operators_desk.settings import DeskSettings
 from operators_desk.signatures import SigningKey
@@ -26,6 +27,7 @@ class Context:
     logins: Logins
     forms: FormTokens
     previews: Previews
+    scraper: Scraper
     client_address: ClientAddress
 
     @classmethod
@@ -42,6 +44,7 @@ class Context:
             logins=Logins(operators, sessions, clients, accounts),
             forms=FormTokens(SigningKey(settings.secrets / "desk_key")),
             previews=Previews(settings.environment, SigningKey(settings.secrets / "preview_key")),
+            scraper=Scraper(settings.secrets / "metrics_password"),
             client_address=ClientAddress(settings.trusted_proxies),
         )
 
@@ -61,7 +64,7 @@ class Context:
         login = basic_login(request.headers.get("authorization", ""))
         if login is None:
             return None
-        found = await self.logins.attempt(*login, self.address(request))
+        found = await self.logins.attempt_of_program(*login, self.address(request))
         return found.operator if isinstance(found, Session) else found
 
     def address(self, request: Request) -> str:

@@ -32,7 +32,20 @@ class Logins:
         self._accounts = accounts
 
     async def attempt(self, name: str, password: str, address: str) -> Session | Wait | None:
-        """None: the name or the password is wrong, and nobody is told which."""
+        """By the form. None: the name or the password is wrong, and nobody is told which."""
+        found = await self._attempt(name, password, address)
+        if isinstance(found, Session):
+            self._accounts.forgive(name)
+        return found
+
+    async def attempt_of_program(self, name: str, password: str, address: str) -> Session | Wait | None:
+        """A program logs in with each request. If that forgave what others failed at, they could guess as often as it asks."""
+        found = await self._attempt(name, password, address)
+        if isinstance(found, Session):
+            self._sessions.make_familiar(name, neighbourhood(address))
+        return found
+
+    async def _attempt(self, name: str, password: str, address: str) -> Session | Wait | None:
         client = neighbourhood(address)
         wait = self._clients.take(client)
         if wait:
@@ -51,7 +64,8 @@ class Logins:
             log.warning("login as %s from %s failed", self._known(name), address)
             return None
         self._clients.give_back(client)
-        self._accounts.forgive(name)
+        if not familiar:
+            self._accounts.give_back(name)
         return Session(name, credential)
 
     def begin_session(self, session: Session, address: str) -> str:

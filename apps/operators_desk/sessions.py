@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS familiar_addresses (
 # How exactly the idle time is known; each finer step would be a write for every request.
 _USED_STEP = 60.0
 _FAMILIAR_SECONDS = 30 * 86400.0
+_FAMILIAR_STEP = 86400.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,21 @@ class Sessions:
                 (operator, address, self._clock() - _FAMILIAR_SECONDS),
             ).fetchone()
         return found is not None
+
+    def make_familiar(self, operator: str, address: str) -> None:
+        """For a program, which begins no session. It comes often, so this is written down once a day."""
+        now = self._clock()
+        with self._lock:
+            row = self._database.execute(
+                "SELECT seen FROM familiar_addresses WHERE operator = ? AND address = ?", (operator, address)
+            ).fetchone()
+            if row is not None and now - row[0] < _FAMILIAR_STEP:
+                return
+            try:
+                with self._database:
+                    self._database.execute("INSERT OR REPLACE INTO familiar_addresses VALUES (?, ?, ?)", (operator, address, now))
+            except sqlite3.OperationalError as error:
+                log.warning("a familiar address could not be noted: %s", error)
 
     def close(self) -> None:
         self._database.close()

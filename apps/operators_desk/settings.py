@@ -15,7 +15,7 @@ class DeskSettings:
     operator_cookie: str
     preview_cookie: str
     operators_port: int
-    # operators.htpasswd, desk_key and preview_key.
+    # operators.htpasswd, desk_key, preview_key and metrics_password.
     secrets: Path
     data: Path
     edge_log: Path

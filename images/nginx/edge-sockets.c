@@ -100,7 +100,7 @@ static int send_message(int to, char kind, const int *fds, int count)
     return sendmsg(to, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
-/* The message's kind, 0 at the end, -1 for an error. */
+/* The message's kind, 0 at the end, -1 for an error. An empty message is taken for the end, and what travels beside it is closed. */
 static int receive_message(int from, int *fds, int *count)
 {
     union {
@@ -112,14 +112,16 @@ static int receive_message(int from, int *fds, int *count)
     struct msghdr message = {.msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     *count = 0;
     ssize_t size = recvmsg(from, &message, MSG_CMSG_CLOEXEC);
-    if (size != 1)
-        return (int)size;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS) {
+    struct cmsghdr *header = size < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
         *count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
         memcpy(fds, CMSG_DATA(header), sizeof(int) * *count);
     }
-    return kind;
+    if (size == 1)
+        return kind;
+    while (*count > 0)
+        close(fds[--*count]);
+    return (int)size;
 }
 
 static int connect_to(const char *path)
@@ -138,6 +140,13 @@ static int connect_to(const char *path)
 
 /* ---- hold ---- */
 
+/* Digits and nothing else, or 0, which is no port. */
+static long parse_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits > 0 && digits <= 5 && !text[digits] ? strtol(text, NULL, 10) : 0;
+}
+
 static struct held parse(const char *name)
 {
     struct held held = {.name = name, .fd = -1};
@@ -145,7 +154,7 @@ static struct held parse(const char *name)
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&held.address;
     char host[64];
     const char *colon = strrchr(name, ':');
-    long port = colon ? strtol(colon + 1, NULL, 10) : 0;
+    long port = colon ? parse_port(colon + 1) : 0;
     size_t length = colon ? (size_t)(colon - name) : 0;
     if (port < 1 || port > 65535 || length >= sizeof host) {
         say("not an address: %s", name);
@@ -225,11 +234,52 @@ static void answer_taker(int taker, const struct held *sockets, int count)
     send_message(taker, TAKE, fds, missing(sockets, count) ? 0 : count);
 }
 
+/* Those who are connected, in the order of their coming. Before them in the table is the socket at which they come. */
+struct clients {
+    struct pollfd polled[1 + MAX_KEEPERS];
+    int keeps[1 + MAX_KEEPERS];
+    int count;
+};
+
+static void dismiss(struct clients *clients, int number)
+{
+    size_t behind = (size_t)(clients->count-- - number);
+    close(clients->polled[number].fd);
+    memmove(&clients->polled[number], &clients->polled[number + 1], behind * sizeof clients->polled[0]);
+    memmove(&clients->keeps[number], &clients->keeps[number + 1], behind * sizeof clients->keeps[0]);
+}
+
+/* Where there is no room, whoever has said nothing for the longest time goes. 0 if all of them keep sockets. */
+static int has_room(struct clients *clients)
+{
+    for (int i = 1; clients->count == MAX_KEEPERS && i <= MAX_KEEPERS; i++)
+        if (!clients->keeps[i])
+            dismiss(clients, i);
+    return clients->count < MAX_KEEPERS;
+}
+
+static void welcome(struct clients *clients)
+{
+    int client = accept4(clients->polled[0].fd, NULL, NULL, SOCK_CLOEXEC);
+    if (client < 0)
+        return;
+    clients->polled[++clients->count] = (struct pollfd){.fd = client, .events = POLLIN};
+    clients->keeps[clients->count] = 0;
+}
+
+static int all_keep(const struct clients *clients)
+{
+    int number = 0;
+    for (int i = 1; i <= clients->count; i++)
+        number += clients->keeps[i];
+    return number == MAX_KEEPERS;
+}
+
 static int hold(const char *path, int backlog, int count, char **names)
 {
     struct held sockets[MAX_SOCKETS];
-    struct pollfd polled[1 + MAX_KEEPERS] = {{.events = POLLIN}};
-    int clients = 0, complained = 0;
+    struct clients clients = {.polled = {{.events = POLLIN}}};
+    int complained = 0;
     struct sockaddr_un address = unix_address(path);
 
     if (count < 1 || count > MAX_SOCKETS)
@@ -238,9 +288,10 @@ static int hold(const char *path, int backlog, int count, char **names)
         sockets[i] = parse(names[i]);
     leave_when_told();
     unlink(path);
-    polled[0].fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (polled[0].fd < 0 || bind(polled[0].fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(polled[0].fd, MAX_KEEPERS) < 0)
+    int door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (door < 0 || bind(door, (struct sockaddr *)&address, sizeof address) < 0 || listen(door, MAX_KEEPERS) < 0)
         give_up(path);
+    clients.polled[0].fd = door;
 
     for (;;) {
         for (int i = 0; i < count; i++) {
@@ -250,27 +301,26 @@ static int hold(const char *path, int backlog, int count, char **names)
                 say("%s is taken: waiting until it is free, or handed back by the nginx that has it", sockets[i].name);
         }
         complained = 1;
-        if (poll(polled, 1 + (nfds_t)clients, missing(sockets, count) ? RETRY_MS : -1) < 0 && errno != EINTR)
+        if (poll(clients.polled, 1 + (nfds_t)clients.count, missing(sockets, count) ? RETRY_MS : -1) < 0 && errno != EINTR)
             give_up("poll");
-        for (int i = clients; i > 0; i--) {
+        for (int i = clients.count; i > 0; i--) {
             int fds[MAX_SOCKETS], received;
-            if (!polled[i].revents)
+            if (!clients.polled[i].revents)
                 continue;
-            int kind = receive_message(polled[i].fd, fds, &received);
+            int kind = receive_message(clients.polled[i].fd, fds, &received);
             for (int j = 0; j < received; j++)
                 adopt(sockets, count, fds[j]);
             if (kind == TAKE)
-                answer_taker(polled[i].fd, sockets, count);
-            if (kind != KEEP) {
-                close(polled[i].fd);
-                polled[i] = polled[clients--];
-            }
+                answer_taker(clients.polled[i].fd, sockets, count);
+            if (kind == KEEP)
+                clients.keeps[i] = 1;
+            else
+                dismiss(&clients, i);
         }
-        if (polled[0].revents && clients < MAX_KEEPERS) {
-            int client = accept4(polled[0].fd, NULL, NULL, SOCK_CLOEXEC);
-            if (client >= 0)
-                polled[++clients] = (struct pollfd){.fd = client, .events = POLLIN};
-        }
+        if (clients.polled[0].revents && has_room(&clients))
+            welcome(&clients);
+        /* Nobody is asked for as long as nobody could be let in: poll would come back at once, again and again. */
+        clients.polled[0] = (struct pollfd){.fd = all_keep(&clients) ? -1 : door, .events = POLLIN};
     }
 }
 

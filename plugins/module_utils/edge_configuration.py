@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.edge_log_folder import EdgeLogFolder
 from ansible_collections.echobase.platform.plugins.module_utils.edge_pages import page_files
 from ansible_collections.echobase.platform.plugins.module_utils.edge_plan import Step, plan
 from ansible_collections.echobase.platform.plugins.module_utils.edge_servers import COMPOSE, SOCKETS_COMPOSE, EdgeServers
@@ -48,16 +49,18 @@ class Changes:
     outdated: list[EdgeFile]
     steps: tuple[Step, ...] = ()
     lays_table: bool = False
+    hides_log: bool = False
     retires: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.outdated or self.steps or self.lays_table or self.retires)
+        return bool(self.outdated or self.steps or self.lays_table or self.hides_log or self.retires)
 
     @property
     def described(self) -> list[str]:
         return [
             *(f"write {file.name}" for file in self.outdated),
             *(["lay the empty routing table"] if self.lays_table else []),
+            *([f"let nobody but the operators' desk read {_LOG}"] if self.hides_log else []),
             *(step.value for step in self.steps),
             *([f"remove {_RETIRED}"] if self.retires else []),
         ]
@@ -79,6 +82,7 @@ class EdgeConfiguration:
         self._servers = servers
         self._trial = trial
         self._routes = NginxRoutes(env.path("routes"))
+        self._log = EdgeLogFolder(self._home / _LOG)
 
     def ensure(self, wanted: Wanted, check: bool) -> Outcome:
         missing = [name for name in (_CERTIFICATE, "tls/ca.crt") if not (self._home / name).exists()]
@@ -97,6 +101,7 @@ class EdgeConfiguration:
             outdated=[file for file in files if self._read(file.name) != file.content],
             steps=plan(self._servers.observe(digest, sockets_digest)),
             lays_table=not self._routes.exists(),
+            hides_log=bool(self._log.outdated()),
             retires=(self._home / _RETIRED).exists(),
         )
         before = {file.name: self._read(file.name) for file in changes.outdated}
@@ -153,7 +158,7 @@ class EdgeConfiguration:
         self._write(file for file in changes.outdated if not file.is_for_nginx)
         if changes.lays_table:
             self._routes.initialise()
-        (self._home / _LOG).mkdir(mode=0o755, exist_ok=True)
+        self._log.converge()
         (self._home / _SOCKETS).mkdir(mode=0o700, exist_ok=True)
 
         def write_for_nginx() -> None:
@@ -178,6 +183,8 @@ class EdgeConfiguration:
         if not self._servers.edge.runs():
             # It had to give up sockets that it could not share.
             self._servers.start_edge()
+        # An nginx of an earlier version may have begun a new log meanwhile, which everybody could read.
+        self._log.converge()
         if changes.retires:
             self._delete(_RETIRED)
 

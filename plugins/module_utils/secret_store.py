@@ -53,6 +53,8 @@ KINDS = {
     "kms_key": Kind(_key, guards_data=True),
     "jwt_key": Kind(_key, guards_data=True),
     "operator_password": Kind(_password, guards_data=False),
+    # Of whoever fetches the edge's metrics; it opens nothing else.
+    "metrics_password": Kind(_password, guards_data=False),
     # What they sign expires by itself, so where they are missing they are simply made, beside existing data, too.
     "preview_key": Kind(_key, guards_data=False),
     "desk_key": Kind(_key, guards_data=False),

@@ -24,9 +24,10 @@ APPS = Path(__file__).resolve().parents[2] / "apps"
 OPERATOR, PASSWORD = "operator", "correct horse"
 COLLEAGUE, COLLEAGUES_PASSWORD = "colleague", "battery staple"
 # One for each test that guesses, since failures are counted by account, too.
-GUESSED = ("anna", "bert", "carl")
+GUESSED = ("anna", "bert", "carl", "dora", "ella")
 ACCOUNTS = {OPERATOR: PASSWORD, COLLEAGUE: COLLEAGUES_PASSWORD} | dict.fromkeys(GUESSED, PASSWORD)
 PREVIEW_KEY = "a preview key of the tests"
+METRICS_PASSWORD = "of the scraper alone"
 # No flood of bcrypt in the tests.
 _COST = 4
 
@@ -59,6 +60,7 @@ class DeskUnderTest:
             folder.mkdir(parents=True, exist_ok=True)
         self.write_accounts(ACCOUNTS)
         (self.secrets / "desk_key").write_text("a desk key of the tests\n")
+        (self.secrets / "metrics_password").write_text(METRICS_PASSWORD)
         (self.secrets / "preview_key").write_text(f"{PREVIEW_KEY}\n")
 
     def start(self, **extra: str) -> None:

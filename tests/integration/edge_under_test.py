@@ -18,6 +18,7 @@ import jinja2
 import yaml
 
 from ansible_collections.echobase.platform.plugins.module_utils.certificates import DESK_TLS_NAME
+from ansible_collections.echobase.platform.plugins.module_utils.edge_log_folder import EdgeLogFolder
 from ansible_collections.echobase.platform.plugins.module_utils.edge_pages import page_files
 from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.topology import as_facts, environment
@@ -70,6 +71,16 @@ class EdgeUnderTest:
         self.compose("up", "--detach", "--no-build", "--pull", "never")
         self.await_ready()
 
+    @contextmanager
+    def reconfigured(self, **options: Any) -> Iterator[None]:
+        """Other values of the role's variables for a while, in the nginx that runs."""
+        before = self.options
+        self._reload(before | options)
+        try:
+            yield
+        finally:
+            self._reload(before)
+
     def stop(self) -> None:
         self.compose("down", "--timeout", "2")
 
@@ -116,8 +127,25 @@ class EdgeUnderTest:
     def tls_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.ca_file))
 
+    def _reload(self, options: dict[str, Any]) -> None:
+        self.options = options
+        (self.home / "edge" / "nginx.conf").write_text(self.render("nginx.conf.j2"))
+        before = self._workers()
+        os.kill(self.state()["Pid"], signal.SIGHUP)
+        end = time.monotonic() + 20
+        while self._workers() & before:
+            assert time.monotonic() < end, self.logs()
+            time.sleep(0.05)
+
+    def _workers(self) -> set[str]:
+        """Those that take new connections."""
+        listing = subprocess.run(["docker", "top", self.container, "-eo", "pid,args"], check=True, capture_output=True, text=True).stdout
+        return {line.split()[0] for line in listing.splitlines() if line.endswith("nginx: worker process")}
+
     def _write_files(self) -> None:
-        for folder in ("edge", "edge-log", "edge-sockets", "routes", "compose"):
+        self.home.mkdir(parents=True, exist_ok=True)
+        EdgeLogFolder(self.home / "edge-log").converge()
+        for folder in ("edge", "edge-sockets", "routes", "compose"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         names = [colour["tls_name"] for colour in self.facts["colours"].values()]
         names += [DESK_TLS_NAME, *(f"{tool}.echobase.internal" for tool in self.facts["tools"])]

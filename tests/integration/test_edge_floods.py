@@ -222,6 +222,24 @@ def test_headers_without_end_close_the_connection(edge: EdgeUnderTest, customer:
     assert_served(customer)
 
 
+def test_headers_that_go_on_with_nothing_end_and_hold_up_nobody(edge: EdgeUnderTest, customer: httpx.Client) -> None:  # noqa: F811
+    """nginx has no limit for empty frames, but it compares what it reads with what it learns: after about 8 MiB of nothing it hangs up."""
+    with RawHttp2(edge.port, edge.tls_context()) as connection:
+        headers = HeadersFrame(1)
+        headers.data = connection.h2.encoder.encode(REQUEST)
+        connection.socket.sendall(headers.serialize())
+        piece = ContinuationFrame(1).serialize() * 7000
+        # More than it takes, since what it has not read yet counts here, too. It goes on reading for a while after it has hung up.
+        for _ in range((16 << 20) // len(piece)):
+            with suppress(OSError):
+                connection.socket.sendall(piece)
+        assert_served(customer)
+        with suppress(ConnectionResetError):
+            while connection.socket.recv(65536):
+                pass
+    assert_served(customer)
+
+
 def test_large_headers_close_the_connection(
     edge: EdgeUnderTest,
     customer: httpx.Client,  # noqa: F811

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import re
 import subprocess
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from ansible_collections.echobase.platform.plugins.module_utils.edge_log_folder import DESK, EdgeLogFolder
 from integration.edge_fixtures import await_condition, blue_is_live, colours, customer, customer_of, edge  # noqa: F401 - fixtures
 from integration.edge_under_test import EdgeUnderTest
 from integration.raw_http1 import RawConnection
@@ -98,6 +100,29 @@ def test_no_more_than_three_old_logs_are_kept(edge: EdgeUnderTest, customer: htt
         rotate(edge, 0)
         await_condition((edge.home / "edge-log" / "access.log").exists, "nginx did not open a new log")
     assert [file.name for file in log_files(edge)] == ["access.log", "access.log.1", "access.log.2", "access.log.3"]
+
+
+def test_nobody_but_the_desk_reads_a_log(edge: EdgeUnderTest, customer: httpx.Client) -> None:  # noqa: F811
+    """The desk by its group, which each new log is given, whether nginx or its workers open it."""
+    folder = edge.home / "edge-log"
+    for _ in range(2):
+        # Asked to open its log, nginx gives it to its workers; what they write then is there, so they may open it.
+        edge.logged_requests([customer.get("/").headers["X-Request-Id"]])
+        rotate(edge, 0)
+        await_condition((folder / "access.log").exists, "nginx did not open a new log")
+        edge.logged_requests([customer.get("/").headers["X-Request-Id"]])
+    assert not EdgeLogFolder(folder).outdated()
+    for path in (folder, *log_files(edge)):
+        assert (path.stat().st_gid, path.stat().st_mode & 0o027) == (DESK, 0), path
+    # Whoever may not even enter the folders above is not asked here.
+    door = os.open(folder, os.O_PATH)
+    try:
+        for account, may in ((DESK, True), (1000, False)):
+            command = ["cat", f"/proc/self/fd/{door}/access.log"]
+            read = subprocess.run(command, user=account, group=account, extra_groups=(), pass_fds=(door,), capture_output=True, check=False)
+            assert (read.returncode == 0, bool(read.stdout)) == (may, may), read.stderr
+    finally:
+        os.close(door)
 
 
 def test_a_rotation_that_was_killed_half_way_is_finished_by_the_next_health_check(edge: EdgeUnderTest, customer: httpx.Client) -> None:  # noqa: F811

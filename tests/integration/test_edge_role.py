@@ -100,7 +100,7 @@ class Scene:
 
     def post(self, size: int) -> int:
         with self.client() as client:
-            return client.post("/api/orders", content=b"x" * size).status_code
+            return client.post("/upload", content=b"x" * size).status_code
 
     def containers(self) -> set[str]:
         there = docker("ps", "--all", "--format", "{{.Names}}").splitlines()
@@ -303,6 +303,12 @@ def test_the_edge_and_the_holder_of_its_sockets_may_die_and_nobody_is_refused(ru
 
 def test_an_edge_of_an_earlier_version_that_opened_its_sockets_itself_is_replaced(running: Scene) -> None:
     docker("rm", "--force", running.env.edge_container, running.env.sockets_container)
+    # That one kept a log which everybody could read.
+    log = running.home / "edge-log" / "access.log"
+    for path, mode in ((log.parent, 0o755), (log, 0o644), (log.with_name("access.log.1"), 0o644)):
+        path.touch(exist_ok=True)
+        os.chown(path, 0, 0)
+        path.chmod(mode)
     earlier = (running.home / "compose" / "edge.yml").read_text()
     command = ["sh", "-c", "ln -s /routes /tmp/table; exec nginx -e /dev/stderr -c /edge/nginx.conf -g 'daemon off;'"]
     earlier = earlier.replace("[edge-start]", json.dumps(command)).replace("[CHOWN,", "[CHOWN, NET_BIND_SERVICE,")
@@ -313,6 +319,7 @@ def test_an_edge_of_an_earlier_version_that_opened_its_sockets_itself_is_replace
     assert running.run().changed == 1
     assert running.post(10) == 503
     assert running.succeeds(running.env.sockets_container, "edge-sockets", "check", "/sockets/holder")
+    assert [path.stat().st_mode & 0o777 for path in (log.parent, log, log.with_name("access.log.1"))] == [0o750, 0o640, 0o640]
     assert running.run().changed == 0
 
 

@@ -118,6 +118,7 @@ CLEAR_REQUESTS = {
     "trailer": (post(CHUNKED, body=b"2\r\nab\r\n0\r\nX-Real-IP: 6.6.6.6\r\n\r\n"), "ab"),
     "a request as chunk": (post(CHUNKED, body=b"%x\r\n" % len(SMUGGLED) + SMUGGLED + b"\r\n" + LAST_CHUNK), SMUGGLED.decode()),
     "bare LF throughout": (b"POST /victim HTTP/1.1\nHost: localhost\nContent-Length: 2\n\nab", "ab"),
+    "one line that ends in a bare LF": (post("X: y\nX-Real-IP: 6.6.6.6\nContent_Length: 9", "Content-Length: 2", body=b"ab"), "ab"),
     "a length that is no header of ours": (post(f"Content_Length: {len(SMUGGLED)}", "Content-Length: 2", body=b"ab"), "ab"),
     "a coding that is no header of ours": (
         post("Transfer_Encoding: chunked", f"Content-Length: {len(LAST_CHUNK + SMUGGLED)}", body=LAST_CHUNK + SMUGGLED),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import base64
 import json
 import re
 import sqlite3
@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from urllib.parse import quote, unquote_to_bytes
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from integration.desk_under_test import (
     COLLEAGUE,
     COLLEAGUES_PASSWORD,
     GUESSED,
+    METRICS_PASSWORD,
     OPERATOR,
     PASSWORD,
     PREVIEW_KEY,
@@ -39,6 +41,7 @@ from integration.images_under_test import image_tag
 PREFIX = "127.93"
 SESSION, PREVIEW = "echobase_test_operator", "echobase_test_preview"
 TOOL = "grafana"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 BASIC = httpx.BasicAuth(OPERATOR, PASSWORD)
 _addresses = (f"127.1.{third}.{fourth}" for third in range(256) for fourth in range(1, 255))
 
@@ -96,6 +99,12 @@ def operator(edge: EdgeUnderTest) -> Iterator[Visitor]:
 def customer(edge: EdgeUnderTest) -> Iterator[Visitor]:
     with new_visitor(edge, edge.port) as customer:
         yield customer
+
+
+@pytest.fixture
+def tools_on_public(edge: EdgeUnderTest) -> Iterator[None]:
+    with edge.reconfigured(edge_operators_on_public=True):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +176,7 @@ def test_a_page_that_asks_in_the_background_gets_no_window_of_the_browser(strang
 
 def test_the_desks_own_questions_are_for_the_edge_alone(stranger: Visitor, customer: Visitor) -> None:
     for client in (stranger.client, customer.client):
-        for path in ("/edge/desk/session", "/edge/desk/preview", "/edge/desk/refusal"):
+        for path in ("/edge/desk/session", "/edge/desk/metrics", "/edge/desk/preview", "/edge/desk/refusal"):
             assert client.get(path).status_code == 404
     for path in ("/check/session", "/check/preview", "/metrics", "/preview/open"):
         assert customer.client.get(path).json()["colour"] == "blue"
@@ -198,7 +207,33 @@ def test_the_form_is_framed_by_nobody_and_loads_nothing(stranger: Visitor) -> No
     assert "Content-Encoding" not in form.headers
 
 
-def test_a_session_is_good_at_both_entrances(operator: Visitor, edge: EdgeUnderTest) -> None:
+OPERATORS_ADDRESSES = ("/login", "/logout", "/grafana", *(f"/{tool}/" for tool in ("grafana", "prometheus", "jaeger", "loki")))
+
+
+def test_the_public_entrance_knows_nothing_of_operators(
+    operator: Visitor, customer: Visitor, colours: dict[str, ColourUnderTest], tool: ColourUnderTest, desk: DeskUnderTest
+) -> None:
+    """Neither a stranger nor somebody with a session or a password finds anything there that is not the application's own."""
+    tool.forget()
+    session = {"Cookie": f"{SESSION}={operator.client.cookies[SESSION]}"}
+    asked = 0
+    for headers in ({}, session, {"Authorization": BASIC._auth_header}):
+        for path in OPERATORS_ADDRESSES:
+            for method in ("GET", "POST"):
+                answer = customer.client.request(method, path, headers=headers)
+                assert (answer.status_code, answer.headers["X-Echobase-Colour"]) == (200, "blue"), path
+                asked += 1
+        answer = customer.client.get("/edge/metrics", headers=headers)
+        assert (answer.status_code, answer.headers["X-Echobase-Error"]) == (404, "not-found")
+    assert len(colours["blue"].requests) == asked
+    assert tool.requests == []
+    # No password is tried there, so none can be guessed.
+    guess = httpx.BasicAuth(OPERATOR, "guess")
+    assert [customer.client.get("/edge/metrics", auth=guess).status_code for _ in range(7)] == [404] * 7
+
+
+@pytest.mark.usefixtures("tools_on_public")
+def test_a_session_is_good_at_both_entrances_where_both_are_wanted(operator: Visitor, edge: EdgeUnderTest) -> None:
     with httpx.Client(base_url=f"https://localhost:{edge.port}", verify=edge.tls_context(), cookies=operator.client.cookies) as client:
         assert client.get("/edge/metrics").status_code == 200
         assert "You are logged in" in client.get("/login").text
@@ -460,6 +495,14 @@ def test_an_operator_sees_the_colour_without_traffic(edge: EdgeUnderTest, operat
         assert answer.json()["headers"]["x-echobase-entrance"] == "operators"
 
 
+def test_a_candidate_is_shown_no_larger_bodies_than_customers_may_send(operator: Visitor, colours: dict[str, ColourUnderTest]) -> None:
+    for path, most in (("/api/orders", 65_536), ("/upload", 1 << 20)):
+        for size, status in ((most, 200), (most + 1, 413)):
+            for body in (b"x" * size, iter([b"x" * size])):
+                assert operator.client.post(path, content=body).status_code == status, (path, size)
+    assert len(colours["green"].requests) == 4
+
+
 @pytest.mark.parametrize("maintenance", [False, True])
 def test_where_no_colour_is_idle_the_operator_chooses(edge: EdgeUnderTest, operator: Visitor, maintenance: bool) -> None:
     switch(edge, BLUE if maintenance else Weights(90, 10), maintenance)
@@ -547,6 +590,59 @@ def test_a_program_logs_in_with_each_request_and_leaves_nothing_behind(stranger:
     assert stranger.client.get("/edge/metrics", auth=BASIC).status_code == 200
 
 
+def test_the_scrapers_password_opens_the_metrics_and_nothing_else(stranger: Visitor) -> None:
+    scraper = httpx.BasicAuth("metrics", METRICS_PASSWORD)
+    answer = stranger.client.get("/edge/metrics", auth=scraper)
+    assert (answer.status_code, "echobase_edge_log_readable 1" in answer.text) == (200, True)
+    for path in ("/", "/grafana/", "/preview/green", "/api/orders"):
+        assert stranger.client.get(path, auth=scraper).status_code == 401, path
+    assert stranger.client.get("/edge/metrics", auth=httpx.BasicAuth("metrics", "guess")).status_code == 401
+
+
+def test_nobody_who_fails_keeps_the_scraper_out(stranger: Visitor, edge: EdgeUnderTest) -> None:
+    """Neither at its own address nor anywhere else, under its name or an operator's; nor does its coming let anybody guess on."""
+    scraper = httpx.BasicAuth("metrics", METRICS_PASSWORD)
+    for name in ("metrics", GUESSED[3]):
+        for number in range(24):
+            with new_visitor(edge) as other:
+                guesser = stranger if number % 2 else other
+                assert guesser.client.get("/edge/metrics", auth=httpx.BasicAuth(name, "guess")).status_code in (401, 429)
+            assert stranger.client.get("/edge/metrics", auth=scraper).status_code == 200
+    assert stranger.client.get("/edge/metrics", auth=httpx.BasicAuth(GUESSED[3], "guess")).status_code == 429
+    with new_visitor(edge) as other:
+        assert other.client.get("/edge/metrics", auth=httpx.BasicAuth(GUESSED[3], "guess")).status_code == 429
+
+
+NO_TEXT = {
+    "half a surrogate": "%ED%A0%80",
+    "bytes that are no UTF-8": "%FF%FE",
+    "a zero byte": "%00",
+    "an escape of JSON": "\\ud800",
+}
+
+
+@pytest.mark.parametrize("text", NO_TEXT.values(), ids=NO_TEXT)
+def test_a_login_that_is_no_text_is_wrong_and_breaks_nothing(stranger: Visitor, desk: DeskUnderTest, text: str) -> None:
+    before = len(desk.log)
+    form = "&".join(f"{name}={quote(value, safe='')}" for name, value in stranger.form().items())
+    answers = [
+        stranger.client.post("/login", content=f"{form}&name={name}&password={password}", headers=FORM)
+        for name, password in ((text, "x"), (GUESSED[4], text))
+    ]
+    credentials = base64.b64encode(unquote_to_bytes(f"{GUESSED[4]}:{text}")).decode()
+    answers += [
+        stranger.client.get("/edge/metrics", headers={"Authorization": f"Basic {credentials}"}),
+        stranger.client.get("/edge/metrics", headers={"Cookie": f"{SESSION}={text}; {PREVIEW}={text}"}),
+        stranger.client.get("/", headers={b"Cookie": unquote_to_bytes(f"{SESSION}=x{text[:6]}; {PREVIEW}=x{text[:6]}".replace("%00", ""))}),
+    ]
+    assert [answer.status_code for answer in answers] == [401] * 5
+    for answer in answers:
+        assert not re.search(r"codec|surrogate|UnicodeE|Traceback|NUL", answer.text)
+    assert not re.search(r"codec|Traceback", desk.log[before:])
+    assert stranger.client.get("/login", params={"next": f"/{text}"}).status_code == 200
+
+
+@pytest.mark.usefixtures("tools_on_public")
 @pytest.mark.parametrize("entrance", ["operator", "customer"])
 def test_a_tool_is_told_who_asks_by_the_desk_alone(
     request: pytest.FixtureRequest, operator: Visitor, tool: ColourUnderTest, entrance: str
@@ -596,8 +692,8 @@ def test_without_the_desk_operators_are_told_and_customers_notice_nothing(
     desk.stop()
     try:
         token = {"Cookie": f"{PREVIEW}={preview_token(env, 'green', PREVIEW_KEY)}"}
-        for client, path in itertools.product((operator.client, customer.client), ("/login", "/logout", "/grafana/", "/edge/metrics")):
-            answer = client.get(path, headers=token)
+        for path in ("/login", "/logout", "/grafana/", "/edge/metrics"):
+            answer = operator.client.get(path, headers=token)
             assert (answer.status_code, answer.headers["X-Echobase-Error"]) == (503, "desk-away"), path
         for path in ("/", "/api/orders", "/preview/blue"):
             assert operator.client.get(path, headers=token).headers["X-Echobase-Error"] == "desk-away"

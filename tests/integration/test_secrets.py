@@ -48,6 +48,7 @@ CONSUMERS = {
     "desk/operators.htpasswd": 10001,
     "desk/desk_key": 10001,
     "desk/preview_key": 10001,
+    "desk/metrics_password": 10001,
 }
 
 
@@ -188,7 +189,7 @@ def test_nothing_is_generated_beside_an_existing_volume(home: Path) -> None:
     (home / "test/secrets.json").write_text(json.dumps({name: value for name, value in known.items() if name != "kms_key"}))
     assert "lacks: kms_key" in run(home, volume_exists=True)["msg"]
     # Nothing is encrypted or reached with the operators' login, nor with what signs previews and forms: these may be made anew.
-    for name in ("operator_password", "preview_key", "desk_key", "cloud_key"):
+    for name in ("operator_password", "metrics_password", "preview_key", "desk_key", "cloud_key"):
         (home / "test/secrets.json").write_text(json.dumps({key: value for key, value in known.items() if key != name}))
         assert run(home, volume_exists=True)["generated"] == [name]
         assert {key: value for key, value in values(home).items() if key != name} == {
@@ -199,18 +200,19 @@ def test_nothing_is_generated_beside_an_existing_volume(home: Path) -> None:
 def test_an_environment_of_an_earlier_version_converges_beside_its_data(home: Path) -> None:
     run(home)
     folder, known = home / "test/secrets", values(home)
-    guarded = {name: value for name, value in known.items() if name not in ("preview_key", "desk_key", "cloud_key")}
+    newer = ("metrics_password", "preview_key", "desk_key", "cloud_key")
+    guarded = {name: value for name, value in known.items() if name not in newer}
     (home / "test/secrets.json").write_text(json.dumps(guarded | {"operator_session": "a session for ever"}))
     shutil.rmtree(folder / "desk")
-    for name in ("preview_key", "app/cloud_credentials", "emulator/cloud_credentials"):
+    for name in ("metrics_password", "preview_key", "app/cloud_credentials", "emulator/cloud_credentials"):
         (folder / name).unlink()
     (folder / "operator_session").write_text("a session for ever")
     predicted = run(home, check=True, volume_exists=True)
     converged = run(home, volume_exists=True)
     assert converged["diff"] == predicted["diff"]
-    assert converged["generated"] == ["preview_key", "desk_key", "cloud_key"]
+    assert converged["generated"] == list(newer)
     assert converged["diff"]["before"].splitlines()[:2] == [
-        "secrets.json: lacks preview_key, desk_key, cloud_key; still holds operator_session",
+        f"secrets.json: lacks {', '.join(newer)}; still holds operator_session",
         "secrets/operator_session: no longer used",
     ]
     assert not (folder / "operator_session").exists()

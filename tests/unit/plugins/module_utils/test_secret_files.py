@@ -96,6 +96,7 @@ def test_operators_that_somebody_added_stay(tmp_path: Path) -> None:
 def test_the_desk_alone_gets_the_keys_that_it_signs_with() -> None:
     assert holders("desk_key") == ["desk/desk_key"]
     assert holders("preview_key") == ["desk/preview_key", "preview_key"]
+    assert holders("metrics_password") == ["desk/metrics_password", "metrics_password"]
 
 
 def test_the_application_and_its_cloud_alone_know_what_calls_are_signed_with() -> None:

@@ -35,6 +35,7 @@ def test_what_is_no_longer_used_is_dropped_and_what_we_do_not_know_is_kept() -> 
 def test_what_guards_no_data_may_be_made_anew() -> None:
     assert {name for name, kind in KINDS.items() if not kind.guards_data} == {
         "operator_password",
+        "metrics_password",
         "preview_key",
         "desk_key",
         "cloud_key",
