@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.docker_host import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import BUILT_LABEL, LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
@@ -30,12 +31,15 @@ def ages_of_images(docker: DockerClient, env: Environment) -> list[ImageAge]:
         for container in docker.api.containers(all=True, filters={"label": f"com.docker.compose.project={project}"})
         if LABEL in container["Labels"]
     }
-    return sorted({ImageAge(_day(docker, image), name) for name, image in found})
+    days = {(name, _day(docker, image)) for name, image in found}
+    return sorted(ImageAge(day, name) for name, day in days if day is not None)
 
 
-def _day(docker: DockerClient, image: str) -> date:
-    """By the label; images of before have none, but the engine knows when their oldest layer was made."""
-    found = docker.images.get(image)
+def _day(docker: DockerClient, image: str) -> date | None:
+    """By the label; images of before have none, but the engine knows when their oldest layer was made. None for one that is gone."""
+    found = found_or_none(lambda: docker.images.get(image))
+    if found is None:
+        return None
     built = found.labels.get(BUILT_LABEL)
     if built:
         return date.fromisoformat(built)

@@ -46,7 +46,7 @@ def test_a_second_run_of_each_step_changes_nothing(both_colours: DeployedEnviron
 
 def test_check_mode_writes_nothing(both_colours: DeployedEnvironment) -> None:
     before = fingerprint()
-    for playbook in ("setup", "deploy", "deploy_green", "promote", "cleanup", "teardown"):
+    for playbook in ("setup", "deploy", "deploy_green", "refresh_images", "promote", "cleanup", "teardown"):
         both_colours.run(playbook, "--check", "--diff")
         assert fingerprint() == before, playbook
 

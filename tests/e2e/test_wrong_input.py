@@ -58,6 +58,7 @@ def test_an_unknown_environment_is_named_with_the_known_ones(playbook: str, tmp_
         ("deploy", ["-e", "deploy_colour=red"], "unknown colour 'red' - choose blue, green or auto"),
         ("promote", ["-e", "promote_colour=red"], "unknown colour 'red' - choose blue or green"),
         ("rollback", ["-e", "rollback_colour=red"], "unknown colour 'red' - choose blue or green"),
+        ("refresh_images", ["-e", "refresh_database=yes"], "refresh_database is 'yes' - say refresh_database=restart"),
         ("teardown", ["-e", "durable_db_confirm=orders"], "type that name exactly to delete them"),
     ],
 )
