@@ -76,7 +76,7 @@ def test_the_root_password_goes_to_the_database_alone() -> None:
 def test_who_holds_what_opens_the_data() -> None:
     assert holders("db_backup_key") == ["db/backup_key", "archiver/backup_key"]
     assert holders("db_volume_key") == ["volume_key"]
-    assert holders("db_backup_password") == ["db/backup_password"]
+    assert holders("db_backup_password") == ["db/backup_password", "archiver/backup_password"]
 
 
 def test_a_fitting_hash_is_kept_and_another_password_gets_a_new_one(tmp_path: Path) -> None:
