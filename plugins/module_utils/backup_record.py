@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Damage
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
@@ -34,15 +35,34 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """When a part of the repository was read, or was first heard of; and what was damaged in it."""
+
+    at: datetime
+    damage: tuple[Damage, ...] = ()
+
+
+@dataclass(frozen=True)
 class Record:
     proofs: dict[str, Proof] = field(default_factory=dict)
     failure: Failure | None = None
+    # By the names of the parts.
+    readings: dict[str, Reading] = field(default_factory=dict)
+
+    @property
+    def damage(self) -> list[Damage]:
+        return [damage for reading in self.readings.values() for damage in reading.damage]
 
     def proved(self, backup: str, proof: Proof) -> Record:
         return replace(self, proofs={**self.proofs, backup: proof}, failure=None)
 
     def disproved(self, backup: str) -> Record:
         return self.only(set(self.proofs) - {backup})
+
+    def read(self, readings: dict[str, Reading]) -> Record:
+        """What cannot be restored any more is not proved any more."""
+        record = replace(self, readings=readings)
+        return record.only(set(self.proofs) - {name for damage in record.damage for name in damage.backups})
 
     def failed(self, failure: Failure | None) -> Record:
         return replace(self, failure=failure)
@@ -61,6 +81,8 @@ class BackupRecord:
             return Record(
                 proofs={name: _proof(proof) for name, proof in content["proofs"].items()},
                 failure=_failure(content["failure"]) if content["failure"] else None,
+                # A record of an earlier version has none.
+                readings={part: _reading(reading) for part, reading in content.get("readings", {}).items()},
             )
         except FileNotFoundError:
             return Record()
@@ -82,6 +104,11 @@ def _proof(content: dict[str, Any]) -> Proof:
 
 def _failure(content: dict[str, Any]) -> Failure:
     return Failure(datetime.fromisoformat(content["at"]), content["what"], content["cause"])
+
+
+def _reading(content: dict[str, Any]) -> Reading:
+    damage = tuple(Damage(one["what"], tuple(one["backups"])) for one in content["damage"])
+    return Reading(datetime.fromisoformat(content["at"]), damage)
 
 
 def _text(value: Any) -> str:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_record import BackupRecord, Failure, Proof
+from ansible_collections.echobase.platform.plugins.module_utils.backup_record import BackupRecord, Failure, Proof, Reading
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, BackupTool, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.data_volume import FIRST_GENERATION
@@ -17,7 +18,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.host_lock import
 from ansible_collections.echobase.platform.plugins.module_utils.notification import Notification
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
+from ansible_collections.echobase.platform.plugins.module_utils.repository_reading import DEFAULT_READ_DAYS, due
+from ansible_collections.echobase.platform.plugins.module_utils.restorable import damage_told, restorable
 from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
 from ansible_collections.echobase.platform.plugins.module_utils.table_contents import differences
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
@@ -50,6 +52,8 @@ class BackupRun:
     retention: Retention
     notification: Notification
     progress: Progress
+    # Within so many days everything in the repository is read.
+    read_days: int = DEFAULT_READ_DAYS
 
     def __post_init__(self) -> None:
         self._record = BackupRecord(self.env, self.engine)
@@ -78,6 +82,9 @@ class BackupRun:
             taken = self._step(f"taking the {kind} backup", lambda: self.tool.take(kind))
         proof = self._prove() if wanted.verify else None
         expired = self._step("letting old backups go", self._expire) if wanted.expire else []
+        if wanted.verify:
+            # What is damaged stands in no way of what goes: it may be just that.
+            self._read_through()
         if kind and not wanted.verify:
             self._forgive("taking the")
         return Outcome(
@@ -128,6 +135,21 @@ class BackupRun:
         refuse_difference(f"{backup.name}, restored,", expected, found, "take a full backup now and look at the disks")
         rows = sum(count for count, _ in found.values())
         return Proof(datetime.now(UTC), mark, marked, round(time.monotonic() - began, 1), rows, found)
+
+    def _read_through(self) -> None:
+        """The next part of the repository: the proof has read the newest backup alone."""
+        parts = self.tool.parts(self.read_days)
+        now = datetime.now(UTC)
+        known = self._record.read().readings
+        readings = {part: known.get(part, Reading(now)) for part in parts}
+        for part in due(parts, known, self.read_days, now):
+            damage = self._step(f"reading part {part} of the repository", partial(self.tool.read, part))
+            readings[part] = Reading(datetime.now(UTC), tuple(damage))
+        record = self._record.read().read(readings)
+        self._record.write(record)
+        if record.damage:
+            self._doing = "reading the repository"
+            raise Refusal(damage_told(record.damage, self.tool), "look at that disk; docs/backup-and-restore.md tells how to go on")
 
     def _expire(self) -> list[str]:
         record = self._record.read()

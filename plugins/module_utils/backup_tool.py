@@ -38,6 +38,16 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Damage:
+    """A piece of the repository that is no longer what was written."""
+
+    # In a user's words, such as "pack 871725cb is damaged".
+    what: str
+    # Which cannot be restored for it, those that need a damaged one included.
+    backups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Point:
     """Where a restore shall end: at a moment, at a mark the tool made, or with all that there is."""
 
@@ -103,6 +113,14 @@ class BackupTool(ABC):
     @abstractmethod
     def check(self) -> list[str]:
         """What is wrong with the repository itself, in a user's words; nothing is restored."""
+
+    @abstractmethod
+    def parts(self, days: int) -> list[str]:
+        """Names of the parts that `read` takes; together they are all there is. As many as there are days, where the tool can do that."""
+
+    @abstractmethod
+    def read(self, part: str) -> list[Damage]:
+        """Read every byte of that part of the repository; nothing is changed."""
 
     @abstractmethod
     def expire(self, names: Sequence[str]) -> None:

@@ -63,6 +63,7 @@ def _mariadb(env: Environment, values: Mapping[str, str]) -> list[str]:
         MIGRATE_USER: [("ALL PRIVILEGES", database)],
         env.database_user: [("SELECT, INSERT, UPDATE, DELETE", database)],
         BACKUP_USER: [
+            # It purges what is archived. Without BINLOG ADMIN it still could, by RESET MASTER: that goes with RELOAD, which a backup needs.
             ("RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, BINLOG ADMIN, SLAVE MONITOR, REPLICATION SLAVE", "*.*"),
             ("SELECT, SHOW VIEW, TRIGGER, EVENT", database),
         ],
@@ -70,7 +71,8 @@ def _mariadb(env: Environment, values: Mapping[str, str]) -> list[str]:
         MONITOR_USER: [("SLAVE MONITOR", "*.*")],
         REPLICA_USER: [("REPLICATION SLAVE", "*.*")],
     }
-    statements = []
+    # Data of before have them in Aria, whose log is never encrypted and would keep the hash of each password.
+    statements = [f"ALTER TABLE mysql.{table} ENGINE=InnoDB" for table in ("global_priv", "db")]
     for user, password in _passwords(env, values).items():
         account = f"'{user}'@'%'"
         login = f"IDENTIFIED VIA mysql_native_password USING '{_native_verifier(password)}' REQUIRE SSL"

@@ -20,7 +20,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.docker_host impo
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_tools import PROGRAM, USER, MariadbTools
-from ansible_collections.echobase.platform.plugins.module_utils.server_definition import read_only
+from ansible_collections.echobase.platform.plugins.module_utils.server_definition import SECRETS_FOLDER, read_only
 
 SERVICE = "mariadb-archiver"
 # Some tens of megabytes of log in memory, and restic, which grows with the repository.
@@ -41,6 +41,8 @@ class MariadbArchiver:
         """Tells whether it had to be made, made anew or started."""
         if self.is_as_wanted():
             return False
+        if not Path(self._secrets).is_dir():
+            raise Refusal(f"{self._secrets}, which {self.name} reads its secrets from, is missing", "playbooks/setup_durable.yml makes it")
         wanted = self._service
         import yaml  # noqa: PLC0415 - comes with Ansible
 
@@ -91,9 +93,16 @@ class MariadbArchiver:
             refuse_foreign("container", self.name, found["Config"]["Labels"], self.tools.env.name)
         return found
 
+    @property
+    def _secrets(self) -> str:
+        """A folder, since a secret that gets another value is another file."""
+        return self.tools.env.path("secrets", "archiver")
+
     @cached_property
     def _service(self) -> dict[str, Any]:
         tools = self.tools
+        # What reads the data, and what may do everything in the server, is none of its business.
+        binds = tools.binds | {SECRETS_FOLDER: (self._secrets, False)}
         return {
             "image": tools.server()["Config"]["Image"],
             "container_name": self.name,
@@ -111,7 +120,7 @@ class MariadbArchiver:
             "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
             "environment": {**tools.variables, "ARCHIVE_SECONDS": str(self.seconds)},
             "volumes": [
-                read_only(source, place) | ({"read_only": False} if writable else {}) for place, (source, writable) in tools.binds.items()
+                read_only(source, place) | ({"read_only": False} if writable else {}) for place, (source, writable) in binds.items()
             ],
             "networks": ["durable"],
             "healthcheck": {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup, BackupTool, Kind, Point
+from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.clock_steps import refuse_named_twice
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 DEFAULT_ARCHIVE_SECONDS = 30
+# By the first byte of a pack's name: restic knows no finer ones.
+_MOST_PARTS = 256
 
 
 class MariadbBackups(BackupTool):
@@ -100,6 +102,16 @@ class MariadbBackups(BackupTool):
     def check(self) -> list[str]:
         troubles = [str(line) for line in self._tools.throw_away("check")]
         return [*troubles, *filter(None, [self._archiver.trouble()])]
+
+    def parts(self, days: int) -> list[str]:
+        count = min(max(days, 1), _MOST_PARTS)
+        return [f"{number}/{count}" for number in range(1, count + 1)]
+
+    def read(self, part: str) -> list[Damage]:
+        with self._alone():
+            found = self._tools.throw_away("read", part)
+            repository = self._repository()
+        return [repository.damaged(one["what"], one["snapshots"]) for one in found]
 
     def expire(self, names: Sequence[str]) -> None:
         with self._alone():

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup
+from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup, Damage
 from ansible_collections.echobase.platform.plugins.module_utils.clock_steps import is_set_back
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 
@@ -119,6 +119,22 @@ class MariadbRepository:
             oldest[entry.server] = min(oldest.get(entry.server, entry.log), entry.log)
         needed |= {stretch.snapshot for stretch in self._stretches if stretch.final >= oldest.get(stretch.server, stretch.final + 1)}
         return [snapshot for snapshot, _ in self._tagged if snapshot not in needed]
+
+    def damaged(self, what: str, snapshots: Sequence[str]) -> Damage:
+        """What is lost when these snapshots cannot be read."""
+        # What describes a backup tells all in its tags; its content nobody needs.
+        broken = {entry.backup.name for entry in self.described if entry.stream in snapshots}
+        lost = [entry.backup.name for entry in self.described if broken & {entry.backup.name, *entry.backup.needs}]
+        logs = [self._lost_log(stretch) for stretch in self._stretches if stretch.snapshot in snapshots]
+        return Damage("; ".join([what, *logs]), tuple(lost))
+
+    def _lost_log(self, lost: Stretch) -> str:
+        own = [entry.backup.consistent for entry in self.described if entry.server == lost.server]
+        before = [*own[:1], *(one.until for one in self._stretches if one.server == lost.server and one.final < lost.first)]
+        after = [entry.backup.consistent for entry in self.described if entry.server == lost.server and entry.log > lost.final]
+        begin = f" after {max(before):%Y-%m-%d %H:%M:%S}" if before else ""
+        end = f" before {min(after):%Y-%m-%d %H:%M:%S}" if after else ""
+        return f"with it the binary logs {lost.name(lost.first)} to {lost.name(lost.final)}, so no moment{begin}{end} can be restored"
 
     @cached_property
     def _stretches(self) -> list[Stretch]:

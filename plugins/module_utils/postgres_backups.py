@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.archived_log import MOMENT_IN_NAME, ArchivedLog
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup, BackupTool, Kind, Point
+from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.clock_steps import CLOCK_TOLERANCE, refuse_named_twice
 from ansible_collections.echobase.platform.plugins.module_utils.database_majors import OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
@@ -43,6 +43,7 @@ _ARCHIVER = """
             to_char(last_failed_time, 'HH24:MI:SS') AS failing_since FROM pg_stat_archiver) a,
         (SELECT count(*) AS waiting FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') w
 """
+_EVERYTHING = "1/1"
 _DISK_FILLS = "see to that before it fills the database's disk"
 
 
@@ -138,9 +139,16 @@ class PostgresBackups(BackupTool):
 
     def check(self) -> list[str]:
         with self._place.tool() as tool:
-            status, output, complaint = tool.attempt("pgbackrest", "verify", "--output=text", "--log-level-stderr=info")
-        troubles = _verdict(status, output, complaint)
+            troubles = _verified(tool)
         return [*troubles, *self._archiver_troubles()] if self._place.is_live() else troubles
+
+    def parts(self, days: int) -> list[str]:
+        """The tool verifies all or nothing."""
+        return [_EVERYTHING]
+
+    def read(self, part: str) -> list[Damage]:
+        with self._place.tool() as tool:
+            return _damage(_verified(tool), [_backup(entry) for entry in tool.stanza()["backup"]])
 
     def expire(self, names: Sequence[str]) -> None:
         if not names:
@@ -281,6 +289,21 @@ def _backup(entry: Mapping[str, Any]) -> Backup:
         consistent=stopped + timedelta(seconds=1),
         size=int(entry["info"]["repository"]["delta"]),
     )
+
+
+def _verified(tool: PgBackrest) -> list[str]:
+    return _verdict(*tool.attempt("pgbackrest", "verify", "--output=text", "--log-level-stderr=info"))
+
+
+def _damage(troubles: Sequence[str], backups: Sequence[Backup]) -> list[Damage]:
+    """What is of no backup is of the log: it is lost to all that go on past it."""
+    found = []
+    # A summary says no more than the files that it counts.
+    for trouble in [one for one in troubles if "status: invalid" not in one] or troubles:
+        broken = {backup.name for backup in backups if re.search(rf"\b{backup.name}(?![\w])", trouble)}
+        lost = tuple(backup.name for backup in backups if broken & {backup.name, *backup.needs})
+        found.append(Damage(trouble, lost))
+    return found
 
 
 def _verdict(status: int, output: str, complaint: str) -> list[str]:

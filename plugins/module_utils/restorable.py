@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.echobase.platform.plugins.module_utils.backup_record import BackupRecord
 from ansible_collections.echobase.platform.plugins.module_utils.backup_target import refuse_missing_key
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import BackupTool
+from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, BackupTool, Damage
 from ansible_collections.echobase.platform.plugins.module_utils.clock_steps import CLOCK_TOLERANCE
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
@@ -39,6 +40,8 @@ def restorable(env: Environment, engine: str, tool: BackupTool) -> Restorable:
         record = BackupRecord(env, engine).read()
         proved = [backup for backup in tool.backups() if backup.name in record.proofs]
         failure = f"{record.failure.what} failed: {record.failure.cause}" if record.failure else ""
+        if record.damage:
+            failure = damage_told(record.damage, tool)
         if not proved:
             return Restorable(None, problem=failure or "no backup was restored yet, playbooks/backup.yml takes and proves one")
         newest = proved[-1]
@@ -56,6 +59,34 @@ def restorable(env: Environment, engine: str, tool: BackupTool) -> Restorable:
         clock = f"its log says that it is of {archive.until:%Y-%m-%d %H:%M:%S}, later than now: a clock was changed"
         return Restorable(max(past, default=None), newest.name, proved_at, failure or clock)
     return Restorable(archive.until, newest.name, proved_at, failure or archive.gap)
+
+
+def damage_told(damage: Sequence[Damage], tool: BackupTool) -> str:
+    """With the backups that are lost for it, and the moments that nothing else leads to."""
+    whats = list(dict.fromkeys(one.what for one in damage))
+    told = ", ".join(whats[:3]) + (f" and {len(whats) - 3} more" if len(whats) > 3 else "")
+    there = tool.backups()
+    lost = [backup for backup in there if any(backup.name in one.backups for one in damage)]
+    if lost:
+        told += f": backup {' and '.join(backup.name for backup in lost)} cannot be restored"
+    return "; ".join([told, *(f"no moment {span} can be" for span in _lost_spans(there, lost, tool))])
+
+
+def _lost_spans(there: Sequence[Backup], lost: Sequence[Backup], tool: BackupTool) -> list[str]:
+    """From each lost backup to the next whole one, unless the log leads there from an older one."""
+    spans = []
+    reached = datetime.min.replace(tzinfo=UTC)
+    begin: datetime | None = None
+    for backup in there:
+        if backup in lost:
+            begin = begin or max(backup.consistent, reached)
+            continue
+        if begin and begin < backup.consistent:
+            spans.append(f"between {begin:%Y-%m-%d %H:%M:%S} and {backup.consistent:%Y-%m-%d %H:%M:%S}")
+        begin = None
+        reached = max(reached, tool.archive_after(backup).until)
+    newest = there[-1].consistent if there else reached
+    return [*spans, f"since {begin:%Y-%m-%d %H:%M:%S}"] if begin and reached <= newest else spans
 
 
 def age(span: timedelta) -> str:

@@ -49,6 +49,8 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         SecretFile("db/backup_password", values["db_backup_password"], DATABASE),
         SecretFile("db/monitor_password", values["db_monitor_password"], DATABASE),
         SecretFile("db/replica_password", values["db_replica_password"], DATABASE),
+        SecretFile("archiver/backup_key", values["db_backup_key"], DATABASE),
+        SecretFile("archiver/backup_password", values["db_backup_password"], DATABASE),
         SecretFile("volume_key", values["db_volume_key"], ROOT, 0o600),
         SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION),
         SecretFile("app/db_password", values["db_app_password"], APPLICATION),
@@ -68,7 +70,7 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         SecretFile("preview_key", values["preview_key"], ROOT, 0o600),
         SecretFile("metrics_password", values["metrics_password"], ROOT, 0o600),
         *(SecretFile(f"db/encryption-{number}.keys", _mariadb_keys(key), DATABASE) for number, key in further_keys(values).items()),
-        *(SecretFile(f"db/{name}", values[name], DATABASE) for name in GIVEN if name in values),
+        *(SecretFile(f"{folder}/{name}", values[name], DATABASE) for folder in ("db", "archiver") for name in GIVEN if name in values),
         *([SecretFile(_NEXT_BACKUP_KEY, values["db_backup_key_next"], DATABASE)] if "db_backup_key_next" in values else []),
         *([SecretFile(_NEXT_VOLUME_KEY, values["db_volume_key_next"], ROOT, 0o600)] if "db_volume_key_next" in values else []),
     ]

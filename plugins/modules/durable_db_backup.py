@@ -12,6 +12,7 @@ description:
   - Takes a full or an incremental backup. The log is archived all the time, apart from this.
   - Verifies the newest backup by restoring it, with the log up to this very moment, into a throw-away server.
     There every table has to hold the rows and the checksum that the live database has, and the application has to be able to log in.
+  - Reads another share of all that there is, so that a bit that flipped in an older backup is found before somebody needs it.
   - Lets the oldest backups go, but never the newest one that was verified, nor what it needs.
   - Whatever fails is written into C(<home>/<environment>/backups/<engine>-verified.json), shown by M(echobase.platform.environment_status)
     until a verification succeeds, and told to O(notify_command).
@@ -44,6 +45,13 @@ options:
     description: Every moment of so many days stays restorable.
     type: int
     default: 14
+  read_days:
+    description:
+      - Within so many days everything that the repository holds is read, with what O(verify) does. V(0) reads all of it each time.
+      - Of MariaDB's repository each run reads the share that was read longest ago, of PostgreSQL's all of it at once when it is time.
+      - Damage is told with the backups and the moments that are lost for it, and the run fails, until nothing damaged is left.
+    type: int
+    default: 7
   notify_command:
     description:
       - A command that is run when something fails. It gets one line of JSON on its standard input, with the keys C(event), C(environment),
@@ -146,6 +154,7 @@ def operate(module: AnsibleModule) -> Outcome:
         retention=Retention(**{name: params[name] for name in ("keep_full", "keep_days", "full_every_days")}),
         notification=Notification(params["notify_command"]),
         progress=Progress(params["progress"]),
+        read_days=params["read_days"],
     )
     return backups.run(Wanted(**{name: params[name] for name in ("take", "verify", "expire")}), module.check_mode)
 
@@ -161,6 +170,7 @@ def main() -> None:
             "full_every_days": {"type": "int", "default": 7},
             "keep_full": {"type": "int", "default": 2},
             "keep_days": {"type": "int", "default": 14},
+            "read_days": {"type": "int", "default": 7},
             "notify_command": {"type": "str", "default": ""},
             **PROGRESS_ARGUMENTS,
         },

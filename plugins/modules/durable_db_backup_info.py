@@ -69,6 +69,9 @@ backups:
     size:
       description: Bytes it takes in the repository.
       type: int
+    damaged:
+      description: What was found damaged of it when the repository was read last; empty when nothing was.
+      type: str
     verified:
       description: When it was restored and compared; empty when it never was.
       type: str
@@ -104,7 +107,8 @@ def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
     tool = backup_tool_of(params, docker_client(), env)
-    proofs = BackupRecord(env, params["engine"]).read().proofs
+    record = BackupRecord(env, params["engine"]).read()
+    proofs = record.proofs
     backups = []
     for backup in tool.backups():
         archive = tool.archive_after(backup)
@@ -118,6 +122,7 @@ def operate(module: AnsibleModule) -> Outcome:
                 "restorable_until": archive.until.isoformat(),
                 "gap": archive.gap,
                 "size": backup.size,
+                "damaged": ", ".join(one.what for one in record.damage if backup.name in one.backups),
                 "verified": proofs[backup.name].at.isoformat() if backup.name in proofs else "",
             }
         )

@@ -22,7 +22,13 @@ ALLOWED = {
     "mariadb": {
         "app_user": ["INSERT INTO kept VALUES (2, 'b')", "UPDATE kept SET note = 'c' WHERE id = 2", "DELETE FROM kept WHERE id = 2"],
         "migrate_user": ["CREATE TABLE made (id INT)", "ALTER TABLE made ADD COLUMN more INT", "DROP TABLE made"],
-        "backup_user": ["SELECT COUNT(*) FROM kept", "FLUSH BINARY LOGS", "SHOW BINARY LOGS", "START TRANSACTION WITH CONSISTENT SNAPSHOT"],
+        "backup_user": [
+            "SELECT COUNT(*) FROM kept",
+            "FLUSH BINARY LOGS",
+            "SHOW BINARY LOGS",
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+            "PURGE BINARY LOGS BEFORE NOW() - INTERVAL 1 DAY",
+        ],
         "monitor_user": ["SHOW GLOBAL STATUS LIKE 'Threads_running'", "SHOW REPLICA STATUS"],
         "replica_user": ["SELECT 1"],
     },
@@ -165,7 +171,7 @@ def test_the_accounts_of_an_earlier_version_are_brought_up_to_date_while_it_runs
     wanted = accounts_digest(Path(server.backend._server.accounts_file).read_text())
     assert not server.ensure().changed
     if server.engine == "mariadb":
-        server.root("DROP USER monitor_user@'%'; ALTER DATABASE orders_db COMMENT = ''")
+        server.root("DROP USER monitor_user@'%'; ALTER TABLE mysql.global_priv ENGINE=Aria; ALTER DATABASE orders_db COMMENT = ''")
     else:
         server.root("DROP OWNED BY monitor_user; DROP ROLE monitor_user; COMMENT ON DATABASE orders_db IS NULL")
     before = server.docker.api.inspect_container(server.names.container)["State"]["StartedAt"]
@@ -173,6 +179,9 @@ def test_the_accounts_of_an_earlier_version_are_brought_up_to_date_while_it_runs
     outcome = server.ensure()
     assert (outcome.changed, outcome.facts["steps"]) == (True, ["apply accounts", "await login"])
     server.connect("monitor_user").close()
+    if server.engine == "mariadb":
+        engines = "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME IN ('global_priv', 'db')"
+        assert server.root(engines) == [["InnoDB"], ["InnoDB"]]
     assert server.backend.await_ready(10).accounts == wanted
     assert not server.ensure().changed
     assert server.docker.api.inspect_container(server.names.container)["State"]["StartedAt"] == before

@@ -6,7 +6,8 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import docker
@@ -21,6 +22,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore_drill im
 from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
 from integration.durable_under_test import DurableUnderTest
 
+ONLY_ONE = Retention(keep_full=1, keep_days=0, full_every_days=1)
 _ENGINES = ("mariadb", "postgresql")
 
 
@@ -90,12 +92,11 @@ def test_a_restore_drill_measures_what_a_loss_would_cost(database: DurableUnderT
 
 def test_what_nothing_keeps_goes_and_the_proved_one_stays(database: DurableUnderTest) -> None:
     earlier = [backup.name for backup in database.tool.backups()]
-    only_one = Retention(keep_full=1, keep_days=0, full_every_days=1)
-    taken = database.back_up("full", retention=only_one)
+    taken = database.back_up("full", retention=ONLY_ONE)
     assert taken.facts["expired"] == earlier
     assert [backup.name for backup in database.tool.backups()] == [taken.facts["backup"]]
     assert list(BackupRecord(database.env, database.engine).read().proofs) == [taken.facts["backup"]]
-    again = database.back_up("none", retention=only_one)
+    again = database.back_up("none", retention=ONLY_ONE)
     assert again.facts["expired"] == []
     assert promise(database).proved_by == taken.facts["backup"]
 
@@ -121,10 +122,28 @@ def test_what_cannot_be_restored_is_loud(database: DurableUnderTest, tmp_path: P
     assert database.leftovers() == []
 
 
-def test_a_good_one_ends_the_alarm(database: DurableUnderTest) -> None:
-    taken = database.back_up("full")
+def test_a_good_one_ends_the_alarm_once_the_bad_one_is_gone(database: DurableUnderTest) -> None:
+    taken = database.back_up("full", retention=ONLY_ONE)
     found = promise(database)
     assert (found.problem, found.proved_by) == ("", taken.facts["backup"])
+    assert [backup.name for backup in database.tool.backups()] == [taken.facts["backup"]]
+
+
+def test_a_bit_that_flips_in_an_older_backup_is_found_within_a_week(database: DurableUnderTest) -> None:
+    """Which the proof does not read: it restores the newest."""
+    older = promise(database).proved_by
+    newest = database.back_up("full", verify=False).facts["backup"]
+    database.flip_a_bit(older, newest)
+    record = BackupRecord(database.env, database.engine)
+    known = record.read()
+    a_week_ago = {part: replace(reading, at=reading.at - timedelta(days=7)) for part, reading in known.readings.items()}
+    record.write(replace(known, readings=a_week_ago))
+    with pytest.raises(Refusal, match=f"reading the repository of .* failed: .*: backup {older} cannot be restored"):
+        database.back_up("none")
+    now = promise(database)
+    assert now.proved_by == newest
+    assert f": backup {older} cannot be restored" in now.problem
+    assert "TROUBLE: " in now.line(datetime.now(UTC))
 
 
 def test_without_its_key_nothing_is_restorable_and_it_says_so(database: DurableUnderTest) -> None:

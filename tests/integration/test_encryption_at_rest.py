@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from integration.durable_server import DurableServer, durable_server, eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads raw volumes and mounts file systems, which takes root")
 
+CHANGED_HASH = "*" + "5EC2E7" * 6 + "5EC2"
 PLANTED = "planted-text-that-nobody-shall-read"
 
 
@@ -57,14 +60,19 @@ def plant(server: DurableServer) -> None:
     server.sql("app_user", "UPDATE planted SET note = CONCAT(note, '!') WHERE id < 100")
 
 
-def found_in(paths: list[Path]) -> list[str]:
+def found_in(paths: list[Path], *texts: str) -> list[str]:
     found = []
     for path in paths:
         if path.is_file() and path.stat().st_size:
             with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                if content.find(PLANTED.encode()) >= 0:
+                if any(content.find(text.encode()) >= 0 for text in texts or [PLANTED]):
                     found.append(path.name)
     return found
+
+
+def hash_of(password: str) -> str:
+    """As MariaDB keeps it."""
+    return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
 
 
 def files_of(server: DurableServer) -> list[Path]:
@@ -97,8 +105,13 @@ def assert_all_is_there(server: DurableServer) -> None:
 
 def test_nothing_of_mariadb_is_readable_without_the_key(mariadb: DurableServer) -> None:
     assert temporary_files_with_planted_text(mariadb) == []
+    sql = Path(mariadb.env.path("secrets", "db", "init.sql")).read_text()
+    hashes = {*re.findall(r"USING '([*][0-9A-F]{40})'", sql), hash_of(mariadb.password("root"))}
+    assert len(hashes) == 6
+    # What changes an account is logged, too.
+    mariadb.root(f"ALTER USER monitor_user@'%' IDENTIFIED VIA mysql_native_password USING '{CHANGED_HASH}' REQUIRE SSL")
     mariadb.ensure("stopped")
-    assert found_in(files_of(mariadb)) == []
+    assert found_in(files_of(mariadb), PLANTED, CHANGED_HASH, *hashes) == []
     assert mariadb.ensure().facts["ready"]
     assert_all_is_there(mariadb)
 

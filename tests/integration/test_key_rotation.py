@@ -99,7 +99,7 @@ def rotate_backup_key(server: MariadbUnderTest | PostgresUnderTest) -> dict[str,
 def test_the_repository_takes_another_password_while_it_is_used(mariadb: MariadbUnderTest, of_before: Backup) -> None:
     old = secret(mariadb, "db", "backup_key")
     assert rotate_backup_key(mariadb)["removed"] == 1
-    file = Path(mariadb.env.path("secrets", "db", "backup_key"))
+    file = Path(mariadb.env.path("secrets", "archiver", "backup_key"))
     new = file.read_text()
     assert new != old
     mariadb.tool.archive_now()

@@ -52,6 +52,11 @@ def test_what_is_prepared_stays_as_it_is(database: MariadbUnderTest) -> None:
     assert database.docker.api.inspect_container(database.archiver)["Id"] == before
 
 
+def test_the_archiver_has_its_own_secrets_alone(database: MariadbUnderTest) -> None:
+    seen = database.docker.containers.get(database.archiver).exec_run(["find", "/run/secrets", "-type", "f"]).output.decode().split()
+    assert sorted(seen) == ["/run/secrets/backup_key", "/run/secrets/backup_password"]
+
+
 def test_a_full_one_an_incremental_one_and_the_log_give_what_was_marked(database: MariadbUnderTest, full: Backup) -> None:
     tool = database.tool
     database.rows("INSERT INTO first VALUES (2, 'in the incremental one')")
@@ -248,7 +253,7 @@ def test_a_damaged_newest_backup_is_found_and_the_one_before_restores(database: 
 
 
 def test_another_key_is_refused_in_one_line(database: MariadbUnderTest) -> None:
-    key = Path(database.env.path("secrets", "db", "backup_key"))
+    key = Path(database.env.path("secrets", "archiver", "backup_key"))
     right = key.read_text()
     key.write_text("another")
     try:

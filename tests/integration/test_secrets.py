@@ -34,6 +34,8 @@ CONSUMERS = {
     "db/backup_password": 999,
     "db/monitor_password": 999,
     "db/replica_password": 999,
+    "archiver/backup_key": 999,
+    "archiver/backup_password": 999,
     "migrate/db_password": 10001,
     "app/db_password": 10001,
     "app/jwt_key": 10001,

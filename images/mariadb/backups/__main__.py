@@ -37,6 +37,7 @@ _VERBS: dict[str, Callable[[str], Any]] = {
     "mark": tables.mark,
     "remove-other-passwords": lambda _: repository.remove_other_passwords(),
     "server-id": lambda _: tables.server_id(),
+    "read": repository.damage,
     "restore": lambda order: restoring.restore(json.loads(order)),
     "take": lambda order: taking.take(json.loads(order)),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,12 @@ _RESTIC = ("restic", "--no-cache")
 # The archiver alone locks for itself, for moments only; without the option whoever comes then would fail.
 _PATIENCE = ("--retry-lock", "5m")
 _CHUNK = 1 << 20
+# One that no index knows was left by something that was killed.
+_PACK = re.compile(r"\bpack ([0-9a-f]{64})\b(?!: not referenced)")
+# Otherwise it could not look.
+_DAMAGED = ("repository contains errors", "LoadIndex returned errors")
+_BLOB = re.compile(r"\bblob ([0-9a-f]{64})\b")
+_SNAPSHOT = re.compile(r'"snapshot":"([0-9a-f]{64})"')
 _CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": Path("/run/secrets/backup_s3_key"),
     "AWS_SECRET_ACCESS_KEY": Path("/run/secrets/backup_s3_secret"),
@@ -86,11 +93,41 @@ def remove_other_passwords() -> int:
 def problems() -> list[str]:
     """Every byte is read, and nothing is changed."""
     done = _run("check", "--read-data", "--no-lock")
-    if done.returncode == 0:
-        return []
+    return _complaints(done)[:5] if done.returncode != 0 else []
+
+
+def _complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
     telling = [line for line in lines if "rror" in line or "Fatal" in line or "missing" in line or "ciphertext" in line]
-    return telling[:5] or [last_words(done.stderr)]
+    return telling or [last_words(done.stderr)]
+
+
+def damage(part: str) -> list[dict[str, Any]]:
+    """In that part of all packs, such as 2/7: what is damaged, and the snapshots that need it. Nothing is changed."""
+    # An archiver is at work meanwhile: what it had taken away between two looks is not damaged the next time.
+    for _ in range(2):
+        done = _run("check", f"--read-data-subset={part}", "--no-lock")
+        if done.returncode == 0:
+            return []
+    if not any(verdict in done.stderr for verdict in _DAMAGED):
+        raise Trouble(f"restic check: {last_words(done.stderr)}")
+    told = done.stdout + done.stderr
+    packs = {pack[1]: line for line in told.splitlines() if (pack := _PACK.search(line))}
+    found = [{"what": f"pack {pack[:8]} is damaged", "snapshots": _needing(line, pack)} for pack, line in sorted(packs.items())]
+    return found or [{"what": "restic check: " + _complaints(done)[0].rstrip(":"), "snapshots": _needing(told)}]
+
+
+def _needing(complaint: str, pack: str = "") -> list[str]:
+    """Not all of a pack is damaged where the complaint names pieces of it. What tells which snapshots need them may itself be damaged."""
+    blobs = sorted(set(_BLOB.findall(complaint)))
+    wanted = ["--blob", *blobs] if blobs else ["--pack", pack]
+    told = _run("find", "--json", "--no-lock", *wanted).stdout if blobs or pack else ""
+    return sorted(set(_SNAPSHOT.findall(told))) or _unreadable()
+
+
+def _unreadable() -> list[str]:
+    names = [str(snapshot["id"]) for snapshot in snapshots()]
+    return [name for name in names if _run("ls", "--no-lock", name).returncode != 0]
 
 
 @contextmanager

@@ -62,6 +62,20 @@ def test_the_log_reaches_as_far_as_it_has_no_hole() -> None:
     assert holed.reach(holed.one(SECOND)).archive.gap == ""
 
 
+def test_what_cannot_be_read_takes_along_what_needs_it() -> None:
+    repository = MariadbRepository([*three_backups(), stretch(1, 4, 11), stretch(5, 6, 12), stretch(7, 9, 13)])
+    assert repository.damaged("a pack", [f"stream of {FIRST}"]).backups == (FIRST, SECOND)
+    assert repository.damaged("a pack", [f"stream of {FULL}"]).backups == (FULL, FIRST, SECOND)
+    assert repository.damaged("a pack", [f"description of {FULL}"]).backups == ()
+    assert repository.damaged("a pack", []).backups == ()
+    of_the_log = repository.damaged("a pack", ["logs 5-6 of 7"])
+    assert of_the_log.backups == ()
+    assert of_the_log.what == (
+        "a pack; with it the binary logs mariadb-bin.000005 to mariadb-bin.000006, so no moment after 2026-11-21 11:00:00"
+        " before 2026-11-21 12:00:00 can be restored"
+    )
+
+
 def test_of_a_batch_that_grew_the_longest_counts() -> None:
     repository = MariadbRepository([*three_backups(), stretch(3, 9, 14), stretch(3, 4, 12), stretch(3, 5, 13)])
     assert repository.reach(repository.one(FULL)).archive.until == moment(at(14))

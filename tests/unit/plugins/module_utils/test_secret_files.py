@@ -48,8 +48,14 @@ def test_further_keys_get_files_of_their_own_and_the_first_stays() -> None:
 def test_only_the_backup_tools_get_the_key_of_a_bucket() -> None:
     values = VALUES | {"backup_s3_key": "key of a bucket"}
     assert [file.name for file in wanted_files(ENV, values, Path("/nonexistent")) if "key of a bucket" in file.content] == [
-        "db/backup_s3_key"
+        "db/backup_s3_key",
+        "archiver/backup_s3_key",
     ]
+
+
+def test_the_archiver_gets_nothing_that_reads_the_data_or_may_do_everything() -> None:
+    given = {file.name for file in wanted_files(ENV, VALUES, Path("/nonexistent")) if file.name.startswith("archiver/")}
+    assert given == {"archiver/backup_key", "archiver/backup_password"}
 
 
 def test_the_file_of_a_key_that_took_its_place_goes(tmp_path: Path) -> None:
@@ -68,9 +74,9 @@ def test_the_root_password_goes_to_the_database_alone() -> None:
 
 
 def test_who_holds_what_opens_the_data() -> None:
-    assert holders("db_backup_key") == ["db/backup_key"]
+    assert holders("db_backup_key") == ["db/backup_key", "archiver/backup_key"]
     assert holders("db_volume_key") == ["volume_key"]
-    assert holders("db_backup_password") == ["db/backup_password"]
+    assert holders("db_backup_password") == ["db/backup_password", "archiver/backup_password"]
 
 
 def test_a_fitting_hash_is_kept(tmp_path: Path) -> None:
