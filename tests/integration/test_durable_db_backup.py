@@ -129,11 +129,13 @@ def test_a_good_one_ends_the_alarm_once_the_bad_one_is_gone(database: DurableUnd
     assert [backup.name for backup in database.tool.backups()] == [taken.facts["backup"]]
 
 
+# In MariaDB's repository a file may belong to several backups: see tests/integration/test_mariadb_backups.py.
+@pytest.mark.engines("postgresql")
 def test_a_bit_that_flips_in_an_older_backup_is_found_within_a_week(database: DurableUnderTest) -> None:
     """Which the proof does not read: it restores the newest."""
     older = promise(database).proved_by
     newest = database.back_up("full", verify=False).facts["backup"]
-    database.flip_a_bit(older, newest)
+    database.flip_a_bit(older)
     record = BackupRecord(database.env, database.engine)
     known = record.read()
     a_week_ago = {part: replace(reading, at=reading.at - timedelta(days=7)) for part, reading in known.readings.items()}
