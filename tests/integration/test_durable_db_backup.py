@@ -129,6 +129,19 @@ def test_a_good_one_ends_the_alarm_once_the_bad_one_is_gone(database: DurableUnd
     assert [backup.name for backup in database.tool.backups()] == [taken.facts["backup"]]
 
 
+def test_without_its_key_nothing_is_restorable_and_it_says_so(database: DurableUnderTest) -> None:
+    key = Path(database.env.path("secrets", "db", "backup_key"))
+    moved = key.rename(f"{key}.moved")
+    try:
+        assert "backup_key is missing, and without it nobody can read a backup" in promise(database).problem
+        with pytest.raises(Refusal, match=r"bring .*secrets\.json back from your own copy"):
+            database.back_up()
+    finally:
+        moved.rename(key)
+    assert promise(database).problem.startswith("looking for the key failed: ")
+    assert promise(database).as_of is not None
+
+
 # In MariaDB's repository a file may belong to several backups: see tests/integration/test_mariadb_backups.py.
 @pytest.mark.engines("postgresql")
 def test_a_bit_that_flips_in_an_older_backup_is_found_within_a_week(database: DurableUnderTest) -> None:
@@ -146,16 +159,3 @@ def test_a_bit_that_flips_in_an_older_backup_is_found_within_a_week(database: Du
     assert now.proved_by == newest
     assert f": backup {older} cannot be restored" in now.problem
     assert "TROUBLE: " in now.line(datetime.now(UTC))
-
-
-def test_without_its_key_nothing_is_restorable_and_it_says_so(database: DurableUnderTest) -> None:
-    key = Path(database.env.path("secrets", "db", "backup_key"))
-    moved = key.rename(f"{key}.moved")
-    try:
-        assert "backup_key is missing, and without it nobody can read a backup" in promise(database).problem
-        with pytest.raises(Refusal, match=r"bring .*secrets\.json back from your own copy"):
-            database.back_up()
-    finally:
-        moved.rename(key)
-    assert promise(database).problem.startswith("looking for the key failed: ")
-    assert promise(database).as_of is not None
