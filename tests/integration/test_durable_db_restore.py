@@ -195,6 +195,8 @@ def test_a_damaged_newest_backup_is_passed_over_and_it_says_so(database: Durable
     assert any(f"an older backup had to do, for {bad}: " in warning for warning in built.warnings)
     assert built.facts["discarded"] == 0
     assert restore(database, "abandoned").changed
+    # A later backup would read it, and complain.
+    database.tool.expire([bad])
 
 
 def test_a_dead_server_is_replaced_as_well(database: DurableUnderTest) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Point
+from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Damage, Point
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from integration.durable_server import eventually
 from integration.mariadb_under_test import MariadbUnderTest, Writer
@@ -240,9 +240,12 @@ def test_a_damaged_newest_backup_is_found_and_the_one_before_restores(database: 
     whole = largest.read_bytes()
     middle = len(whole) // 2
     largest.chmod(0o644)
-    largest.write_bytes(whole[:middle] + bytes(byte ^ 0xFF for byte in whole[middle : middle + 64]) + whole[middle + 64 :])
+    # One bit of it.
+    largest.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     try:
         assert database.tool.check()
+        found = [damage for part in database.tool.parts(2) for damage in database.tool.read(part)]
+        assert found == [Damage(f"pack {largest.name[:8]} is damaged", (damaged.name,))]
         with pytest.raises(Refusal, match="cannot give back snapshot"), database.restored(damaged):
             pass
         with database.restored(full, Point(moment=full.consistent + timedelta(seconds=1))) as trial:
