@@ -603,14 +603,15 @@ def test_nobody_who_fails_keeps_the_scraper_out(stranger: Visitor, edge: EdgeUnd
     """Neither at its own address nor anywhere else, under its name or an operator's; nor does its coming let anybody guess on."""
     scraper = httpx.BasicAuth("metrics", METRICS_PASSWORD)
     for name in ("metrics", GUESSED[3]):
+        told = []
         for number in range(24):
             with new_visitor(edge) as other:
                 guesser = stranger if number % 2 else other
-                assert guesser.client.get("/edge/metrics", auth=httpx.BasicAuth(name, "guess")).status_code in (401, 429)
+                told.append(guesser.client.get("/edge/metrics", auth=httpx.BasicAuth(name, "guess")).status_code)
             assert stranger.client.get("/edge/metrics", auth=scraper).status_code == 200
-    assert stranger.client.get("/edge/metrics", auth=httpx.BasicAuth(GUESSED[3], "guess")).status_code == 429
-    with new_visitor(edge) as other:
-        assert other.client.get("/edge/metrics", auth=httpx.BasicAuth(GUESSED[3], "guess")).status_code == 429
+        assert set(told) == {401, 429}
+        # Those who came from everywhere, each for the first time: the account slowed them down.
+        assert 429 in told[::2]
 
 
 NO_TEXT = {
