@@ -41,6 +41,16 @@ options:
     description: The environment that the images are for, which remembers its O(refresh). Empty remembers and asks for nothing.
     type: str
     default: ""
+  network_prefix:
+    description: First two octets of the subnets of all environments. Images do not depend on it.
+    type: str
+    default: "10.231"
+  lease:
+    description:
+      - The number that M(echobase.platform.release_lease) returned to this run for O(environment).
+      - The module does nothing when another run has taken the lease meanwhile, and renews it while it builds, which can take minutes.
+        Left out, or V(0), it does not ask.
+    type: int
   refresh:
     description:
       - A day, or a moment, such as V(2026-11-27) or V(2026-11-27T15:00). It becomes part of every tag, so that all images are built anew,
@@ -121,7 +131,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue 
 from ansible_collections.echobase.platform.plugins.module_utils.image_refresh import ImageRefresh
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
-from ansible_collections.echobase.platform.plugins.module_utils.topology import DEFAULT_HOME, environment
+from ansible_collections.echobase.platform.plugins.module_utils.topology import DEFAULT_HOME, DEFAULT_NETWORK_PREFIX, environment
 
 
 def operate(module: AnsibleModule) -> Outcome:
@@ -158,6 +168,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "home": {"type": "path", "default": DEFAULT_HOME},
             "environment": {"type": "str", "default": ""},
+            "network_prefix": {"type": "str", "default": DEFAULT_NETWORK_PREFIX},
+            "lease": {"type": "int"},
             "refresh": {"type": "str", "default": ""},
             **PROGRESS_ARGUMENTS,
         },
