@@ -87,8 +87,11 @@ class PgBackrest:
         return output
 
     def table(self, *arguments: str) -> Any:
+        question = (*arguments, "--output=json")
+        # No answer is empty; but on a busy machine Docker has been seen to lose what a command said. Asking twice changes nothing.
+        answer = self.run(*question) or self.run(*question)
         # A message may hold whatever bytes were found instead of what was expected.
-        return json.loads(self.run(*arguments, "--output=json"), strict=False)
+        return json.loads(answer, strict=False)
 
     def stanza(self) -> dict[str, Any]:
         """What there is in the repository."""

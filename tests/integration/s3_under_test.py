@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import httpx
@@ -39,10 +40,16 @@ http {
 """
 
 
+def _address_of_bridge(engine: DockerClient) -> str:
+    """Of the host on the default network. An engine that was never started before does not name it: it takes the first address."""
+    pool = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    return str(pool.get("Gateway") or next(IPv4Network(pool["Subnet"], strict=False).hosts()))
+
+
 @contextmanager
 def running_bucket(engine: DockerClient, folder: Path, network: str = "bridge") -> Iterator[BackupTarget]:
     """Containers of the default network reach it at the bridge's own address, those of another one by its name."""
-    gateway = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    gateway = _address_of_bridge(engine)
     name = gateway if network == "bridge" else f"{network}-s3"
     make_certificates(folder, [name])
     (folder / "nginx.conf").write_text(_NGINX)
