@@ -186,7 +186,7 @@ def clear() -> None:
 
 
 # Names that only tests give: environment test, and the environments, servers and networks that single tests make for themselves.
-NAMES_OF_TESTS = re.compile(r"echobase-(zz-|test-)|zz-")
+NAMES_OF_TESTS = re.compile(r"echobase-(aws-)?(zz-|test-)|zz-")
 
 
 def remove_strangers() -> None:
