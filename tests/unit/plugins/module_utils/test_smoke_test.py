@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.https_client import Answer
-from ansible_collections.echobase.platform.plugins.module_utils.smoke_test import SmokeTest, smoke_customer
+from ansible_collections.echobase.platform.plugins.module_utils.smoke_test import MOVED, NOT_MOVED, SmokeTest, smoke_customer
 
 
 @dataclass
@@ -58,3 +58,12 @@ def test_a_shop_that_knows_nobody_and_registers_nobody_fails() -> None:
 
     with pytest.raises(Refusal, match="registering: answered 503"):
         place(Closed(), "x")
+
+
+@pytest.mark.parametrize("remedy", [NOT_MOVED, MOVED])
+def test_a_failure_says_of_the_traffic_what_is_so(remedy: str) -> None:
+    """After a promotion it said that traffic was not moved."""
+    with pytest.raises(Refusal) as told:
+        SmokeTest(Shop(), "green", "", "x", remedy).read_only()  # type: ignore[arg-type]
+    assert told.value.remedy == remedy
+    assert ("not moved" in MOVED, "rollback" in MOVED) == (False, True)

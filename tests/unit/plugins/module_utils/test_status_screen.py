@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.colour_claim import REMOVED, REPLACED, Claim, ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.image_age import ImageAge
+from ansible_collections.echobase.platform.plugins.module_utils.lease import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.process_identity import ProcessIdentity
+from ansible_collections.echobase.platform.plugins.module_utils.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import NEW_KEY, REPLICA, Restore, Step
-from ansible_collections.echobase.platform.plugins.module_utils.status_screen import Backups, DatabaseState, StatusScreen
+from ansible_collections.echobase.platform.plugins.module_utils.status_screen import Backups, DatabaseState, StatusScreen, Work
 from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
 
 DATABASE = DatabaseState("11.8.6", "TLS_AES_256_GCM_SHA384")
@@ -91,6 +97,31 @@ def test_a_broken_table_comes_with_the_line_that_repairs_it() -> None:
     assert not one.is_well
     without_ledger = StatusScreen(environment("devlocal"), traffic(table=broken), DATABASE)
     assert "switch_to=<colour> -e switch_repair=true    blue or green" in without_ledger.lines(with_hints=False)[1]
+
+
+def test_who_is_at_work_is_shown_and_what_was_cut_off_comes_with_what_to_type() -> None:
+    lease = Lease(7, "run", "kim", "deploy", ProcessIdentity("machine", "laptop", 4711, 1), "2026-11-28T01:02:03+00:00")
+    claims = [
+        Claim("green", REPLACED, "0.2.0", 6, "2026-11-28T01:00:00+00:00", "deploy of ann@laptop"),
+        Claim("blue", REMOVED, "0.1.0", 5, "2026-11-28T00:00:00+00:00", "cleanup of ann@laptop"),
+    ]
+    lines = StatusScreen(environment("ci"), traffic(), DATABASE, work=Work(lease, claims)).lines(with_hints=False)
+    assert lines[1:4] == [
+        "LEASE     deploy by kim@laptop (process 4711) since 01:02:03 UTC",
+        "CUT OFF   green was being replaced by deploy of ann@laptop: ansible-playbook -i inventories/ci playbooks/deploy.yml goes on",
+        "CUT OFF   blue was being removed by cleanup of ann@laptop: ansible-playbook -i inventories/ci playbooks/cleanup.yml goes on",
+    ]
+
+
+def test_whoever_has_ended_is_not_at_work_and_what_is_under_way_is_not_cut_off(tmp_path: Path) -> None:
+    env = environment("test", str(tmp_path))
+    lease, claims = ReleaseLease(env), ColourClaims(env)
+    number = lease.take(Lease(0, "run", "kim", "deploy", ProcessIdentity.of(os.getpid()))).number
+    claims.make(Claim("green", REPLACED, "0.2.0", number, "2026-11-28T01:00:00+00:00", "deploy of kim@laptop"))
+    now = datetime.now(UTC)
+    assert Work.on(env, now) == Work(lease.read(), [])
+    lease.take(Lease(0, "other", "kim", "rollback", ProcessIdentity("another machine", "laptop", 1, 1)))
+    assert Work.on(env, now + timedelta(minutes=5)) == Work(None, claims.all())
 
 
 def test_a_missing_desk_and_missing_sockets_are_named() -> None:
