@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import NEXT_ROOT_PASSWORD
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 
 MIGRATE_USER = "migrate_user"
@@ -35,6 +36,15 @@ def accounts_sql(env: Environment, engine: str, values: Mapping[str, str]) -> st
     }[engine]
     statements.append(mark.format(_digest(statements)))
     return "".join(f"{statement};\n" for statement in statements)
+
+
+def administrator_sql(values: Mapping[str, str]) -> str:
+    """Gives a MariaDB its administrator's password whenever it starts: data of before a rotation, as in a backup, have that of their time.
+
+    Nothing of it gets into the binary log. A server that cannot write it starts all the same.
+    """
+    statement = f"BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; {_mariadb_administrator(values)}; END"
+    return f"SET sql_log_bin = 0;\n{statement};\n"
 
 
 def accounts_digest(sql: str) -> str:
@@ -73,6 +83,7 @@ def _mariadb(env: Environment, values: Mapping[str, str]) -> list[str]:
     }
     # Data of before have them in Aria, whose log is never encrypted and would keep the hash of each password.
     statements = [f"ALTER TABLE mysql.{table} ENGINE=InnoDB" for table in ("global_priv", "db")]
+    statements.append(_mariadb_administrator(values))
     for user, password in _passwords(env, values).items():
         account = f"'{user}'@'%'"
         login = f"IDENTIFIED VIA mysql_native_password USING '{_native_verifier(password)}' REQUIRE SSL"
@@ -81,9 +92,17 @@ def _mariadb(env: Environment, values: Mapping[str, str]) -> list[str]:
     return statements
 
 
+def _mariadb_administrator(values: Mapping[str, str]) -> str:
+    """While its password is rotated, both are taken."""
+    passwords = [values[name] for name in ("db_root_password", NEXT_ROOT_PASSWORD) if name in values]
+    ways = " OR ".join(f"mysql_native_password USING '{_native_verifier(password)}'" for password in passwords)
+    return f"ALTER USER root@localhost IDENTIFIED VIA {ways}"
+
+
 def _postgresql(env: Environment, values: Mapping[str, str]) -> list[str]:
     migrate, app, database = MIGRATE_USER, env.database_user, env.database
-    statements = []
+    # Nobody logs in with it: this account comes by the local socket alone, where the system's user counts.
+    statements = [f"ALTER ROLE postgres PASSWORD '{_scram_verifier('postgres', values['db_root_password'])}'"]
     for role, password in _passwords(env, values).items():
         attributes = "LOGIN REPLICATION" if role == REPLICA_USER else "LOGIN"
         exists = f"EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}')"

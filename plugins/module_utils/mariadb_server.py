@@ -9,6 +9,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.container_limits
 from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import REPLICA_USER
 from ansible_collections.echobase.platform.plugins.module_utils.mariadb_settings import MARIADB_GUARDED, mariadb_settings
 from ansible_collections.echobase.platform.plugins.module_utils.server_definition import (
+    ADMINISTRATOR_FILE,
     AUTHORITY_FILE,
     REPLICA_PASSWORD_FILE,
     ROOT_PASSWORD_FILE,
@@ -24,12 +25,15 @@ _AS_ROOT = (
     f""""$(sed 's/[\\\\"]/\\\\&/g' {ROOT_PASSWORD_FILE})") "$@" """
 )
 _CONFIGURATION = "my.cnf"
+# Not in the configuration file, which other programs of the image read, too.
+ADMINISTRATOR_OPTION = f"--init-file={ADMINISTRATOR_FILE}"
 # What a replica is told when it starts. It has the password in memory only, so that none is on its disk. To Compose a dollar sign is two.
 _FOLLOW_FILE = "/run/mysqld/follow.sql"
 _FOLLOW = f"""
 umask 077
 password=$$(< {REPLICA_PASSWORD_FILE})
-cat > {_FOLLOW_FILE} <<END
+cat {ADMINISTRATOR_FILE} > {_FOLLOW_FILE}
+cat >> {_FOLLOW_FILE} <<END
 CHANGE MASTER TO MASTER_HOST='$$1', MASTER_USER='{REPLICA_USER}', MASTER_PASSWORD='$$password', MASTER_USE_GTID=slave_pos, MASTER_SSL=1,\
  MASTER_SSL_CA='{AUTHORITY_FILE}', MASTER_SSL_VERIFY_SERVER_CERT=1, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=5;
 START SLAVE;
@@ -42,8 +46,8 @@ exec docker-entrypoint.sh "$$@"
 class MariadbServer(ServerDefinition):
     engine: ClassVar[str] = "mariadb"
     encrypts_by_itself: ClassVar[bool] = True
-    needed_secrets: ClassVar[Sequence[str]] = ("encryption.keys",)
-    guarded_settings: ClassVar[frozenset[str]] = MARIADB_GUARDED
+    needed_secrets: ClassVar[Sequence[str]] = ("encryption.keys", "root.sql")
+    guarded_settings: ClassVar[frozenset[str]] = MARIADB_GUARDED | {"init_file"}
     initial_accounts: ClassVar[str] = "init.sql"
     dump_command: ClassVar[Sequence[str]] = (
         "mariadb-dump", "--single-transaction",
@@ -75,7 +79,8 @@ class MariadbServer(ServerDefinition):
 
     @property
     def _following_service(self) -> dict[str, Any]:
-        return {"entrypoint": ["bash", "-ceu", _FOLLOW, "follow", self.env.server(self.engine).container]}
+        entrypoint = ["bash", "-ceu", _FOLLOW, "follow", self.env.server(self.engine).container]
+        return {"entrypoint": entrypoint, "command": ["mariadbd"]}
 
     @property
     def files(self) -> dict[str, str]:
@@ -106,7 +111,7 @@ class MariadbServer(ServerDefinition):
     @property
     def _particular(self) -> dict[str, Any]:
         return {
-            "command": ["mariadbd"],
+            "command": ["mariadbd", ADMINISTRATOR_OPTION],
             # Tables that are built or sorted there are given up, rather than the whole server, when they get too large.
             "tmpfs": [
                 f"/tmp:{in_memory(str(self.memory_bytes // 2))}",

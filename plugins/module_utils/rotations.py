@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import RENEWABLE
 
+# Those that are just replaced, and the one that a running database has to take over first.
+ROOT_PASSWORD = "db_root_password"
 # In the order in which they are rotated, where several are named.
-PASSWORDS = tuple(RENEWABLE)
+PASSWORDS = (*RENEWABLE, ROOT_PASSWORD)
 APPLICATION_KEYS = ("jwt_key", "kms_key")
 DATA_KEYS = ("db_backup_key", "db_encryption_key", "db_volume_key")
 

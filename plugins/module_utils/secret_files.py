@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql
+from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_sql, administrator_sql
 from ansible_collections.echobase.platform.plugins.module_utils.durable_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.note_keys import keys_document
 from ansible_collections.echobase.platform.plugins.module_utils.operator_line import ACCOUNTS_FILE, Accounts, LineRecord, wanted_accounts
@@ -42,6 +42,7 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
     accounts = accounts or wanted_accounts(values["operator_password"], folder / ACCOUNTS_FILE, LineRecord())
     return [
         SecretFile("db/root_password", values["db_root_password"], DATABASE),
+        SecretFile("db/root.sql", administrator_sql(values), DATABASE),
         SecretFile("db/init.sql", accounts_sql(env, "mariadb", values), DATABASE),
         SecretFile("db/init-postgresql.sql", accounts_sql(env, "postgresql", values), DATABASE),
         SecretFile("db/encryption.keys", _mariadb_keys(values["db_encryption_key"]), DATABASE),

@@ -64,6 +64,9 @@ KINDS = {
 # What data are given in place of these while they are; further ones of MariaDB's data and of notes are numbered, since old data and
 # backups keep theirs.
 FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
+# What the administrator's password is about to be; and what it was when the data were made, which opens nothing any more. But the
+# fingerprint that is written on their volume for ever is made from it.
+NEXT_ROOT_PASSWORD, FIRST_ROOT_PASSWORD = "db_root_password_next", "db_root_password_first"
 NEXT_KEYS = ("db_volume_key_next", "db_backup_key_next")
 # Of the S3 service that keeps the backups: a user has them from there, and nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
@@ -139,7 +142,8 @@ def completed(values: dict[str, str]) -> dict[str, str]:
 
 def key_fingerprint(values: dict[str, str]) -> str:
     """Tells whether a volume belongs to these secrets, and gives none of them away."""
-    return hashlib.sha256((values["db_root_password"] + values["kms_key"]).encode()).hexdigest()[:16]
+    first = values.get(FIRST_ROOT_PASSWORD, values["db_root_password"])
+    return hashlib.sha256((first + values["kms_key"]).encode()).hexdigest()[:16]
 
 
 def vault_password(file: str) -> bytes | None:

@@ -19,6 +19,8 @@ DATABASE_UID = 999
 CERTIFICATE_FILE = "/run/tls/tls.crt"
 SECRETS_FOLDER = "/run/secrets"
 ROOT_PASSWORD_FILE = f"{SECRETS_FOLDER}/root_password"
+# SQL that a MariaDB executes whenever it starts.
+ADMINISTRATOR_FILE = f"{SECRETS_FOLDER}/root.sql"
 REPLICA_PASSWORD_FILE = f"{SECRETS_FOLDER}/replica_password"
 # Of the authority, where a container has to look whom it talks to.
 AUTHORITY_FILE = "/run/tls-ca/ca.crt"

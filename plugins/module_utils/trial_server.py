@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.encrypted_folder
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.server_definition import ADMINISTRATOR_FILE
 from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.writer_fence import WriterFence
@@ -29,10 +30,11 @@ _OPTIONS = {
     "mariadb": ("--datadir={folder}", _NO_LOG),
     "postgresql": ("-D", "{folder}", "-c", "data_directory={folder}", "-c", "archive_command="),
 }
-# As the image's entrypoint does it, which would also initialise or adopt what it finds.
-_WITH_ITS_KEY = """
+# As the image's entrypoint does it, which would also initialise or adopt what it finds. The administrator's password is that of now.
+_WITH_ITS_KEY = f"""
 key=$0/encryption-key
 if [ -e "$key" ]; then set -- "$@" "--file-key-management-filename=/run/secrets/$(cat "$key")"; fi
+if [ -e {ADMINISTRATOR_FILE} ]; then set -- "$@" --init-file={ADMINISTRATOR_FILE}; fi
 exec "$@"
 """
 # What the server's container has and its trial has too.

@@ -14,14 +14,17 @@ description:
   - The encrypted volume of PostgreSQL is copied beside itself, most of it while the database serves; then the database stops for a while.
   - The repository of MariaDB's backups takes another password while it is in use. That of PostgreSQL's is put aside, readable with its old
     key alone, and a new one is begun; the database stops for a moment.
+  - The administrator's password changes while the database serves. Data of before, as in a backup, get the present one when a server starts
+    on them.
   - When it was cut off the same call goes on.
 options:
   name:
     description:
       - Which key, by its name in C(secrets.json).
       - V(db_encryption_key) is of MariaDB's data, V(db_volume_key) of PostgreSQL's volume, V(db_backup_key) of MariaDB's backups.
+      - V(db_root_password) is no key, but the password of the database's administrator, which all data have, too.
     type: str
-    choices: [db_backup_key, db_encryption_key, db_volume_key]
+    choices: [db_backup_key, db_encryption_key, db_volume_key, db_root_password]
     required: true
   vault_password_file:
     description: File with the password that C(secrets.json) is encrypted with, where it is.
@@ -88,7 +91,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.errors import Re
 from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.repository_key_rotation import RepositoryKeyRotation
-from ansible_collections.echobase.platform.plugins.module_utils.rotations import DATA_KEYS
+from ansible_collections.echobase.platform.plugins.module_utils.root_password_rotation import RootPasswordRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotations import DATA_KEYS, ROOT_PASSWORD
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
 from ansible_collections.echobase.platform.plugins.module_utils.volume_key_rotation import VolumeKeyRotation
 
@@ -106,6 +110,8 @@ def operate(module: AnsibleModule) -> Outcome:
     progress = Progress(params["progress"])
     if name == "db_encryption_key":
         return DataKeyRotation(docker, env, backup_tool_of(params, docker, env), secrets, progress).run(module.check_mode)
+    if name == ROOT_PASSWORD:
+        return RootPasswordRotation(docker, env, engine, secrets).run(module.check_mode)
     if name == "db_volume_key":
         return VolumeKeyRotation(docker, env, secrets, progress).run(module.check_mode)
     return RepositoryKeyRotation(docker, env, engine, target_of(params, env), secrets, progress).run(module.check_mode)
@@ -116,7 +122,7 @@ def main() -> None:
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
             **BACKUP_ARGUMENTS,
-            "name": {"type": "str", "choices": list(DATA_KEYS), "required": True},
+            "name": {"type": "str", "choices": [*DATA_KEYS, ROOT_PASSWORD], "required": True},
             "vault_password_file": {"type": "path", "default": "", "no_log": False},
             **PROGRESS_ARGUMENTS,
         },

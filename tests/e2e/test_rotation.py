@@ -33,7 +33,7 @@ def test_a_rotation_by_the_playbook_loses_no_order(both_colours: DeployedEnviron
     was_rotated = bool(json.loads(secret("app", "jwt_keys"))["until"])
 
     def rotate() -> Committed:
-        both_colours.run("rotate_secrets", "-e", "rotate=jwt_key,kms_key,operator_password")
+        both_colours.run("rotate_secrets", "-e", "rotate=jwt_key,kms_key,operator_password,db_root_password")
         return Committed(weights)
 
     config = OrdersConfig(target, tmp_path / "orders", seconds=1, orders=50, customers=4, rate=20, timeout=60, weights=weights)
@@ -55,4 +55,4 @@ def test_what_cannot_be_rotated_is_refused_with_the_names_that_can() -> None:
     refused = try_playbook("rotate_secrets", "-e", "rotate=jwt")
     assert refused.code != 0
     assert "nothing is called jwt - give -e rotate= one or several" in refused.output
-    assert "operator_password, jwt_key, kms_key, db_backup_key" in refused.output
+    assert "operator_password, db_root_password, jwt_key, kms_key, db_backup_key" in refused.output

@@ -15,7 +15,7 @@ import pymysql
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils import folder_key
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup
+from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Point
 from ansible_collections.echobase.platform.plugins.module_utils.data_key_rotation import DataKeyRotation
 from ansible_collections.echobase.platform.plugins.module_utils.database_restore import DatabaseRestore
 from ansible_collections.echobase.platform.plugins.module_utils.encrypted_folder import EncryptedFolder
@@ -25,15 +25,21 @@ from ansible_collections.echobase.platform.plugins.module_utils.mariadb_settings
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.repository_key_rotation import RepositoryKeyRotation
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.root_password_rotation import RootPasswordRotation
 from ansible_collections.echobase.platform.plugins.module_utils.trial_server import trial_lock, trial_server
 from ansible_collections.echobase.platform.plugins.module_utils.volume_key_rotation import VolumeKeyRotation
 from integration.durable_server import eventually
-from integration.mariadb_under_test import MariadbUnderTest
+from integration.mariadb_under_test import MariadbUnderTest, Writer
 from integration.postgres_under_test import PostgresUnderTest, highest_step
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems and reads raw volumes, which takes root")
 
 KEPT = [("kept",)]
+# What a server compares its administrator's password with.
+VERIFIER = {
+    "mariadb": "SELECT JSON_VALUE(priv, '$.authentication_string') FROM mysql.global_priv WHERE User = 'root'",
+    "postgresql": "SELECT rolpassword FROM pg_authid WHERE rolname = 'postgres'",
+}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +72,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresUnder
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="module")
+def of_postgres(postgres: PostgresUnderTest) -> Backup:
+    postgres.tool.prepare()
+    return postgres.tool.take("full")
 
 
 def secret(server: MariadbUnderTest | PostgresUnderTest, *path: str) -> str:
@@ -110,6 +122,65 @@ def test_the_repository_takes_another_password_while_it_is_used(mariadb: Mariadb
     file.write_text(new)
     assert mariadb.prepare()
     assert not mariadb.ensure().changed
+
+
+class KilledError(Exception):
+    pass
+
+
+def rotate_root_password(server: MariadbUnderTest | PostgresUnderTest, until: str = "") -> None:
+    def reached(step: str) -> None:
+        if step == until:
+            raise KilledError
+
+    client = docker.from_env(timeout=600)
+    RootPasswordRotation(client, server.env, server.engine, server.secrets(), reached).run(check_mode=False)
+
+
+def another_root_password(server: MariadbUnderTest | PostgresUnderTest) -> None:
+    """Cut off at each step on the way, and whoever has to log in as the administrator meanwhile can."""
+    of_server = server.root(VERIFIER[server.engine])
+    fingerprint = server.prepare()
+    for step in ("kept", "both taken", "changed"):
+        with pytest.raises(KilledError):
+            rotate_root_password(server, step)
+        assert server.console.is_answering()
+    rotate_root_password(server)
+    assert server.root(VERIFIER[server.engine]) != of_server
+    assert "db_root_password_next" not in server.secrets().known()
+    # It is what the volume's label says.
+    assert server.prepare() == fingerprint
+    assert not server.ensure().changed
+
+
+def lets_in(server: MariadbUnderTest, password: str) -> bool:
+    line = f'mariadb --defaults-extra-file=<(printf "[client]\\npassword={password}\\n") --user=root --execute "SELECT 1"'
+    return bool(server.docker.containers.get(server.container).exec_run(["bash", "-c", line]).exit_code == 0)
+
+
+def test_the_administrators_password_changes_under_load_and_data_of_before_take_it_over(
+    mariadb: MariadbUnderTest, of_before: Backup
+) -> None:
+    mark = mariadb.tool.mark()[0]
+    mariadb.tool.archive_now()
+    old = mariadb.password("root")
+    with Writer(mariadb) as writer:
+        writer.await_more(5)
+        another_root_password(mariadb)
+        writer.await_more(5)
+    mariadb.sql("app_user", "SELECT 1")
+    assert mariadb.rows("SELECT COUNT(*) FROM numbered") == [(len(writer.transactions),)]
+    assert [lets_in(mariadb, password) for password in (old, mariadb.password("root"))] == [False, True]
+    with mariadb.restored(of_before, Point(mark=mark)) as trial:
+        trial.log_in_as_application()
+        assert trial.console.query("SELECT note FROM orders_db.planted") == [["kept"]]
+        assert trial.console.query(VERIFIER["mariadb"]) == mariadb.root(VERIFIER["mariadb"])
+    # A kept generation is no more than this: data whose administrator has the password of then.
+    mariadb.root(f"SET sql_log_bin = 0; ALTER USER root@localhost IDENTIFIED BY '{old}'")
+    assert not mariadb.console.is_answering()
+    mariadb.docker.api.restart(mariadb.container)
+    eventually(mariadb.console.is_answering, "the administrator has the password that is kept")
+    assert not lets_in(mariadb, old)
 
 
 def test_a_copy_that_is_cut_off_is_gone_back_from(mariadb: MariadbUnderTest, of_before: Backup) -> None:
@@ -216,9 +287,21 @@ def test_a_volume_takes_another_key_although_it_is_cut_off_and_no_row_is_lost(po
     assert not postgres.ensure().changed
 
 
-def test_a_repository_that_cannot_take_another_key_is_put_aside_with_its_own(postgres: PostgresUnderTest) -> None:
-    postgres.tool.prepare()
-    before = postgres.tool.take("full")
+def test_the_administrators_password_of_postgresql_changes_and_a_backup_of_before_is_restored(
+    postgres: PostgresUnderTest, of_postgres: Backup
+) -> None:
+    mark = postgres.tool.mark()[0]
+    steps = highest_step(postgres)
+    another_root_password(postgres)
+    postgres.sql("app_user", "SELECT 1")
+    postgres.tool.archive_now()
+    with postgres.restored(of_postgres, Point(mark=mark)) as trial:
+        trial.log_in_as_application()
+        assert highest_step(trial) == steps
+        assert trial.console.query(VERIFIER["postgresql"]) == postgres.root(VERIFIER["postgresql"])
+
+
+def test_a_repository_that_cannot_take_another_key_is_put_aside_with_its_own(postgres: PostgresUnderTest, of_postgres: Backup) -> None:
     old = secret(postgres, "db", "backup_key")
     aside = Path(rotate_backup_key(postgres)["put_aside"])
     assert postgres.tool.backups() == []
@@ -235,4 +318,4 @@ def test_a_repository_that_cannot_take_another_key_is_put_aside_with_its_own(pos
     with pytest.raises(Refusal, match="unable to load info file"):
         postgres.tool.backups()
     key.write_text(old)
-    assert postgres.tool.backups() == [before]
+    assert postgres.tool.backups() == [of_postgres]

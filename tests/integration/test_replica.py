@@ -17,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.generation_swap 
 from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.replica_promotion import ReplicaPromotion
 from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.root_password_rotation import RootPasswordRotation
 from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES
 from integration.database_under_test import REFUSED
 from integration.durable_server import eventually
@@ -92,6 +93,13 @@ def test_it_follows_over_tls_and_takes_no_writes(server: ReplicatedServer) -> No
     assert server.password("replica_user") not in server.docker.api.logs(server.replica.container).decode()
     with pytest.raises(REFUSED):
         server.connect("replica_user", **{"ssl": None, "ssl_disabled": True} if server.engine == "mariadb" else {"sslmode": "disable"})
+
+
+def test_it_learns_its_administrators_new_password_from_the_primary(server: ReplicatedServer) -> None:
+    RootPasswordRotation(server.docker, server.env, server.engine, server.secrets()).run(check_mode=False)
+    eventually(server.watch.console.is_answering, "the replica lets its administrator in")
+    again = server.pair()
+    assert (again.changed, again.facts["replica"]["follows"]) == (False, True)
 
 
 def test_it_starts_again_with_a_new_password(server: ReplicatedServer) -> None:

@@ -27,6 +27,7 @@ VOLUME = "echobase-test-durable-mariadb-data"
 OTHER_VOLUME = "echobase-test-durable-postgres-data"
 CONSUMERS = {
     "db/root_password": 999,
+    "db/root.sql": 999,
     "db/init.sql": 999,
     "db/init-postgresql.sql": 999,
     "db/encryption.keys": 999,

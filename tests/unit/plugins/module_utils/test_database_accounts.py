@@ -7,8 +7,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.database_account
     _scram_verifier,
     accounts_digest,
     accounts_sql,
+    administrator_sql,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.secret_store import completed
+from ansible_collections.echobase.platform.plugins.module_utils.secret_store import NEXT_ROOT_PASSWORD, completed
 from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, environment
 
 ENV = environment("test")
@@ -37,3 +38,15 @@ def test_verifiers_are_those_of_the_servers() -> None:
     assert _native_verifier("password") == "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"
     assert _scram_verifier("role", "word").startswith("SCRAM-SHA-256$4096:")
     assert _scram_verifier("role", "word") != _scram_verifier("other", "word")
+
+
+def test_while_the_administrators_password_is_rotated_both_are_taken() -> None:
+    old = f"mysql_native_password USING '{_native_verifier(VALUES['db_root_password'])}'"
+    new = f"mysql_native_password USING '{_native_verifier('new')}'"
+    for sql in (accounts_sql(ENV, "mariadb", VALUES), administrator_sql(VALUES)):
+        assert f"ALTER USER root@localhost IDENTIFIED VIA {old};" in sql
+    both = VALUES | {NEXT_ROOT_PASSWORD: "new"}
+    for sql in (accounts_sql(ENV, "mariadb", both), administrator_sql(both)):
+        assert f"ALTER USER root@localhost IDENTIFIED VIA {old} OR {new};" in sql
+    # Neither a log that is replayed nor a replica gets what each start executes.
+    assert administrator_sql(VALUES).startswith("SET sql_log_bin = 0;\n")

@@ -22,3 +22,8 @@ def test_what_is_unknown_is_refused_with_the_list_of_names(named: str, problem: 
     told = str(rotations(named)["problem"])
     assert told.startswith(f"{problem} - give -e rotate=")
     assert told.endswith(", ".join((*PASSWORDS, *APPLICATION_KEYS, *DATA_KEYS)))
+
+
+def test_the_administrators_password_can_be_rotated() -> None:
+    found = rotations("db_root_password")
+    assert (found["passwords"], found["problem"]) == (["db_root_password"], "")

@@ -7,6 +7,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.secret_store import (
+    FIRST_ROOT_PASSWORD,
     KINDS,
     SecretStore,
     completed,
@@ -56,6 +57,10 @@ def test_fingerprint_depends_on_the_keys_of_the_data_only() -> None:
     assert key_fingerprint(values) == key_fingerprint(values | {"operator_password": "other"})
     assert key_fingerprint(values) != key_fingerprint(values | {"kms_key": "other"})
     assert len(key_fingerprint(values)) == 16
+    # The administrator's password may change; the volume's label cannot.
+    rotated = values | {"db_root_password": "other", FIRST_ROOT_PASSWORD: values["db_root_password"]}
+    assert key_fingerprint(values) == key_fingerprint(rotated)
+    assert key_fingerprint(values) != key_fingerprint(values | {"db_root_password": "other"})
 
 
 @pytest.mark.parametrize("password", [None, b"secret"])

@@ -76,7 +76,10 @@ def test_what_keeps_data_safe_cannot_be_set(engine: str) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_guarded_setting_is_one_that_is_set(engine: str) -> None:
     # An older major may not know one.
-    known = {name.removeprefix("loose_") for name in definition(engine).settings}
+    server = definition(engine)
+    known = {name.removeprefix("loose_") for name in server.settings}
+    command = server.compose["services"][server.names.service]["command"]
+    known |= {option.removeprefix("--").partition("=")[0].replace("-", "_") for option in command}
     assert known >= SERVER_DEFINITIONS[engine].guarded_settings
 
 
