@@ -8,6 +8,8 @@ generations/000007/candidate/green/3 bucket 3 belongs to green, which is the can
 generations/000007/canary            the candidate's name, while there is one
 generations/000007/empty             instead of any bucket, while no colour is live
 generations/000007/maintenance       instead of any bucket, while weights.json says what traffic returns to
+fencing                              the highest number of a release lease that was told to this table
+mover                                the last generation that was committed with such a number, and that number
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class Scene:
         return Generation(0, current.weights, current.candidate, current.maintenance)
 
     def leftovers(self) -> list[str]:
-        known = {".lock", "current", "decision.json", "fencing", "generations"}
+        known = {".lock", "current", "decision.json", "fencing", "generations", "mover"}
         unknown = sorted({path.name for path in self._folder.iterdir()} - known)
         generations = sorted(path.name for path in (self._folder / "generations").iterdir())
         return [*unknown, *(name for name in generations if not name.isdigit()), *generations[:-KEPT_GENERATIONS]]
