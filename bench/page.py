@@ -346,7 +346,8 @@ def ratio(one: float, other: float) -> str:
 
 def _machine(figures: Figures) -> str:
     machine = figures["machine"]
-    versions = [f"{name} {machine[name]}" for name in ("nginx", "haproxy", "traefik", "caddy", "wrk", "h2load", "docker", "python")]
+    programs = ("nginx", "haproxy", "traefik", "caddy", "wrk", "h2load", "docker", "python")
+    versions = [f"{name} {machine[name]}" for name in programs if name in machine]
     return (
         f"*{machine['date']}, commit {machine['commit']}, {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB, "
         f"Linux {machine['kernel']}; {', '.join(versions)}; `{figures['command']}`, {figures['seconds']} s.*"
