@@ -8,7 +8,6 @@ run failed or was killed, it stays until the colour is deployed or removed again
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,12 +90,9 @@ class ColourClaims:
             sync_directory(self._folder)
 
     def drop_those_of(self, lease: int) -> None:
-        for colour in _claimed_by(self.all(), lease):
-            self.drop(colour)
+        for claim in self.all():
+            if claim.lease == lease:
+                self.drop(claim.colour)
 
     def _path(self, colour: str) -> Path:
         return self._folder / f"{self._env.colour(colour).name}.json"
-
-
-def _claimed_by(claims: Iterable[Claim], lease: int) -> list[str]:
-    return [claim.colour for claim in claims if claim.lease == lease]

@@ -29,10 +29,7 @@ class Lease:
     def is_abandoned(self, now: datetime) -> bool:
         """Whether its run has ended without giving it back."""
         ended = self.process.has_ended
-        return self.is_expired(now) if ended is None else ended
-
-    def is_expired(self, now: datetime) -> bool:
-        return self.seconds_since_renewal(now) > EXPIRES_AFTER_SECONDS
+        return self.seconds_since_renewal(now) > EXPIRES_AFTER_SECONDS if ended is None else ended
 
     def seconds_since_renewal(self, now: datetime) -> float:
         return (now - datetime.fromisoformat(self.renewed)).total_seconds()
