@@ -48,7 +48,7 @@ def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results
         return act
 
     plan = every(4.0, [switch(both_colours.promote), switch(both_colours.rollback)], SWITCHES)
-    # Registering and logging in is slow on purpose, and all customers come at once: hence the long timeout.
+    # Registering and logging in is slow on purpose: hence the long timeout.
     # The run goes on until the last switch is over and there were enough orders.
     busy = OrdersConfig(target, tmp_path / "busy", seconds=80, orders=ORDERS, customers=12, rate=40, timeout=60, weights=serving())
     idle = OrdersConfig(target, tmp_path / "idle", seconds=80, customers=IDLERS, rate=IDLERS / LONG_PAUSE, timeout=60)

@@ -24,6 +24,10 @@ from counting_client.tally import Tally
 from counting_client.traffic import Traffic
 
 
+# A crowd that registers in the same second is told to wait (decision 119), so customers join a few at a time.
+_JOIN_AT_ONCE = 4
+
+
 class OrdersLost(AssertionError):
     """An order was not acknowledged, or an answer broke its promise."""
 
@@ -98,7 +102,10 @@ class OrdersClient:
         watch, driver, journal = LoopWatch(), SwitchDriver(self._plan, tally), OrderJournal(config.journal)
         cpu = time.process_time()
         report = OrdersReport(Report.of_run(tally, 0.0, 0.0))
-        shops = [_Shopper(number, config, tls=self._tls, tally=tally, journal=journal, report=report) for number in range(config.customers)]
+        door = asyncio.Semaphore(_JOIN_AT_ONCE)
+        shops = [
+            _Shopper(number, config, tls=self._tls, tally=tally, journal=journal, report=report, door=door) for number in range(config.customers)
+        ]
         aside = [asyncio.create_task(watch.run())]
         if config.live:
             aside.append(asyncio.create_task(LiveLine(tally).run()))
@@ -136,8 +143,10 @@ class _Shopper:
         tally: Tally,
         journal: OrderJournal,
         report: OrdersReport,
+        door: asyncio.Semaphore,
     ) -> None:
         self._number = number
+        self._door = door
         self._config = config
         self._journal = journal
         self._report = report
@@ -148,7 +157,8 @@ class _Shopper:
 
     async def shop(self, over: asyncio.Event, began: float) -> None:
         try:
-            await self._join()
+            async with self._door:
+                await self._join()
             period = self._config.customers / self._config.rate if self._config.rate else 0.0
             due = began + period * self._number / self._config.customers
             placed = 0
