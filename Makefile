@@ -5,10 +5,10 @@ PLAYBOOK = .venv/bin/ansible-playbook -i inventories/$(ENV)
 LOCK = .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help dev down status logs clean test bench lint lock venv test-venv
+.PHONY: help dev down status logs clean test test-changed test-all bench lint lock venv test-venv
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  ENV=ci chooses another environment, ARGS="-e key=value" is handed to ansible-playbook'
 
 dev: venv  ## everything up: database, edge, and the application live
@@ -28,8 +28,14 @@ clean: venv  ## remove all but the data; the data too with CONFIRM=<exact volume
 	@rm -rf .cache .ansible tests/output
 	@echo 'removed. .venv stays; delete the folder to be rid of it too'
 
-test: test-venv  ## lint, unit, integration, molecule, browser, load and chaos tests, in environment test
+test: test-venv  ## the short tests of everything, in environment test; SUITES="unit e2e" chooses
 	@.venv/bin/python tests/run.py $(SUITES)
+
+test-changed: test-venv  ## the long tests of the areas whose files changed; SECONDS=900 ends it after about that time
+	@.venv/bin/python tests/run.py --changed $(if $(SECONDS),--until $(SECONDS)) $(SUITES)
+
+test-all: test-venv  ## everything: every engine and major version, every kill; over an hour
+	@.venv/bin/python tests/run.py --all $(SUITES)
 
 bench: test-venv  ## the long load and comparison runs, about 40 minutes; BENCH="throughput switching" chooses
 	@PYTHONPATH=.collections:apps:tests:tests/load .venv/bin/python -m bench $(BENCH)

@@ -1,23 +1,27 @@
-"""`make test`: prepares the machine, runs every suite in environment test and closes with a table.
+"""`make test` and its longer sisters: prepares the machine, runs suites in environment test and closes with a table.
 
-tests/run.py                  everything
-tests/run.py unit integration only these suites
+tests/run.py                        the short tests of every area: `make test`
+tests/run.py --changed [--until S]  the long tests of the areas whose files changed, none begun after S seconds: `make test-changed`
+tests/run.py --all                  everything: `make test-all`
+tests/run.py unit integration       only these suites
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
-import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from xml.etree import ElementTree
+
+from areas import AREAS, base_of_change, changed_areas, changed_files, is_below
+from closing_table import Suite, Test, close, tests_of_report
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 OUTPUT = CHECKOUT / "tests" / "output"
@@ -29,51 +33,86 @@ ENVIRONMENT = os.environ | {
 }
 
 
-@dataclass(frozen=True)
-class Result:
-    suite: str
-    passed: int
-    failed: int
-    skipped: int
-    seconds: float
+@dataclass
+class Ring:
+    """Which tests a run is about. What is left out for want of time is listed at the end."""
+
+    # What pytest is told to choose: short tests, long ones, or all of them.
+    marks: str = "not long"
+    areas: tuple[str, ...] = tuple(AREAS)
+    # By the clock of time.monotonic; no further file of tests is begun after it.
+    deadline: float = float("inf")
+    left_out: list[str] = field(default_factory=list)
+
+    def has(self, file: Path) -> bool:
+        name = file.relative_to(CHECKOUT).as_posix()
+        is_long = "mark.long" in file.read_text()
+        return (self.marks != "long" or is_long) and any(is_below(name, AREAS[area].paths) for area in self.areas)
+
+    def has_time_for(self, name: str) -> bool:
+        if time.monotonic() < self.deadline:
+            return True
+        self.left_out.append(name)
+        return False
 
 
 def say(text: str) -> None:
     print(text, flush=True)
 
 
-def commands(suite: str, *lines: tuple[str, ...]) -> tuple[int, int, int]:
+def commands(suite: str, *lines: tuple[str, ...]) -> list[Test]:
     """Each command is one test: it passes when it exits with 0."""
-    passed = failed = 0
+    tests = []
     for line in lines:
         folder = CHECKOUT / "apps" / "frontend" if line[0] == "npm" else CHECKOUT
         say(f"  · {' '.join(line)}")
-        if subprocess.run(line, cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode == 0:
-            passed += 1
-        else:
-            failed += 1
+        start = time.monotonic()
+        code = subprocess.run(line, cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode
+        if code != 0:
             say(f"  ✗ {suite}: {' '.join(line)}")
-    return passed, failed, 0
+        tests.append(Test("", " ".join(line), "passed" if code == 0 else "failed", time.monotonic() - start))
+    return tests
 
 
-def pytest(suite: str, *arguments: str) -> tuple[int, int, int]:
-    report = OUTPUT / f"{suite}.xml"
+def pytest(name: str, ring: Ring, paths: Iterable[Path]) -> list[Test]:
+    report = OUTPUT / f"{name}.xml"
     report.unlink(missing_ok=True)
-    line = [str(BIN / "python"), "-m", "pytest", "-q", f"--junit-xml={report}", *arguments]
+    line = [
+        str(BIN / "python"),
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        ring.marks,
+        "-o",
+        "junit_family=xunit1",
+        f"--junit-xml={report}",
+        *map(str, paths),
+    ]
     code = subprocess.run(line, cwd=CHECKOUT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode
-    if not report.exists():
-        return 0, 1, 0
-    counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-    for node in ElementTree.parse(report).getroot().iter("testsuite"):
-        for name in counts:
-            counts[name] += int(node.get(name, 0))
-    failed = counts["failures"] + counts["errors"]
-    if code != 0 and failed == 0:
-        failed = 1
-    return counts["tests"] - counts["failures"] - counts["errors"] - counts["skipped"], failed, counts["skipped"]
+    return tests_of_report(report, code)
 
 
-def lint() -> tuple[int, int, int]:
+def files_below(*folders: str) -> list[Path]:
+    return sorted(file for folder in folders for file in (CHECKOUT / "tests" / folder).rglob("test_*.py"))
+
+
+def pytest_files(name: str, ring: Ring, files: list[Path]) -> list[Test]:
+    """One process for all of them, or one for each where the run may have to end in between."""
+    files = [file for file in files if ring.has(file)]
+    if not files:
+        return []
+    if ring.deadline == float("inf"):
+        return pytest(name, ring, files)
+    return [
+        test
+        for file in files
+        if ring.has_time_for(file.relative_to(CHECKOUT).as_posix())
+        for test in pytest(f"{name}-{file.stem.removeprefix('test_')}", ring, [file])
+    ]
+
+
+def lint(_: Ring) -> list[Test]:
     return commands(
         "lint",
         ("ruff", "check", "."),
@@ -90,49 +129,53 @@ def lint() -> tuple[int, int, int]:
     )
 
 
-# Files that must not run beside each other, since they use the same names of environment test: its durable layer, its edge and colours. The
-# databases have names of their own, and shards because they take long. The rest keep out of each other's way one after the other.
-SHARDS = {
-    "integration-durable": ("durable_db", "older_majors", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
-    "integration-switch": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges", "one_release_at_a_time"),
-    "integration": (),
-    "integration-restores": ("postgres_backups", "durable_db_restore", "db_migration", "online_change"),
-    "integration-databases": (
+# Files that must not run beside each other, since they use the same names and ports: two groups have parts of environment test for
+# themselves, the others have names of their own. Files that stand in no group form one for each area. What takes longest comes first.
+GROUPS = {
+    "databases": (
         *("database_accounts", "database_entrypoint", "encryption_at_rest", "durable_db_kills"),
         *("mariadb_backups", "durable_db_backup"),
     ),
-    "integration-changes": ("replica", "database_upgrade", "key_rotation", "clock_jump"),
+    "restores": ("postgres_backups", "durable_db_restore", "db_migration", "online_change"),
+    "environment-durable": ("durable_db", "older_majors", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
+    "environment-traffic": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges", "one_release_at_a_time"),
+    "changes": ("replica", "database_upgrade", "key_rotation", "clock_jump"),
 }
 # More than cores, since most of their time is waiting for containers; but who waits too long for a core fails.
 AT_ONCE = 3
 
 
-def integration() -> tuple[int, int, int]:
-    files = {shard: [f"tests/integration/test_{name}.py" for name in names] for shard, names in SHARDS.items()}
-    files["integration"] = ["tests/integration", *(f"--ignore={path}" for paths in files.values() for path in paths)]
+def integration(ring: Ring) -> list[Test]:
+    groups: dict[str, list[Path]] = {name: [] for name in GROUPS}
+    for file in files_below("integration"):
+        own = next((name for name, stems in GROUPS.items() if file.stem.removeprefix("test_") in stems), f"rest-{file.parent.name}")
+        groups.setdefault(own, []).append(file)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        counts = pool.map(lambda shard: pytest(shard, *files[shard]), SHARDS)
-        return tuple(map(sum, zip(*counts, strict=True)))  # type: ignore[return-value]
+        parts = list(pool.map(lambda name: pytest_files(f"integration-{name}", ring, groups[name]), groups))
+    return [test for part in parts for test in part]
 
 
-def molecule() -> tuple[int, int, int]:
-    return commands("molecule", *(("molecule", "test", "--scenario-name", scenario) for scenario in ("edge", "durable_db", "default")))
+def molecule(ring: Ring) -> list[Test]:
+    """Whole scenarios belong to the long tests."""
+    scenarios = [AREAS[area].scenario for area in ring.areas if AREAS[area].scenario and ring.marks != "not long"]
+    lines = [("molecule", "test", "--scenario-name", name) for name in scenarios if ring.has_time_for(f"molecule {name}")]
+    return commands("molecule", *lines)
 
 
-# The one load on the deployed system; the others bring their own edge.
-LOAD_ON_ENVIRONMENT_TEST = "tests/load/test_orders_survive_releases.py"
-
-SUITES: dict[str, Callable[[], tuple[int, int, int]]] = {
+SUITES: dict[str, Callable[[Ring], list[Test]]] = {
     "lint": lint,
-    "unit": lambda: pytest("unit", "tests/unit"),
+    "unit": lambda ring: pytest("unit", ring, [CHECKOUT / "tests" / "unit"]),
     "integration": integration,
     "molecule": molecule,
-    "load": lambda: pytest("load", "tests/load", f"--ignore={LOAD_ON_ENVIRONMENT_TEST}"),
-    "e2e": lambda: pytest("e2e", "tests/e2e", LOAD_ON_ENVIRONMENT_TEST),
-    "chaos": lambda: pytest("chaos", "tests/chaos"),
+    # The load on the deployed system runs with the tests that deploy it; the others bring their own edge.
+    "load": lambda ring: pytest_files("load", ring, files_below("load/edge")),
+    "e2e": lambda ring: pytest_files("e2e", ring, files_below("e2e", "load/releases")),
+    "chaos": lambda ring: pytest_files("chaos", ring, files_below("chaos")),
 }
 # What runs side by side: neither needs the machine for itself, and at most one of them uses environment test.
 STAGES = (("lint", "unit"), ("integration",), ("molecule", "load"), ("e2e",), ("chaos",))
+# What only a run of everything or of the short tests does.
+WITHOUT_AREAS = ("lint", "unit")
 
 
 def neighbours() -> dict[str, object]:
@@ -157,15 +200,16 @@ def neighbours() -> dict[str, object]:
     return seen
 
 
-def survival(before: dict[str, object]) -> tuple[int, int, int]:
+def survival(before: dict[str, object]) -> list[Test]:
+    name = "the environments of this machine's user are untouched"
     if not before:
         say("  · no devlocal or ci environment stands on this machine: nothing to compare")
-        return 0, 0, 1
+        return [Test("", name, "skipped", 0.0)]
     after = neighbours()
     touched = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     for name in touched:
         say(f"  ✗ the tests touched {name}: {before.get(name)} became {after.get(name)}")
-    return (0, 1, 0) if touched else (1, 0, 0)
+    return [Test("", name, "failed" if touched else "passed", 0.0)]
 
 
 def playbook(path: str) -> None:
@@ -174,15 +218,17 @@ def playbook(path: str) -> None:
         sys.exit(f"{path} failed: this machine is not ready for the tests, see above")
 
 
-def prepare() -> None:
+def prepare() -> list[Test]:
     playbook("tests/prepare.yml")
-    clear()
+    return clear()
 
 
-def clear() -> None:
+def clear() -> list[Test]:
     """No trace of environment test and of what tests made beside it: neither of an earlier run that was interrupted, nor of this one."""
+    start = time.monotonic()
     playbook("molecule/default/destroy.yml")
     remove_strangers()
+    return [Test("", "nothing is left of environment test", "passed", time.monotonic() - start)]
 
 
 # Names that only tests give: environment test, and the environments, servers and networks that single tests make for themselves.
@@ -203,45 +249,56 @@ def remove_strangers() -> None:
         one.remove()
 
 
-def close(results: list[Result]) -> int:
-    say("\n  suite         tests  passed  failed  skipped  seconds")
-    for one in results:
-        total = one.passed + one.failed + one.skipped
-        say(f"  {one.suite:<12} {total:6d} {one.passed:7d} {one.failed:7d} {one.skipped:8d} {one.seconds:8.0f}")
-    passed, failed, skipped = (sum(getattr(one, name) for one in results) for name in ("passed", "failed", "skipped"))
-    (OUTPUT / "summary.json").write_text(json.dumps([vars(one) for one in results], indent=1))
-    say(f"\n{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed or not passed else 0
+def chosen_ring(options: argparse.Namespace) -> Ring:
+    if options.all:
+        return Ring(marks="long or not long")
+    if not options.changed:
+        return Ring()
+    base = base_of_change()
+    files = changed_files(base)
+    areas = changed_areas(files)
+    say(f"\n== areas with a change since {base[:12]} ({len(files)} files)")
+    for name in AREAS:
+        reasons = areas.get(name, [])
+        say(f"  {name:<14} {len(reasons):5d}  {reasons[0] if reasons else 'unchanged: its long tests are left out'}")
+    return Ring("long", tuple(areas), time.monotonic() + options.until)
 
 
-def main(wanted: list[str]) -> int:
-    unknown = set(wanted) - set(SUITES)
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests/run.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suites", nargs="*", metavar="suite", help=f"only these: {', '.join(SUITES)}")
+    parser.add_argument("--all", action="store_true", help="the long tests, too")
+    parser.add_argument("--changed", action="store_true", help="only the long tests, and only of the areas whose files changed")
+    parser.add_argument("--until", type=float, default=float("inf"), metavar="SECONDS", help="begin no file of long tests later than that")
+    options = parser.parse_args()
+    unknown = set(options.suites) - set(SUITES)
     if unknown:
         sys.exit(f"tests/run.py: unknown suite {', '.join(sorted(unknown))} - choose from {', '.join(SUITES)}")
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    chosen = wanted or list(SUITES)
-    results: list[Result] = []
+    ring = chosen_ring(options)
+    chosen = options.suites or [name for name in SUITES if not (options.changed and name in WITHOUT_AREAS)]
+    suites: list[Suite] = []
 
-    def run(name: str, suite: Callable[[], tuple[int, int, int]]) -> None:
+    def run(name: str, suite: Callable[[], list[Test]]) -> None:
         say(f"\n== {name}")
         start = time.monotonic()
-        results.append(Result(name, *suite(), seconds=time.monotonic() - start))
+        tests = suite()
+        if tests:
+            suites.append(Suite(name, tests, time.monotonic() - start))
 
     if chosen == ["lint"]:
-        run("lint", lint)
-        return close(results)
-    start = time.monotonic()
-    prepare()
-    results.append(Result("prepare", 1, 0, 0, time.monotonic() - start))
+        run("lint", lambda: lint(ring))
+        return close(suites, [], OUTPUT)
+    run("prepare", prepare)
     before = neighbours()
     for stage in STAGES:
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda name: run(name, SUITES[name]), [name for name in stage if name in chosen]))
-    clear()
+            list(pool.map(lambda name: run(name, lambda: SUITES[name](ring)), [name for name in stage if name in chosen]))
+    run("clear", clear)
     run("survival", lambda: survival(before))
-    return close(results)
+    return close(suites, ring.left_out, OUTPUT)
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(CHECKOUT / ".collections"))
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
