@@ -78,6 +78,7 @@ def lint() -> tuple[int, int, int]:
         "lint",
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
+        ("lint-imports", "--no-logo", "--no-cache"),
         ("mypy", "plugins/module_utils", "plugins/filter"),
         ("mypy", "apps/orders", "apps/api_gateway", "apps/operators_desk", "apps/order_processor", "apps/migrations"),
         ("mypy", "images/mariadb/backups"),
