@@ -5,7 +5,7 @@ PLAYBOOK = .venv/bin/ansible-playbook -i inventories/$(ENV)
 LOCK = .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help dev down status logs clean test test-changed test-all bench lint lock venv test-venv
+.PHONY: help dev down status logs clean test test-changed test-all bench lint packages lock venv test-venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: test-venv  ## the long load and comparison runs, about 40 minutes; BENCH=
 
 lint: test-venv  ## the linters alone
 	@.venv/bin/python tests/run.py lint
+
+packages: test-venv  ## the packages of the collection's code: layers, sizes, and which imports which
+	@.venv/bin/python tools/packages
 
 lock: test-venv  ## resolve the Python requirements anew, with hashes
 	$(LOCK) --universal --python-version 3.11 requirements.in -o requirements.txt

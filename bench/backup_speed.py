@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_run import BackupRun, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Point
-from ansible_collections.echobase.platform.plugins.module_utils.database_engines import SERVER_DEFINITIONS
-from ansible_collections.echobase.platform.plugins.module_utils.notification import Notification
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
+from ansible_collections.echobase.platform.plugins.module_utils.backups.notification import Notification
+from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
+from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Point
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
 from bench.place import Place
 from bench.results import Result
 from integration.mariadb_under_test import MariadbUnderTest

@@ -12,7 +12,7 @@ from typing import Any
 from upstreams import Upstream
 from upstreams import running as running_upstreams
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from bench.container import docker
 from bench.place import COLOUR_PORT, PORT, Place
 from bench.results import Result

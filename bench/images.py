@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.echobase.platform.plugins.module_utils.base_image import BaseImage
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.image_builder import ImageBuilder
-from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import Image, ImageCatalogue
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.topology import DEFAULT_HOME
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import DEFAULT_HOME
+from ansible_collections.echobase.platform.plugins.module_utils.images.base import BaseImage
+from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
+from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import Image, ImageCatalogue
 
 CHECKOUT = Path(__file__).parents[1].resolve()
 _OURS = [

@@ -11,7 +11,7 @@ from typing import Any
 
 from upstreams import Upstream, running
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from bench.latencies import Latencies
 from bench.place import COLOUR_PORT, COLOURS, PORT, Place
 from bench.remote_contender import RemoteContender, running_remotely

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.file_lock import exclusive
-from ansible_collections.echobase.platform.plugins.module_utils.topology import DEFAULT_HOME
+from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import DEFAULT_HOME
 from bench import images
 from bench.container import PREFIX, remove_leftovers
 from integration.edge_under_test import edge_facts

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Point
-from ansible_collections.echobase.platform.plugins.module_utils.trial_server import TrialServer
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import TrialServer
 from bench.place import Place
 from bench.results import Result
 from integration.durable_server import eventually

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
-from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
-from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
 from environment_under_test import TEST, PlaybookRun, run_playbook
 from integration.module_runner import run_module
 

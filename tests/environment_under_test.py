@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 INVENTORY = CHECKOUT / "tests" / "inventory"

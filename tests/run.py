@@ -117,6 +117,7 @@ def lint(_: Ring) -> list[Test]:
         "lint",
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
+        ("lint-imports", "--no-logo", "--no-cache"),
         ("mypy", "plugins/module_utils", "plugins/filter"),
         ("mypy", "apps/orders", "apps/api_gateway", "apps/operators_desk", "apps/order_processor", "apps/migrations"),
         ("mypy", "images/mariadb/backups"),
@@ -182,7 +183,7 @@ def neighbours() -> dict[str, object]:
     """What a developer's own environments look like: their containers and volumes, and every file of their state but logs and sessions."""
     import docker  # noqa: PLC0415 - only after the engine was prepared
 
-    from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES, environment  # noqa: PLC0415
+    from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, environment  # noqa: PLC0415
     from environment_under_test import kept_files  # noqa: PLC0415
 
     client = docker.from_env()

@@ -1,4 +1,4 @@
-"""The desk's pages. They look like the edge's own (module_utils/edge_pages.py) and load nothing from anywhere."""
+"""The desk's pages. They look like the edge's own (module_utils/edge/pages.py) and load nothing from anywhere."""
 
 from __future__ import annotations
 

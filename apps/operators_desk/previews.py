@@ -1,6 +1,6 @@
 """Preview tokens: whoever holds one sees one colour of one environment, until it expires.
 
-The twin of the collection's module_utils/preview.py; a unit test holds them together.
+The twin of the collection's module_utils/colours/preview.py; a unit test holds them together.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from bench.container import pin
 from bench.place import Place
 from bench.rivals.contender import Contender, Switched

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.echobase.platform.plugins.module_utils.process_identity import ProcessIdentity
+from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 
 
 class ActionModule(ActionBase):

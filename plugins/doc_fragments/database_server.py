@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Options that say what an environment's database server is; the twin of module_utils/server_arguments.py."""
+"""Options that say what an environment's database server is; the twin of module_utils/module/server_arguments.py."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.echobase.platform.plugins.module_utils.database_majors import image_of_major
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.database.majors import image_of_major
 
 
 def database_image(engine: str, major: object = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.rotations import rotations
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.kinds import rotations
 
 
 class FilterModule:

@@ -81,17 +81,17 @@ rewrapped:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.note_key_rotation import NoteKeyRotation
-from ansible_collections.echobase.platform.plugins.module_utils.note_keys import FIRST
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.rotations import APPLICATION_KEYS
-from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import rewrap_notes, running_gateways
-from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
-from ansible_collections.echobase.platform.plugins.module_utils.token_key_rotation import TokenKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.colours.gateways import rewrap_notes, running_gateways
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import FIRST
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import vault_password
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.kinds import APPLICATION_KEYS
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.note_key import NoteKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.token_key import TokenKeyRotation
 
 
 def operate(module: AnsibleModule) -> Outcome:

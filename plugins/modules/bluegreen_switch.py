@@ -224,18 +224,18 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.colour_claim import ColourClaims
-from ansible_collections.echobase.platform.plugins.module_utils.colour_fitness import PURPOSES, ColourFitness
-from ansible_collections.echobase.platform.plugins.module_utils.drain import Drain
-from ansible_collections.echobase.platform.plugins.module_utils.edge_memory import EdgeMemory
-from ansible_collections.echobase.platform.plugins.module_utils.joint_switch import JointSwitch
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.proposal import Proposal
-from ansible_collections.echobase.platform.plugins.module_utils.switch_order import Order
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.colours.drain import Drain
+from ansible_collections.echobase.platform.plugins.module_utils.colours.fitness import PURPOSES, ColourFitness
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.joint_switch import JointSwitch
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 
 _WANTED = ("to", "weights", "empty", "maintenance")
 

@@ -141,22 +141,22 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
-from ansible_collections.echobase.platform.plugins.module_utils.db_migration import ACTIONS, DbMigration, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.deployed_releases import DeployedReleases
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
-from ansible_collections.echobase.platform.plugins.module_utils.migration_gate import MigrationGate
-from ansible_collections.echobase.platform.plugins.module_utils.migration_job import MigrationJob, ReachableDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.migration_rehearsal import MigrationRehearsal
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
-from ansible_collections.echobase.platform.plugins.module_utils.release_on_copy import Release
-from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
-from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable, restorable
-from ansible_collections.echobase.platform.plugins.module_utils.restored_copy import restored_copy
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable, restorable
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.deployed_releases import DeployedReleases
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.gate import MigrationGate
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import ACTIONS, DbMigration, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.rehearsal import MigrationRehearsal
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import Release
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.restored_copy import restored_copy
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaWatch
 
 
 def operate(module: AnsibleModule) -> Outcome:

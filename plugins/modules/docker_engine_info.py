@@ -50,9 +50,9 @@ cause:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.docker_engine import gather
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.containers.engine import gather
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 
 
 def look() -> Outcome:

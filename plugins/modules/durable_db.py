@@ -193,17 +193,17 @@ from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.durable_pair import ensure_pair
-from ansible_collections.echobase.platform.plugins.module_utils.durable_replica import DurableReplica
-from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
-from ansible_collections.echobase.platform.plugins.module_utils.server_arguments import SERVER_ARGUMENTS, definition_of
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.module.server_arguments import SERVER_ARGUMENTS, definition_of
+from ansible_collections.echobase.platform.plugins.module_utils.replica.ensure import DurableReplica
+from ansible_collections.echobase.platform.plugins.module_utils.replica.pair import ensure_pair
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
 
 
 def operate(module: AnsibleModule) -> Outcome:

@@ -94,13 +94,13 @@ from datetime import UTC, datetime
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.backup_record import BackupRecord
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import restorable
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
 
 def operate(module: AnsibleModule) -> Outcome:

@@ -80,21 +80,21 @@ put_aside:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BACKUP_ARGUMENTS, target_of
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import backup_tool_of
-from ansible_collections.echobase.platform.plugins.module_utils.data_key_rotation import DataKeyRotation
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
-from ansible_collections.echobase.platform.plugins.module_utils.repository_key_rotation import RepositoryKeyRotation
-from ansible_collections.echobase.platform.plugins.module_utils.root_password_rotation import RootPasswordRotation
-from ansible_collections.echobase.platform.plugins.module_utils.rotations import DATA_KEYS, ROOT_PASSWORD
-from ansible_collections.echobase.platform.plugins.module_utils.secret_store import vault_password
-from ansible_collections.echobase.platform.plugins.module_utils.volume_key_rotation import VolumeKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import vault_password
+from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS, target_of
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.data_key import DataKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.kinds import DATA_KEYS, ROOT_PASSWORD
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.repository_key import RepositoryKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.root_password import RootPasswordRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.volume_key import VolumeKeyRotation
 
 _ENGINES = {"db_encryption_key": "mariadb", "db_volume_key": "postgresql"}
 

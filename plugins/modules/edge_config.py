@@ -78,15 +78,15 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.edge_configuration import EdgeConfiguration, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.edge_servers import EdgeServers
-from ansible_collections.echobase.platform.plugins.module_utils.host_lock import host_lock
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_trial import NginxTrial
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.edge.configuration import EdgeConfiguration, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.edge.nginx_test import NginxTrial
+from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import EdgeServers
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
 
 def operate(module: AnsibleModule) -> Outcome:

@@ -61,32 +61,32 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
-from ansible_collections.echobase.platform.plugins.module_utils.bluegreen_info import BluegreenInfo
-from ansible_collections.echobase.platform.plugins.module_utils.database_engines import application_login
-from ansible_collections.echobase.platform.plugins.module_utils.database_login import AccessDeniedError, NotReadyError
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.edge_parts import problems_of_edge_parts
-from ansible_collections.echobase.platform.plugins.module_utils.edge_troubles import recent_troubles
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.image_age import ages_of_images
-from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
-from ansible_collections.echobase.platform.plugins.module_utils.operator_line import login_of_operator
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
-from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaWatch
-from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
-from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
-from ansible_collections.echobase.platform.plugins.module_utils.status_screen import (
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import restorable
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import login_of_operator
+from ansible_collections.echobase.platform.plugins.module_utils.database.login import AccessDeniedError, NotReadyError
+from ansible_collections.echobase.platform.plugins.module_utils.edge.parts import problems_of_edge_parts
+from ansible_collections.echobase.platform.plugins.module_utils.edge.troubles import recent_troubles
+from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import application_login
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.images.age import ages_of_images
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
+from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaWatch
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.status.screen import (
     TROUBLE_MINUTES,
     Backups,
     DatabaseState,
     StatusScreen,
     Work,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.status.traffic import BluegreenInfo
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -123,15 +123,19 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.base_image import BaseImage
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.image_builder import ImageBuilder
-from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import ImageCatalogue
-from ansible_collections.echobase.platform.plugins.module_utils.image_refresh import ImageRefresh
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import PROGRESS_ARGUMENTS, Progress
-from ansible_collections.echobase.platform.plugins.module_utils.topology import DEFAULT_HOME, DEFAULT_NETWORK_PREFIX, environment
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import (
+    DEFAULT_HOME,
+    DEFAULT_NETWORK_PREFIX,
+    environment,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.images.base import BaseImage
+from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
+from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.images.refresh import ImageRefresh
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 
 
 def operate(module: AnsibleModule) -> Outcome:

@@ -58,11 +58,11 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.networks import Networks
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.containers.networks import Networks
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
 
 def operate(module: AnsibleModule) -> Outcome:

@@ -52,11 +52,11 @@ url:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.preview import preview_link
-from ansible_collections.echobase.platform.plugins.module_utils.secret_reader import read_secret
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.colours.preview import preview_link
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.reader import read_secret
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
 
 def operate(module: AnsibleModule) -> Outcome:

@@ -67,13 +67,13 @@ order:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.https_client import HttpsClient
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.preview import preview_headers
-from ansible_collections.echobase.platform.plugins.module_utils.secret_reader import read_secret
-from ansible_collections.echobase.platform.plugins.module_utils.smoke_test import MOVED, NOT_MOVED, SmokeTest
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.colours.preview import preview_headers
+from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_test import MOVED, NOT_MOVED, SmokeTest
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.reader import read_secret
+from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
 
 def operate(module: AnsibleModule) -> Outcome:

@@ -52,10 +52,10 @@ from typing import NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.adapter import run
-from ansible_collections.echobase.platform.plugins.module_utils.arguments import ENVIRONMENT_ARGUMENTS, environment_of
-from ansible_collections.echobase.platform.plugins.module_utils.stack_diagnosis import Step, diagnosis, reports_of
-from ansible_collections.echobase.platform.plugins.module_utils.topology import SERVICES
+from ansible_collections.echobase.platform.plugins.module_utils.colours.diagnosis import Step, diagnosis, reports_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
 
 def operate(module: AnsibleModule) -> NoReturn:

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.bluegreen_info import BluegreenInfo
-from ansible_collections.echobase.platform.plugins.module_utils.colour_claim import ColourClaims
-from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
-from ansible_collections.echobase.platform.plugins.module_utils.release_history import ReleaseHistory
-from ansible_collections.echobase.platform.plugins.module_utils.release_lease import ReleaseLease
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
+from ansible_collections.echobase.platform.plugins.module_utils.status.traffic import BluegreenInfo
 from environment_under_test import CHECKOUT
 
 PLAYBOOKS = ("deploy", "promote", "canary", "rollback", "cleanup", "switch", "maintenance", "migrate")

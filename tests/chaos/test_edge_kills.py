@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 import pytest
 from upstreams import Upstream, running
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from chaos.edge_processes import EdgeProcesses, HeldConnection
 from counting_client import ClientConfig, Committed, CountingClient, Report, Target, every
 from integration.edge_under_test import EdgeUnderTest, edge_facts, running_edge

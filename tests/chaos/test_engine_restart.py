@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from chaos.private_engine import PrivateEngine
 from chaos.system_calls import PausedProgram, SystemCall
 from chaos.traffic_change import change_traffic

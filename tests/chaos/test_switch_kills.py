@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import KEPT_GENERATIONS
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import KEPT_GENERATIONS
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 from chaos.system_calls import PausedProgram, SystemCall
 from chaos.traffic_change import change_traffic
 from integration.colour_under_test import running_colour

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.edge_memory import EdgeMemory
-from ansible_collections.echobase.platform.plugins.module_utils.joint_switch import JointSwitch
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.proposal import Proposal
-from ansible_collections.echobase.platform.plugins.module_utils.switch_order import Order
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.joint_switch import JointSwitch
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 
 
 def change_traffic(folder: Path, operation: dict[str, Any]) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 from conftest import DeployedEnvironment
 
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.note_keys import note_key_id
-from ansible_collections.echobase.platform.plugins.module_utils.operator_line import fits
-from ansible_collections.echobase.platform.plugins.module_utils.token_keys import key_id
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import note_key_id
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import fits
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import key_id
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from counting_client import Committed, OrdersClient, OrdersConfig, Target, every, verify_orders
 from environment_under_test import TEST, try_playbook
 

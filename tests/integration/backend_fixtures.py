@@ -22,9 +22,9 @@ import psycopg
 import pymysql
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates
-from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import Certificates
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from integration.cloud_callers import cloud_client, secret_key_in
 from integration.images_under_test import image_tag
 from orders.credentials import NoSecrets

@@ -16,8 +16,8 @@ import pymysql
 from docker import DockerClient
 from docker.errors import NotFound
 
-from ansible_collections.echobase.platform.plugins.module_utils.database_majors import image_of_major, newest_major
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
+from ansible_collections.echobase.platform.plugins.module_utils.database.majors import image_of_major, newest_major
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from integration.images_under_test import image_tag
 from integration.module_runner import RunningModule, run_module
 

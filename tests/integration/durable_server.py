@@ -18,18 +18,18 @@ import docker
 import psycopg
 import pymysql
 
-from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates
-from ansible_collections.echobase.platform.plugins.module_utils.database_backend import Server
-from ansible_collections.echobase.platform.plugins.module_utils.database_engines import SERVER_DEFINITIONS
-from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.secret_store import SecretStore
-from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Network, environment
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import Certificates
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import SecretStore
+from ansible_collections.echobase.platform.plugins.module_utils.database.backend import Server
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Network, environment
 from integration.images_under_test import image_tag
 
 PATIENCE_SECONDS = 60

@@ -13,26 +13,26 @@ import psycopg
 import pymysql
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_run import BackupRun, Take, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import BackupTool
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import backup_tool
-from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates
-from ansible_collections.echobase.platform.plugins.module_utils.data_volume import DataVolume
-from ansible_collections.echobase.platform.plugins.module_utils.database_engines import SERVER_DEFINITIONS
-from ansible_collections.echobase.platform.plugins.module_utils.database_majors import image_of_major
-from ansible_collections.echobase.platform.plugins.module_utils.docker_database import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db import Wanted as WantedDb
-from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
-from ansible_collections.echobase.platform.plugins.module_utils.notification import Notification
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.server_definition import ServerDefinition
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, Network, environment
+from ansible_collections.echobase.platform.plugins.module_utils.backups.notification import Notification
+from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
+from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, Take, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import Certificates
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.majors import image_of_major
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import Wanted as WantedDb
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
+from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, Network, environment
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
 from integration.images_under_test import image_tag
 
 # A backup's own notes are smaller.

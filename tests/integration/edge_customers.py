@@ -6,8 +6,8 @@ import http.client
 import itertools
 import secrets
 
-from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
-from ansible_collections.echobase.platform.plugins.module_utils.weights import BUCKETS
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import BUCKETS
 from integration.edge_under_test import EdgeUnderTest
 from integration.murmur import bucket_of
 

@@ -17,11 +17,11 @@ from typing import Any
 import jinja2
 import yaml
 
-from ansible_collections.echobase.platform.plugins.module_utils.certificates import DESK_TLS_NAME
-from ansible_collections.echobase.platform.plugins.module_utils.edge_log_folder import EdgeLogFolder
-from ansible_collections.echobase.platform.plugins.module_utils.edge_pages import page_files
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.topology import as_facts, environment
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import DESK_TLS_NAME
+from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import EdgeLogFolder
+from ansible_collections.echobase.platform.plugins.module_utils.edge.pages import page_files
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import as_facts, environment
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from integration.throwaway_tls import make_certificates
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "edge"

@@ -14,12 +14,12 @@ from typing import Any
 import pymysql
 from docker.errors import NotFound
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget, default_target
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Point
-from ansible_collections.echobase.platform.plugins.module_utils.data_volume import FIRST_GENERATION
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.mariadb_backups import MariadbBackups
-from ansible_collections.echobase.platform.plugins.module_utils.trial_server import TrialServer, trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import TrialServer, trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.backups import MariadbBackups
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget, default_target
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
 from integration.durable_server import DurableServer, eventually
 
 # Rotates more often than a user would want, so that a test has many logs.

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget, default_target
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Point
-from ansible_collections.echobase.platform.plugins.module_utils.data_volume import FIRST_GENERATION, DataVolume
-from ansible_collections.echobase.platform.plugins.module_utils.postgres_backups import PostgresBackups
-from ansible_collections.echobase.platform.plugins.module_utils.postgres_session import PostgresSession
-from ansible_collections.echobase.platform.plugins.module_utils.trial_server import TrialServer, trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import TrialServer, trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.backups import PostgresBackups
+from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.session import PostgresSession
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget, default_target
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION, DataVolume
 from integration.durable_server import DurableServer
 from integration.images_under_test import image_tag
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.database_engines import SERVER_DEFINITIONS
-from ansible_collections.echobase.platform.plugins.module_utils.database_volume import DatabaseVolume
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.durable_pair import ensure_pair
-from ansible_collections.echobase.platform.plugins.module_utils.durable_replica import DurableReplica
-from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.replica_state import ReplicaState, ReplicaWatch
-from ansible_collections.echobase.platform.plugins.module_utils.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.replica.ensure import DurableReplica
+from ansible_collections.echobase.platform.plugins.module_utils.replica.pair import ensure_pair
+from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState, ReplicaWatch
+from ansible_collections.echobase.platform.plugins.module_utils.storage.volume import DatabaseVolume
 from integration.durable_server import PATIENCE_SECONDS, DurableServer
 from integration.images_under_test import image_tag
 

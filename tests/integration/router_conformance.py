@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation import Generation
-from ansible_collections.echobase.platform.plugins.module_utils.router import Router
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Router
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 
 BLUE, GREEN, BOTH = Weights.all_to("blue"), Weights.all_to("green"), Weights(80, 20)
 

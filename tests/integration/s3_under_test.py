@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 from integration.durable_server import eventually
 from integration.images_under_test import image_tag
 from integration.throwaway_tls import make_certificates

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from integration.colour_under_test import ColourUnderTest, running_colour
 from integration.edge_customers import OBSERVED_BUCKETS, Customers
 from integration.edge_under_test import EdgeUnderTest, edge_facts, running_edge

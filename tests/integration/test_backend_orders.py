@@ -12,7 +12,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.echobase.platform.plugins.module_utils.note_keys import note_key_id
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import note_key_id
 from integration.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend
 from integration.cloud_callers import ask_as_nobody, cloud_client, secret_key_in
 from orders.credentials import key_id

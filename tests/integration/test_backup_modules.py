@@ -11,10 +11,10 @@ import docker
 import pytest
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.database_engines import SERVER_DEFINITIONS
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
-from ansible_collections.echobase.platform.plugins.module_utils.server_console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from integration.images_under_test import image_tag
 from integration.module_runner import run_module
 

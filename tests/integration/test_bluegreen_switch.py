@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.topology import COLOURS, SERVICES, as_facts, environment
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import COLOURS, SERVICES, as_facts, environment
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 from integration.colour_under_test import ColourUnderTest, running_colour
 from integration.images_under_test import image_tag
 from integration.module_runner import RunningModule, run_module

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from integration.colour_under_test import ColourUnderTest, Request
 from integration.edge_fixtures import (
     BLUE,

@@ -11,11 +11,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_record import BackupRecord, Proof, Record
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Point
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable, restorable
-from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
+from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord, Proof, Record
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable, restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
 from integration.durable_server import DurableServer, eventually
 from integration.images_under_test import image_tag
 from integration.mariadb_under_test import MariadbUnderTest

@@ -10,8 +10,8 @@ import psycopg
 import pymysql
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.database_accounts import accounts_digest
-from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import accounts_digest
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
 from integration.durable_server import DurableServer, durable_server
 
 ACCOUNTS = ["app_user", "migrate_user", "backup_user", "monitor_user", "replica_user"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.server_stop import stop_server
-from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
 from integration.durable_server import eventually
 from integration.images_under_test import image_tag
 

@@ -11,16 +11,16 @@ import docker
 import pytest
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Point
-from ansible_collections.echobase.platform.plugins.module_utils.data_volume import FIRST_GENERATION
-from ansible_collections.echobase.platform.plugins.module_utils.database_restore import DatabaseRestore
-from ansible_collections.echobase.platform.plugins.module_utils.database_upgrade import DatabaseUpgrade
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import unheard
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
-from ansible_collections.echobase.platform.plugins.module_utils.trial_server import trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import restorable
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Point
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import unheard
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
+from ansible_collections.echobase.platform.plugins.module_utils.upgrade.upgrade import DatabaseUpgrade
 from integration.durable_under_test import DurableUnderTest
 from integration.killed_runs import killed_at
 

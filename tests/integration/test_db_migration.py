@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.db_migration import DbMigration, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
-from ansible_collections.echobase.platform.plugins.module_utils.migration_gate import MigrationGate
-from ansible_collections.echobase.platform.plugins.module_utils.migration_job import MigrationJob, ReachableDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.migration_rehearsal import MigrationRehearsal
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.release_on_copy import Release
-from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.gate import MigrationGate
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import DbMigration, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.rehearsal import MigrationRehearsal
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import Release
 from integration.backend_fixtures import DATABASE_IMAGES, DATABASE_PORTS, Backend, docker, empty_backend
 from integration.images_under_test import image_tag
 from migrations.schema import Schema

@@ -18,7 +18,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.docker_daemon import DetachedDaemon
+from ansible_collections.echobase.platform.plugins.module_utils.containers.daemon import DetachedDaemon
 from integration.module_runner import run_module
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("dockerd") is None, reason="needs root and dockerd")

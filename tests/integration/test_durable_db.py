@@ -14,7 +14,7 @@ import docker
 import pytest
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
 from integration.database_conformance import DatabaseConformance
 from integration.database_under_test import PREFIX, REFUSED, DatabaseUnderTest, copy, succeeded, wait_until
 from integration.images_under_test import image_tag

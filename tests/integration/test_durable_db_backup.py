@@ -14,12 +14,12 @@ import docker
 import pytest
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_record import BackupRecord
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.restorable import Restorable, restorable
-from ansible_collections.echobase.platform.plugins.module_utils.restore_drill import RestoreDrill
-from ansible_collections.echobase.platform.plugins.module_utils.retention import Retention
+from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable, restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.restore.drill import RestoreDrill
 from integration.durable_under_test import DurableUnderTest
 
 ONLY_ONE = Retention(keep_full=1, keep_days=0, full_every_days=1)

@@ -12,8 +12,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db import DurableDb, Step, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.final_backup import FinalBackup
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Step, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
 from integration.durable_server import PATIENCE_SECONDS, DurableServer, durable_server
 
 

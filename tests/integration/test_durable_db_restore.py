@@ -12,11 +12,11 @@ import pymysql
 import pytest
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.database_restore import DatabaseRestore
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.restorable import restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import restorable
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
 from integration.durable_under_test import DurableUnderTest
 from integration.killed_runs import killed_at
 

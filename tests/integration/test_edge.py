@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from api_gateway.__main__ import IDLE_SECONDS
 from integration.colour_under_test import ColourUnderTest
 from integration.edge_fixtures import (

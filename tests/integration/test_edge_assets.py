@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from integration.colour_under_test import ColourUnderTest
 from integration.edge_fixtures import BLUE, GREEN, as_client, blue_is_live, colours, customer, edge, new_client_id, switch
 from integration.edge_under_test import EdgeUnderTest

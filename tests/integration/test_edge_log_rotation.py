@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from ansible_collections.echobase.platform.plugins.module_utils.edge_log_folder import DESK, EdgeLogFolder
+from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import DESK, EdgeLogFolder
 from integration.edge_fixtures import await_condition, blue_is_live, colours, customer, customer_of, edge  # noqa: F401 - fixtures
 from integration.edge_under_test import EdgeUnderTest
 from integration.raw_http1 import RawConnection

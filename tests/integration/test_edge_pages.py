@@ -10,7 +10,7 @@ import threading
 import httpx
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 from integration.colour_under_test import ColourUnderTest
 from integration.edge_fixtures import (
     BLUE,

@@ -22,8 +22,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from integration.images_under_test import image_tag
 from integration.killed_runs import kill_with_descendants
 from integration.module_runner import CHECKOUT

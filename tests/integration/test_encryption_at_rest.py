@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from docker.errors import APIError
 
-from ansible_collections.echobase.platform.plugins.module_utils import folder_key
-from ansible_collections.echobase.platform.plugins.module_utils.encrypted_folder import EncryptedFolder
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.mariadb_settings import ENCRYPTION_PROGRESS
-from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import ENCRYPTION_PROGRESS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
+from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
 from integration.durable_server import DurableServer, durable_server, eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads raw volumes and mounts file systems, which takes root")
@@ -189,7 +189,7 @@ def test_a_locked_volume_is_never_started_anew_and_opened_by_the_next_set_up(pos
     postgres.ensure("stopped")
     lock(postgres)
     # As the unit does at boot, with nothing but Python.
-    script = [sys.executable, "-I", folder_key.__file__, folder.image, folder.mount, folder.key_file]
+    script = [sys.executable, "-I", fscrypt.__file__, folder.image, folder.mount, folder.key_file]
     subprocess.run(script, check=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     assert postgres.ensure().facts["steps"] == ["start server", "await login"]
 

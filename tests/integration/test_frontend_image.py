@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from ansible_collections.echobase.platform.plugins.module_utils.colour_health import Probe
-from ansible_collections.echobase.platform.plugins.module_utils.in_flight import InFlight
+from ansible_collections.echobase.platform.plugins.module_utils.colours.health import Probe
+from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight
 from integration.images_under_test import image_tag
 
 APP_UID = 10001

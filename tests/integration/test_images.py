@@ -14,12 +14,12 @@ import docker
 import pytest
 import yaml
 
-from ansible_collections.echobase.platform.plugins.module_utils.build_context import BuildContext
-from ansible_collections.echobase.platform.plugins.module_utils.image_age import ImageAge, ages_of_images
-from ansible_collections.echobase.platform.plugins.module_utils.image_builder import ImageBuilder
-from ansible_collections.echobase.platform.plugins.module_utils.image_catalogue import ImageCatalogue
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge, ages_of_images
+from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
+from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.images.context import BuildContext
 from integration.module_runner import CHECKOUT, RunningModule, run_module
 
 NAMES = ["zz-images-parent", "zz-images-child"]

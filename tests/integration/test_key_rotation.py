@@ -14,20 +14,20 @@ import docker
 import pymysql
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils import folder_key
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Point
-from ansible_collections.echobase.platform.plugins.module_utils.data_key_rotation import DataKeyRotation
-from ansible_collections.echobase.platform.plugins.module_utils.database_restore import DatabaseRestore
-from ansible_collections.echobase.platform.plugins.module_utils.encrypted_folder import EncryptedFolder
-from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.mariadb_settings import ENCRYPTION_PROGRESS
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.repository_key_rotation import RepositoryKeyRotation
-from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
-from ansible_collections.echobase.platform.plugins.module_utils.root_password_rotation import RootPasswordRotation
-from ansible_collections.echobase.platform.plugins.module_utils.trial_server import trial_lock, trial_server
-from ansible_collections.echobase.platform.plugins.module_utils.volume_key_rotation import VolumeKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock, trial_server
+from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import ENCRYPTION_PROGRESS
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.data_key import DataKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.repository_key import RepositoryKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.root_password import RootPasswordRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.volume_key import VolumeKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
+from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
 from integration.durable_server import eventually
 from integration.mariadb_under_test import MariadbUnderTest, Writer
 from integration.postgres_under_test import PostgresUnderTest, highest_step
@@ -266,7 +266,7 @@ def test_a_volume_takes_another_key_although_it_is_cut_off_and_no_row_is_lost(po
 
     old = secret(postgres, "volume_key")
     folder = EncryptedFolder(postgres.env, postgres.names.service)
-    before = folder_key.key_of(folder.mount / folder_key.ENCRYPTED)
+    before = fscrypt.key_of(folder.mount / fscrypt.ENCRYPTED)
     assert before
     writer = threading.Thread(target=write)
     writer.start()
@@ -277,12 +277,12 @@ def test_a_volume_takes_another_key_although_it_is_cut_off_and_no_row_is_lost(po
         folder.open()
     assert "rotate=db_volume_key again" in refused.value.remedy
     rotate_volume_key(postgres)
-    after = folder_key.key_of(folder.mount / folder_key.ENCRYPTED)
+    after = fscrypt.key_of(folder.mount / fscrypt.ENCRYPTED)
     assert after not in (None, before)
     assert secret(postgres, "volume_key") != old
     # What was encrypted with the old one is gone, and the kernel knows it no more.
-    assert [path.name for path in folder.mount.iterdir() if path.name != "lost+found"] == [folder_key.ENCRYPTED]
-    assert not folder_key.has_key(folder.mount, before)
+    assert [path.name for path in folder.mount.iterdir() if path.name != "lost+found"] == [fscrypt.ENCRYPTED]
+    assert not fscrypt.has_key(folder.mount, before)
     assert highest_step(postgres) >= written[-1] > 20
     assert not postgres.ensure().changed
 

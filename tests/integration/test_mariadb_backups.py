@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Damage, Point
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Damage, Point
 from integration.durable_server import eventually
 from integration.mariadb_under_test import MariadbUnderTest, Writer
 from integration.s3_under_test import S3_LOGIN, running_bucket

@@ -12,8 +12,8 @@ import pytest
 from docker import DockerClient
 from docker.types import IPAMConfig, IPAMPool
 
-from ansible_collections.echobase.platform.plugins.module_utils.docker_host import ENVIRONMENT_LABEL
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from integration.module_runner import RunningModule, run_module
 
 PREFIX = "10.241"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.database_majors import IMAGES, newest_major
+from ansible_collections.echobase.platform.plugins.module_utils.database.majors import IMAGES, newest_major
 from integration.database_conformance import DatabaseConformance
 from integration.database_under_test import DatabaseUnderTest, succeeded
 from integration.test_durable_db import TestInAContainer as InAContainer

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.colour_claim import ColourClaims
-from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
-from ansible_collections.echobase.platform.plugins.module_utils.release_lease import ReleaseLease
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from integration.colour_under_test import ColourUnderTest, running_colour
 from integration.durable_server import eventually
 from integration.edges_under_test import EdgesUnderTest

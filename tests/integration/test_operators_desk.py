@@ -15,9 +15,9 @@ from urllib.parse import quote, unquote_to_bytes
 import httpx
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.preview import preview_link, preview_token
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, environment
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from ansible_collections.echobase.platform.plugins.module_utils.colours.preview import preview_link, preview_token
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 from integration.colour_under_test import ColourUnderTest, running_colour
 from integration.desk_under_test import (
     ACCOUNTS,

@@ -16,9 +16,9 @@ import bcrypt
 import httpx
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.certificates import Certificates
-from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import Certificates
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from integration.desk_under_test import visitor
 from integration.edge_fixtures import await_condition
 from integration.edge_under_test import edge_facts, running_edge

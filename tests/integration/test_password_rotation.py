@@ -18,12 +18,12 @@ from typing import Any
 import jwt
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.https_client import HttpsClient
-from ansible_collections.echobase.platform.plugins.module_utils.note_key_rotation import NoteKeyRotation
-from ansible_collections.echobase.platform.plugins.module_utils.note_keys import note_key_id
-from ansible_collections.echobase.platform.plugins.module_utils.running_gateways import Gateway, rewrap_notes
-from ansible_collections.echobase.platform.plugins.module_utils.token_key_rotation import TokenKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.colours.gateways import Gateway, rewrap_notes
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import note_key_id
+from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.note_key import NoteKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.token_key import TokenKeyRotation
 from integration.backend_fixtures import (
     Backend,
     ColourUnderTest,

@@ -14,12 +14,12 @@ from pathlib import Path
 import docker
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_target import BackupTarget
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tool import Backup, Point
-from ansible_collections.echobase.platform.plugins.module_utils.data_volume import FIRST_GENERATION
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.postgres_backups import PostgresBackups
-from ansible_collections.echobase.platform.plugins.module_utils.trial_server import trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.backups import PostgresBackups
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
 from integration.durable_server import eventually
 from integration.images_under_test import image_tag
 from integration.postgres_under_test import PostgresUnderTest, highest_step

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.ledger import Ledger
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from integration.table_fault_scene import ALL_BLUE, ALL_LOUD, GREEN, FaultScene, running_scene
 
 CHECKOUT = Path(__file__).resolve().parents[2]

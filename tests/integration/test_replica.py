@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.backup_tools import backup_tool
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.generation_swap import published_volume
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.replica_promotion import ReplicaPromotion
-from ansible_collections.echobase.platform.plugins.module_utils.restore_journal import RestoreJournal
-from ansible_collections.echobase.platform.plugins.module_utils.root_password_rotation import RootPasswordRotation
-from ansible_collections.echobase.platform.plugins.module_utils.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.replica.promotion import ReplicaPromotion
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import published_volume
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.root_password import RootPasswordRotation
 from integration.database_under_test import REFUSED
 from integration.durable_server import eventually
 from integration.replicated_server import ReplicatedServer, replicated_server

@@ -15,12 +15,12 @@ import bcrypt
 import docker
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.operator_line import fits
-from ansible_collections.echobase.platform.plugins.module_utils.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.secret_store import SecretStore
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import fits
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import SecretStore
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from integration.module_runner import CHECKOUT, RunningModule, run_module
 
 VOLUME = "echobase-test-durable-mariadb-data"
@@ -321,7 +321,7 @@ def test_a_rotation_of_the_operators_password_that_was_cut_off_is_finished_by_th
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("ansible_collections.echobase.platform.plugins.module_utils.environment_secrets.apply_changes", crash)
+        patch.setattr("ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets.apply_changes", crash)
         converge(home, renew=["operator_password"])
     assert converge(home).facts["operator_line"] == "kept"
     assert fits(values(home)["operator_password"], (home / "test/secrets/desk/operators.htpasswd").read_text().strip())

@@ -15,7 +15,7 @@ from typing import IO
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from integration.colour_under_test import ColourUnderTest, running_colour
 from integration.edges_under_test import EdgesUnderTest
 from integration.killed_runs import kill_with_descendants

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import EMPTY, Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 from integration.colour_under_test import running_colour
 from integration.edges_under_test import EdgesUnderTest
 

@@ -19,13 +19,13 @@ import docker
 import pytest
 from upstreams import Upstream, running
 
-from ansible_collections.echobase.platform.plugins.module_utils.edge_configuration import EdgeConfiguration, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.edge_servers import EdgeServers
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_trial import NginxTrial
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.topology import Environment, as_facts, environment
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.edge.configuration import EdgeConfiguration, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.edge.nginx_test import NginxTrial
+from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import EdgeServers
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, as_facts, environment
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from counting_client import ClientConfig, Committed, CountingClient, PlannedSwitch, Target
 from integration.edge_under_test import EdgeUnderTest
 from integration.throwaway_tls import make_certificates

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from counting_client import Committed, OrdersClient, OrdersConfig, Target, compare_with_rows, every, verify_orders
 from environment_under_test import TEST
 from run_results import Results

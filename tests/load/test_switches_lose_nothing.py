@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from upstreams import Upstream, running
 
-from ansible_collections.echobase.platform.plugins.module_utils.weights import Weights
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from counting_client import ClientConfig, Committed, CountingClient, Target, every
 from integration.edge_under_test import EdgeUnderTest, edge_facts, running_edge
 from run_results import Results

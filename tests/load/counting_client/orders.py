@@ -23,7 +23,6 @@ from counting_client.switch_driver import PlannedSwitch, SwitchDriver
 from counting_client.tally import Tally
 from counting_client.traffic import Traffic
 
-
 # A crowd that registers in the same second is told to wait (decision 119), so customers join a few at a time.
 _JOIN_AT_ONCE = 4
 
@@ -104,7 +103,8 @@ class OrdersClient:
         report = OrdersReport(Report.of_run(tally, 0.0, 0.0))
         door = asyncio.Semaphore(_JOIN_AT_ONCE)
         shops = [
-            _Shopper(number, config, tls=self._tls, tally=tally, journal=journal, report=report, door=door) for number in range(config.customers)
+            _Shopper(number, config, tls=self._tls, tally=tally, journal=journal, report=report, door=door)
+            for number in range(config.customers)
         ]
         aside = [asyncio.create_task(watch.run())]
         if config.live:

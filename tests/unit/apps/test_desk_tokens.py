@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.preview import preview_headers, preview_link, preview_token
-from ansible_collections.echobase.platform.plugins.module_utils.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.colours.preview import preview_headers, preview_link, preview_token
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from operators_desk.form_tokens import SECONDS, FormTokens
 from operators_desk.previews import Previews
 from operators_desk.signatures import SigningKey

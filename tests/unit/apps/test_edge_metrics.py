@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.edge_pages import PAGES
+from ansible_collections.echobase.platform.plugins.module_utils.edge.pages import PAGES
 from operators_desk.edge_counters import ALARMING_ERRORS, EdgeCounters
 from operators_desk.edge_metrics import EdgeMetrics
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.echobase.platform.plugins.callback.progress import VARIABLE, CallbackModule
-from ansible_collections.echobase.platform.plugins.module_utils.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 
 
 class Screen:

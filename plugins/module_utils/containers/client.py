@@ -1,0 +1,55 @@
+"""The Docker engine of this machine, and how we recognise on it what is ours."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# On everything we make: the environment it belongs to. What lacks the label is somebody else's and is never touched.
+ENVIRONMENT_LABEL = "io.echobase.environment"
+# A digest of what a container was made from: when it differs from what is wanted, the container is outdated.
+CONFIGURATION_LABEL = "io.echobase.configuration"
+
+
+def docker_client(timeout: int = 120) -> DockerClient:
+    try:
+        import docker  # noqa: PLC0415 - its absence is a user's error, not a traceback
+    except ImportError as error:
+        raise Refusal(f"{sys.executable} has no Python package docker", "pip install -r requirements.txt") from error
+    try:
+        # Constructing it asks the engine for its version.
+        return docker.DockerClient.from_env(timeout=timeout)
+    except docker.errors.DockerException as error:
+        raise Refusal(
+            f"the Docker engine does not answer ({_innermost(error)})",
+            "start it, or run role docker_engine, which installs and starts it",
+        ) from error
+
+
+def _innermost(error: BaseException) -> str:
+    while error.__context__ is not None:
+        error = error.__context__
+    return getattr(error, "strerror", None) or str(error)
+
+
+def refuse_foreign(kind: str, name: str, labels: Mapping[str, str] | None, environment: str) -> None:
+    owner = (labels or {}).get(ENVIRONMENT_LABEL)
+    if owner != environment:
+        whose = f"belongs to environment {owner}" if owner else "was not made by echobase"
+        raise Refusal(f"{kind} {name} exists and {whose}: left alone", f"rename or remove that {kind} yourself, then run this again")
+
+
+def found_or_none(inspect: Callable[[], Any]) -> Any:
+    """What a question about one thing answers; None where the engine knows no such thing."""
+    from docker.errors import NotFound  # noqa: PLC0415 - see docker_client
+
+    try:
+        return inspect()
+    except NotFound:
+        return None

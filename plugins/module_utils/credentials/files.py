@@ -1,0 +1,137 @@
+"""Each consumer's secrets as files that only it can read: one folder a consumer, mounted into its containers."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import keys_document
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import (
+    ACCOUNTS_FILE,
+    Accounts,
+    LineRecord,
+    wanted_accounts,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import GIVEN, further_keys
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import TokenKeys
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import accounts_sql, administrator_sql
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+
+ROOT, DATABASE, APPLICATION = 0, 999, 10001
+_NEXT_BACKUP_KEY, _NEXT_VOLUME_KEY = "db/backup_key_next", "volume_key_next"
+# Of earlier versions. Their nginx still read secrets/edge: that folder goes when it reads it no more, by module edge_config.
+_RETIRED_FILES = ("operator_session",)
+
+
+@dataclass(frozen=True)
+class SecretFile:
+    name: str
+    content: str
+    uid: int
+    mode: int = 0o400
+
+
+@dataclass(frozen=True)
+class Change:
+    file: SecretFile
+    reason: str
+
+
+def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, accounts: Accounts | None = None) -> list[SecretFile]:
+    """`folder` is where the files are now; `accounts` are the operators', by default as they are there."""
+    accounts = accounts or wanted_accounts(values["operator_password"], folder / ACCOUNTS_FILE, LineRecord())
+    return [
+        SecretFile("db/root_password", values["db_root_password"], DATABASE),
+        SecretFile("db/root.sql", administrator_sql(values), DATABASE),
+        SecretFile("db/init.sql", accounts_sql(env, "mariadb", values), DATABASE),
+        SecretFile("db/init-postgresql.sql", accounts_sql(env, "postgresql", values), DATABASE),
+        SecretFile("db/encryption.keys", _mariadb_keys(values["db_encryption_key"]), DATABASE),
+        SecretFile("db/backup_key", values["db_backup_key"], DATABASE),
+        SecretFile("db/backup_password", values["db_backup_password"], DATABASE),
+        SecretFile("db/monitor_password", values["db_monitor_password"], DATABASE),
+        SecretFile("db/replica_password", values["db_replica_password"], DATABASE),
+        SecretFile("archiver/backup_key", values["db_backup_key"], DATABASE),
+        SecretFile("archiver/backup_password", values["db_backup_password"], DATABASE),
+        SecretFile("volume_key", values["db_volume_key"], ROOT, 0o600),
+        SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION),
+        SecretFile("app/db_password", values["db_app_password"], APPLICATION),
+        SecretFile("app/jwt_key", values["jwt_key"], APPLICATION),
+        SecretFile("app/jwt_keys", TokenKeys.of(values).document, APPLICATION),
+        SecretFile("emulator/kms_key", values["kms_key"], APPLICATION),
+        SecretFile("emulator/kms_keys", keys_document(values), APPLICATION),
+        SecretFile("emulator/db_password", values["db_app_password"], APPLICATION),
+        SecretFile("emulator/jwt_key", values["jwt_key"], APPLICATION),
+        *(SecretFile(f"{consumer}/cloud_credentials", _cloud_credentials(env, values), APPLICATION) for consumer in ("app", "emulator")),
+        SecretFile("emulator/jwt_keys", TokenKeys.of(values).document, APPLICATION),
+        SecretFile(ACCOUNTS_FILE, accounts.content, APPLICATION),
+        SecretFile("desk/desk_key", values["desk_key"], APPLICATION),
+        SecretFile("desk/preview_key", values["preview_key"], APPLICATION),
+        SecretFile("desk/metrics_password", values["metrics_password"], APPLICATION),
+        SecretFile("operator_password", values["operator_password"], ROOT, 0o600),
+        SecretFile("preview_key", values["preview_key"], ROOT, 0o600),
+        SecretFile("metrics_password", values["metrics_password"], ROOT, 0o600),
+        *(SecretFile(f"db/encryption-{number}.keys", _mariadb_keys(key), DATABASE) for number, key in further_keys(values).items()),
+        *(SecretFile(f"{folder}/{name}", values[name], DATABASE) for folder in ("db", "archiver") for name in GIVEN if name in values),
+        *([SecretFile(_NEXT_BACKUP_KEY, values["db_backup_key_next"], DATABASE)] if "db_backup_key_next" in values else []),
+        *([SecretFile(_NEXT_VOLUME_KEY, values["db_volume_key_next"], ROOT, 0o600)] if "db_volume_key_next" in values else []),
+    ]
+
+
+def retired_files(folder: Path) -> list[Path]:
+    return [path for name in _RETIRED_FILES if (path := folder / name).exists()]
+
+
+def outlived_files(folder: Path, values: Mapping[str, str]) -> list[Path]:
+    """Of keys that were the next ones and have taken their place."""
+    files = {"db_backup_key_next": _NEXT_BACKUP_KEY, "db_volume_key_next": _NEXT_VOLUME_KEY}
+    return [path for name, file in files.items() if name not in values and (path := folder / file).exists()]
+
+
+def plan_changes(folder: Path, wanted: list[SecretFile]) -> list[Change]:
+    return [Change(file, reason) for file in wanted if (reason := _difference(folder / file.name, file))]
+
+
+def apply_changes(folder: Path, changes: list[Change]) -> None:
+    _make_folder(folder, ROOT)
+    for change in changes:
+        file = change.file
+        path = folder / file.name
+        if path.parent != folder:
+            _make_folder(path.parent, file.uid)
+        write_durably(path, file.content, mode=file.mode, owner=(file.uid, file.uid))
+
+
+def _difference(path: Path, file: SecretFile) -> str:
+    try:
+        found = path.stat()
+        content = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    if content != file.content:
+        return "content differs"
+    if stat.S_IMODE(found.st_mode) != file.mode:
+        return f"mode {stat.S_IMODE(found.st_mode):04o} instead of {file.mode:04o}"
+    if (found.st_uid, found.st_gid) != (file.uid, file.uid):
+        return f"owner {found.st_uid}:{found.st_gid} instead of {file.uid}:{file.uid}"
+    return ""
+
+
+def _make_folder(folder: Path, uid: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chown(folder, uid, uid)
+    folder.chmod(0o700 if uid == ROOT else 0o500)
+
+
+def _cloud_credentials(env: Environment, values: Mapping[str, str]) -> str:
+    """As AWS's own libraries and tools read them."""
+    return f"[default]\naws_access_key_id = {env.cloud_access_key}\naws_secret_access_key = {values['cloud_key']}\n"
+
+
+def _mariadb_keys(key: str) -> str:
+    """As its plugin file_key_management reads them: a number and the key in hexadecimal digits."""
+    return f"1;{base64.b64decode(key).hex()}\n"

@@ -1,0 +1,15 @@
+"""One of the environment's secrets that root may read, for what runs on the host itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+
+
+def read_secret(env: Environment, name: str) -> str:
+    try:
+        return Path(env.path("secrets", name)).read_text().strip()
+    except FileNotFoundError as error:
+        raise Refusal(f"{error.filename} does not exist", "run playbooks/setup_durable.yml first") from error

@@ -1,0 +1,133 @@
+"""The port behind which a durable database runs: a container here, a managed service elsewhere."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from ansible_collections.echobase.platform.plugins.module_utils.database.login import Login
+
+# What to do about a missing part, also where a teardown takes away what a setup has just made.
+PREPARE_FIRST = (
+    "run playbooks/setup_durable.yml, which makes them first; if that is what you ran, another run takes them away meanwhile: let it end"
+)
+
+
+class Server(enum.Enum):
+    MISSING = "missing"
+    STOPPED = "stopped"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class Observed:
+    server: Server
+    # Fingerprint of the keys that the data were made with; None where there are no data.
+    data_fingerprint: str | None = None
+    keys: bool = False
+    # What else nobody could read without the keys: data of the other engine, backups.
+    keys_needed_by: tuple[str, ...] = ()
+    # Something that works on the server is there, be it with or without one.
+    companions: bool = False
+    # In what the server that was found differs from the wanted one, in a user's words.
+    drift: tuple[str, ...] = ()
+    # The server is as wanted, the files it reads at its next start are not.
+    files_outdated: bool = False
+    # Why the wanted server must not get at the data, in a user's words: it is of another major version than they are.
+    other_major: str = ""
+    # A server that cannot be reached, or started, as it is, whatever its configuration.
+    broken: bool = False
+    # The data are encrypted and locked, or have to be given more room.
+    data_closed: bool = False
+    # The server shows another certificate than the one on disk, or one that its CA does not vouch for.
+    certificate_outdated: bool = False
+    # Other accounts are wanted than were applied to the running database.
+    accounts_outdated: bool = False
+    login: Login | None = None
+    configuration: dict[str, Any] = field(default_factory=dict)
+    # What must be there before a server can be made or started, and is not; and who holds its port instead.
+    missing: tuple[str, ...] = ()
+    port_conflict: str | None = None
+    # Databases of the environment's other engines: what a user should not forget.
+    others: tuple[str, ...] = ()
+    # What is no error yet.
+    troubles: tuple[str, ...] = ()
+
+
+class DatabaseBackend(ABC):
+    @property
+    @abstractmethod
+    def data_name(self) -> str:
+        """What a user types to delete the data: the volume, the instance."""
+
+    @property
+    @abstractmethod
+    def server_name(self) -> str:
+        """What a user looks for to see the server."""
+
+    @property
+    @abstractmethod
+    def endpoint(self) -> dict[str, Any]:
+        """Where the server is reached, as facts for playbooks."""
+
+    @property
+    @abstractmethod
+    def configuration(self) -> dict[str, Any]:
+        """The wanted configuration, as it shows in a diff."""
+
+    @property
+    @abstractmethod
+    def dump_trailer(self) -> bytes:
+        """What the last lines of a complete dump say."""
+
+    @abstractmethod
+    def observe(self, present: bool) -> Observed:
+        """Changes nothing; refuses when a thing of a wanted name is not ours. `present`: whether it shall serve, which is then tried."""
+
+    @abstractmethod
+    def create_data(self, key_fingerprint: str) -> None:
+        """Make the empty place for the data, marked with the keys it belongs to."""
+
+    @abstractmethod
+    def open_data(self) -> None:
+        """A server can be started on them."""
+
+    @abstractmethod
+    def write_configuration(self) -> None: ...
+
+    @abstractmethod
+    def create_server(self) -> None:
+        """Make and start it from the written configuration, in place of one that exists."""
+
+    @abstractmethod
+    def start_server(self) -> None: ...
+
+    @abstractmethod
+    def reload_certificate(self) -> None: ...
+
+    @abstractmethod
+    def apply_accounts(self) -> None: ...
+
+    @abstractmethod
+    def stop_server(self) -> None:
+        """Cleanly: everything is on disk afterwards."""
+
+    @abstractmethod
+    def remove_server(self) -> None:
+        """The data stay."""
+
+    @abstractmethod
+    def remove_data(self) -> None: ...
+
+    @abstractmethod
+    def remove_keys(self) -> None: ...
+
+    @abstractmethod
+    def await_ready(self, timeout: float) -> Login:
+        """Returns once the application can log in; refuses with the server's last words when it cannot."""
+
+    @abstractmethod
+    def dump(self, stream: BinaryIO) -> None:
+        """A consistent copy of everything as SQL, from the running server."""

@@ -1,0 +1,127 @@
+"""The port behind which backups of a durable database are taken and restored, whichever tool does it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+
+Kind = Literal["full", "incremental"]
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One that the repository holds, complete by its own account; only a restore proves more."""
+
+    name: str
+    kind: Kind
+    # A full one stands alone; an incremental one needs these, oldest first.
+    needs: tuple[str, ...]
+    started: datetime
+    # A restore to any moment before this needs an older backup.
+    consistent: datetime
+    # What it takes in the repository.
+    size: int
+
+
+@dataclass(frozen=True)
+class Archive:
+    """How far the log continues a backup without a gap."""
+
+    until: datetime
+    # The first thing that is missing after that, in a user's words; empty when nothing is.
+    gap: str = ""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A piece of the repository that is no longer what was written."""
+
+    # In a user's words, such as "pack 871725cb is damaged".
+    what: str
+    # Which cannot be restored for it, those that need a damaged one included.
+    backups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a restore shall end: at a moment, at a mark the tool made, or with all that there is."""
+
+    moment: datetime | None = None
+    mark: str = ""
+
+
+class BackupTool(ABC):
+    """All moments are UTC. Every method refuses (`Refusal`) with the tool's own last words when it fails."""
+
+    @abstractmethod
+    def prepare(self) -> bool:
+        """Make the repository and what feeds its log archive, if they are missing; tells whether anything was. Where a server was made
+        anew, or runs on other data than before, it harms nothing that the repository holds."""
+
+    @abstractmethod
+    def is_prepared(self) -> bool:
+        """Whether `prepare` would leave everything as it is; without a server it would not."""
+
+    @abstractmethod
+    def backups(self) -> list[Backup]:
+        """Oldest first."""
+
+    @abstractmethod
+    def take(self, kind: Kind) -> Backup: ...
+
+    @abstractmethod
+    def archive_after(self, backup: Backup) -> Archive: ...
+
+    @abstractmethod
+    def archive_now(self) -> None:
+        """All that was committed before this call is in the archive when it returns."""
+
+    def archive_if_possible(self, generation: str) -> list[str]:
+        """For who goes on all the same; gives the warning that there is then. `generation` tells which one has what is not archived."""
+        try:
+            self.archive_now()
+        except Refusal as refusal:
+            return [f"the end of the log could not be archived ({refusal.cause}); it stays in the generation {generation}"]
+        return []
+
+    def prepare_if_possible(self) -> list[str]:
+        """For who serves other data by now, which need their log archived; gives the warning when it is not."""
+        try:
+            self.prepare()
+        except Refusal as refusal:
+            return [f"it serves, and its log is not archived yet: {refusal}"]
+        return []
+
+    @abstractmethod
+    def mark(self) -> tuple[str, dict[str, tuple[int, str]]]:
+        """A point that a restore can end at exactly, and what every table held then: rows and a checksum."""
+
+    @abstractmethod
+    def restore(self, backup: Backup, point: Point, volume: str, folder: str) -> None:
+        """Build a data directory in `folder` (relative, empty or missing) of that volume: a server started on it serves, and knows no more
+        than the point. Nothing that works on it writes into the repository."""
+
+    @abstractmethod
+    def contents(self, container: str) -> dict[str, tuple[int, str]]:
+        """Rows and checksum of every table of the application in a running server of ours, comparable with those of `mark`."""
+
+    @abstractmethod
+    def check(self) -> list[str]:
+        """What is wrong with the repository itself, in a user's words; nothing is restored."""
+
+    @abstractmethod
+    def parts(self, days: int) -> list[str]:
+        """Names of the parts that `read` takes; together they are all there is. As many as there are days, where the tool can do that."""
+
+    @abstractmethod
+    def read(self, part: str) -> list[Damage]:
+        """Read every byte of that part of the repository; nothing is changed."""
+
+    @abstractmethod
+    def expire(self, names: Sequence[str]) -> None:
+        """Delete exactly these backups, and the archive that no remaining one needs."""

@@ -1,0 +1,36 @@
+"""A server's clock that was set back: then there are moments that came twice, and no restore can know which one is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+
+# A clock that is disciplined all the time steps by less.
+CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+def is_set_back(times: Iterable[datetime]) -> bool:
+    """`times` were taken one after the other."""
+    return any(True for _ in _steps(times))
+
+
+def refuse_named_twice(moment: datetime, times: Iterable[datetime]) -> None:
+    for before, latest, back in _steps(times):
+        begin = before or back
+        if begin <= moment <= latest:
+            raise Refusal(
+                f"the server's clock was set back from {latest:%Y-%m-%d %H:%M:%S} to {back:%Y-%m-%d %H:%M:%S} or earlier,"
+                f" so {moment:%Y-%m-%d %H:%M:%S} names no one state",
+                f"choose a mark, the latest, or a moment before {begin:%Y-%m-%d %H:%M:%S}",
+            )
+
+
+def _steps(times: Iterable[datetime]) -> Iterable[tuple[datetime | None, datetime, datetime]]:
+    """Of each step back: the last time before that is earlier than it, the latest, and the first one after the step."""
+    seen: list[datetime] = []
+    for time in times:
+        if seen and time < max(seen) - CLOCK_TOLERANCE:
+            yield max((one for one in seen if one <= time), default=None), max(seen), time
+        seen.append(time)

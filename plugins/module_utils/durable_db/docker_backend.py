@@ -1,0 +1,404 @@
+"""A durable database in a container of this machine's Docker engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import (
+    CONFIGURATION_LABEL,
+    found_or_none,
+    refuse_foreign,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
+from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import APPLIED_DIGEST, accounts_digest
+from ansible_collections.echobase.platform.plugins.module_utils.database.backend import DatabaseBackend, Observed, Server
+from ansible_collections.echobase.platform.plugins.module_utils.database.drift import differences
+from ansible_collections.echobase.platform.plugins.module_utils.database.login import (
+    AccessDeniedError,
+    CertificateRejectedError,
+    Login,
+    NotReadyError,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
+    CERTIFICATE_FILE,
+    DATABASE_UID,
+    SECRETS_FOLDER,
+    ServerDefinition,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import application_login
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import local_backups
+from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
+from ansible_collections.echobase.platform.plugins.module_utils.storage.volume import DatabaseVolume
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# `restart: unless-stopped` brings a server back after a crash; one that died this often while we waited will not come up.
+_HOPELESS_RESTARTS = 4
+_RUNNING = ("running", "restarting", "paused")
+_STARTABLE = ("created", "exited")
+
+
+class _AccountsOutdatedError(NotReadyError):
+    """Other accounts are wanted than the database has."""
+
+
+class DockerDatabase(DatabaseBackend):
+    """`server.image` may be empty: then it is the one that was used last."""
+
+    def __init__(self, docker: DockerClient, server: ServerDefinition) -> None:
+        self._docker = docker
+        self._env = server.env
+        self._names = server.names
+        self._compose_file = Path(self._env.path("compose", f"durable-{self._names.service}.yml"))
+        self._folder = Path(self._env.path(self._names.service))
+        self._server = server
+        if not server.image:
+            self._server = replace(server, image=self._last_image())
+        self._volume = DatabaseVolume(docker, self._server)
+        self._login = application_login(self._env, server.engine)
+
+    @property
+    def data_name(self) -> str:
+        return self._volume.name
+
+    @property
+    def server_name(self) -> str:
+        return self._names.container
+
+    @property
+    def image(self) -> str:
+        return self._server.image
+
+    @property
+    def definition(self) -> ServerDefinition:
+        """The server, with an image if any was ever used."""
+        return self._server
+
+    @property
+    def endpoint(self) -> dict[str, Any]:
+        return {"engine": self._names.engine, "port": self._names.port, "address": self._names.address}
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        return self._server.picture
+
+    @property
+    def dump_trailer(self) -> bytes:
+        return self._server.dump_trailer
+
+    def observe(self, present: bool) -> Observed:
+        if present:
+            self._volume.refuse_in_clear()
+        container = self._container()
+        server = _server_state(container)
+        written = self._written_configuration()
+        drift = self._drift(container, written) if container else ()
+        others = self._volume.others()
+        observed = Observed(
+            server=server,
+            data_fingerprint=self._volume.key_fingerprint(),
+            data_closed=self._volume.is_closed(),
+            keys=any(path.exists() or path.is_symlink() for path in self._key_paths),
+            keys_needed_by=(*(f"volume {name}" for name in others), *local_backups(self._env)),
+            companions=bool(self._companions()),
+            drift=drift,
+            files_outdated=not drift and (written != self.configuration or not Path(self._server.backups_folder).is_dir()),
+            broken=container is not None and self._is_broken(container),
+            other_major=self._other_major(container) if present else "",
+            configuration=written,
+            others=others,
+            troubles=tuple(self._volume.troubles()),
+        )
+        if server is not Server.RUNNING:
+            port = self._names.port
+            holder = port_holder(port, self._docker)
+            return replace(observed, missing=self._missing(), port_conflict=holder and f"port {port} is taken by {holder}")
+        if drift or observed.broken:
+            observed = replace(observed, missing=self._missing())
+        return self._with_login(observed) if present else observed
+
+    def create_data(self, key_fingerprint: str) -> None:
+        self._volume.create(key_fingerprint)
+
+    def open_data(self) -> None:
+        self._volume.open()
+
+    def write_configuration(self) -> None:
+        import yaml  # noqa: PLC0415 - comes with Ansible
+
+        compose = yaml.safe_dump(self._server.compose, sort_keys=False, explicit_start=True)
+        contents = {self._folder / name: content for name, content in self._server.files.items()}
+        path = Path(self._server.backups_folder)
+        try:
+            _make_backups_folder(path)
+            for path, content in (contents | {self._compose_file: compose}).items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_durably(path, content, mode=0o644)
+        except OSError as error:
+            raise Refusal(f"cannot write {path}: {error.strerror}", "make that possible, then run this again") from error
+
+    def create_server(self) -> None:
+        ComposeFile(self._env.durable_project, str(self._compose_file)).up(self._names.service, force_recreate=True)
+
+    def start_server(self) -> None:
+        self._docker.api.start(self.server_name)
+        for name in self._companions():
+            self._docker.api.start(name)
+
+    def reload_certificate(self) -> None:
+        self._refuse_other_mount(CERTIFICATE_FILE, self._certificate_file)
+        list(self._as_root(*self._server.query(self._server.reload_certificate_sql)))
+
+    def apply_accounts(self) -> None:
+        self._refuse_other_mount(f"{SECRETS_FOLDER}/{self._accounts_file.name}", self._accounts_file)
+        list(self._as_root(*self._server.apply_accounts))
+
+    def stop_server(self) -> None:
+        # Each in its own time: what they still have to do takes a server that runs.
+        for name in self._companions():
+            self._docker.api.stop(name)
+        stop_server(self._docker, self.server_name)
+
+    def remove_server(self) -> None:
+        for name in self._companions():
+            self._docker.api.stop(name)
+            # With the nameless volume that the image's VOLUME gives a companion; a named one stays whatever is said here.
+            self._docker.api.remove_container(name, v=True)
+        if self._container():
+            self._docker.api.remove_container(self.server_name)
+
+    def remove_data(self) -> None:
+        self._volume.remove()
+
+    def remove_keys(self) -> None:
+        for path in self._key_paths:
+            if path.is_symlink():
+                shutil.rmtree(path.resolve(), ignore_errors=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def await_ready(self, timeout: float) -> Login:
+        deadline = time.monotonic() + timeout
+        hopeless = self._restarts() + _HOPELESS_RESTARTS
+        repairs: dict[type[NotReadyError], Callable[[], None]] = {
+            CertificateRejectedError: self.reload_certificate,
+            _AccountsOutdatedError: self.apply_accounts,
+        }
+        while True:
+            try:
+                return self._wanted_login()
+            except NotReadyError as error:
+                reason = str(error)
+                repair = repairs.pop(type(error), None)
+            if repair:
+                repair()
+                continue
+            status = (self._container() or {"State": {"Status": "gone"}})["State"]["Status"]
+            if status not in _RUNNING:
+                raise self._not_ready(f"is {status}")
+            if self._restarts() >= hopeless:
+                raise self._not_ready("keeps dying")
+            if time.monotonic() > deadline:
+                raise self._not_ready(f"is not ready after {timeout:.0f} s ({reason})")
+            # A TCP server has no event to wait for but an answer.
+            time.sleep(0.2)
+
+    def dump(self, stream: BinaryIO) -> None:
+        for chunk in self._as_root(*self._server.dump_command):
+            stream.write(chunk)
+
+    @property
+    def _key_paths(self) -> tuple[Path, ...]:
+        return tuple(Path(self._env.path(name)) for name in ("secrets", "secrets.json", "key-fingerprints.json", "operator-line.json"))
+
+    def _container(self) -> dict[str, Any] | None:
+        container: dict[str, Any] | None = found_or_none(lambda: self._docker.api.inspect_container(self.server_name))
+        if container:
+            refuse_foreign("container", self.server_name, container["Config"]["Labels"], self._env.name)
+        return container
+
+    def _companions(self) -> list[str]:
+        found = []
+        for name in self._server.companions:
+            container = found_or_none(partial(self._docker.api.inspect_container, name))
+            if container:
+                refuse_foreign("container", name, container["Config"]["Labels"], self._env.name)
+                found.append(name)
+        return found
+
+    def _restarts(self) -> int:
+        container = self._container()
+        return int(container["RestartCount"]) if container else 0
+
+    def _drift(self, container: dict[str, Any], written: dict[str, Any]) -> tuple[str, ...]:
+        lines = []
+        if container["Config"]["Labels"].get(CONFIGURATION_LABEL) != self._server.digest:
+            lines = differences(written, self.configuration) if written else []
+            lines = lines or ["it was made from files that are no longer there"]
+        image = found_or_none(lambda: self._docker.images.get(self._server.image)) if self._server.image else None
+        # The same name for another content.
+        if image is not None and container["Config"]["Image"] == self._server.image and container["Image"] != image.id:
+            lines.append(f"content of the image: {container['Image']} -> {image.id}")
+        return tuple(lines)
+
+    def _other_major(self, container: dict[str, Any] | None) -> str:
+        """Asked only where another image than the last one is to get at the data, since it takes a container to find out."""
+        image = self._server.image
+        if not image or (container and container["Config"]["Image"] == image):
+            return ""
+        if found_or_none(lambda: self._docker.images.get(image)) is None:
+            return ""
+        if self._volume.key_fingerprint() is None or self._volume.is_closed():
+            return ""
+        of_image, of_data = DataVolume(self._docker, self._env.name, self._volume.name, image).majors()
+        if "" in (of_image, of_data) or of_image == of_data:
+            return ""
+        return f"volume {self._volume.name} holds data of {self._names.engine} {of_data}, and image {image} is of {of_image}"
+
+    def _network(self) -> dict[str, Any] | None:
+        name = self._env.durable_network.name
+        network: dict[str, Any] | None = found_or_none(lambda: self._docker.api.inspect_network(name))
+        if network:
+            refuse_foreign("network", name, network["Labels"], self._env.name)
+        return network
+
+    def _is_broken(self, container: dict[str, Any]) -> bool:
+        """It died half-made, or its network was made anew since, which leaves it attached to nothing."""
+        network = self._network()
+        endpoint = container["NetworkSettings"]["Networks"].get(self._env.durable_network.name) or {}
+        attached = network is not None and endpoint.get("NetworkID") in ("", network["Id"])
+        return container["State"]["Status"] not in (*_STARTABLE, *_RUNNING) or not attached
+
+    def _missing(self) -> tuple[str, ...]:
+        missing = []
+        image = self._server.image
+        if not image:
+            missing.append("the name of its image")
+        elif found_or_none(lambda: self._docker.images.get(image)) is None:
+            missing.append(f"image {image}")
+        if self._network() is None:
+            missing.append(f"network {self._env.durable_network.name}")
+        return (*missing, *(path for path in self._server.needed_files if not Path(path).exists()))
+
+    def _last_image(self) -> str:
+        container = self._container()
+        if container:
+            return str(container["Config"]["Image"])
+        return str(self._written_configuration().get("image", ""))
+
+    def _written_configuration(self) -> dict[str, Any]:
+        import yaml  # noqa: PLC0415 - comes with Ansible
+
+        try:
+            compose = yaml.safe_load(self._compose_file.read_text())
+            return self._server.picture_of(compose, {name: (self._folder / name).read_text() for name in self._server.files})
+        except FileNotFoundError:
+            return {}
+
+    def _with_login(self, observed: Observed) -> Observed:
+        try:
+            return replace(observed, login=self._wanted_login())
+        except CertificateRejectedError:
+            return replace(observed, certificate_outdated=True)
+        except _AccountsOutdatedError:
+            return replace(observed, accounts_outdated=True)
+        except (NotReadyError, Refusal):
+            return observed
+
+    def _wanted_login(self) -> Login:
+        """The application's, on the accounts and with the certificate that are wanted; or in what it is not so."""
+        try:
+            login = self._login.attempt()
+        except AccessDeniedError as error:
+            if self._accounts_file.exists() and self._applied_accounts() != self._wanted_accounts():
+                raise _AccountsOutdatedError(str(error)) from error
+            raise Refusal(
+                f"{self.server_name} refuses {self._env.database_user}: {error}",
+                f"restore the secrets.json that volume {self.data_name} was made with",
+            ) from error
+        if login.accounts != self._wanted_accounts():
+            raise _AccountsOutdatedError("its accounts are not the wanted ones")
+        if login.certificate != self._certificate_on_disk():
+            raise CertificateRejectedError("it still shows its old certificate")
+        return login
+
+    @property
+    def _certificate_file(self) -> Path:
+        return Path(self._env.path("tls", "db", "tls.crt"))
+
+    def _certificate_on_disk(self) -> bytes:
+        chain = self._certificate_file.read_text()
+        end = "-----END CERTIFICATE-----"
+        return ssl.PEM_cert_to_DER_cert(chain[: chain.index(end)] + end)
+
+    @property
+    def _accounts_file(self) -> Path:
+        return Path(self._server.accounts_file)
+
+    def _wanted_accounts(self) -> str:
+        return accounts_digest(self._accounts_file.read_text(encoding="utf-8"))
+
+    def _applied_accounts(self) -> str:
+        sql = APPLIED_DIGEST[self._names.engine]
+        return b"".join(self._as_root(*self._server.query(sql))).decode().strip()
+
+    def _refuse_other_mount(self, mounted: str, file: Path) -> None:
+        """A folder that was made anew is another one than the container has mounted."""
+        try:
+            found = b"".join(self._execute("cat", mounted))
+        except Refusal:
+            found = b""
+        if found != file.read_bytes():
+            raise Refusal(
+                f"{file.parent} was made anew, and {self.server_name} still has the old one",
+                "durable_db_state=stopped and then present makes it read the one that is there now",
+            )
+
+    def _as_root(self, *command: str) -> Iterator[bytes]:
+        return self._execute(*self._server.as_root(*command), name=command[0])
+
+    def _execute(self, *command: str, name: str = "") -> Iterator[bytes]:
+        """Yields what the command prints; refuses in the end when it failed."""
+        api = self._docker.api
+        run = api.exec_create(self.server_name, list(command))["Id"]
+        complaints = b""
+        for output, complaint in api.exec_start(run, stream=True, demux=True):
+            complaints += complaint or b""
+            if output:
+                yield output
+        if api.exec_inspect(run)["ExitCode"] != 0:
+            reason = complaints.decode(errors="replace").strip().rpartition("\n")[2]
+            raise Refusal(f"{name or command[0]} failed in {self.server_name}: {reason}", f"see docker logs {self.server_name}")
+
+    def _not_ready(self, problem: str) -> Refusal:
+        log = self._docker.api.logs(self.server_name, tail=200).decode(errors="replace").splitlines()
+        telling = [line for line in log if self._server.is_telling(line)] or log
+        return Refusal(f"{self.server_name} {problem}; its last words: {' | '.join(telling[-4:])}", f"see docker logs {self.server_name}")
+
+
+def _server_state(container: dict[str, Any] | None) -> Server:
+    if container is None:
+        return Server.MISSING
+    return Server.RUNNING if container["State"]["Status"] in _RUNNING else Server.STOPPED
+
+
+def _make_backups_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        os.chown(folder, DATABASE_UID, DATABASE_UID)
+        folder.chmod(0o700)

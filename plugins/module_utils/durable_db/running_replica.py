@@ -1,0 +1,20 @@
+"""A replica that follows while something is done to its primary that it could not survive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+def refuse_running_replica(docker: DockerClient, env: Environment, engine: str, why: str) -> None:
+    """`why` completes “it runs, and …”."""
+    replica = env.replica(engine).container
+    found = found_or_none(lambda: docker.api.inspect_container(replica))
+    if found is not None and found["State"]["Running"]:
+        raise Refusal(f"{replica} runs, and {why}", "do without it (durable_db_replica=false), and make it anew afterwards")

@@ -1,0 +1,219 @@
+"""A throw-away server on restored data: made like the environment's own one, with its keys, and reached by nobody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ADMINISTRATOR_FILE
+from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_PATIENCE_SECONDS = 300.0
+# It works in the folder it is told, and into no archive: MariaDB logs nothing, PostgreSQL keeps its log for whoever serves there next.
+_NO_LOG = "--skip-log-bin"
+_OPTIONS = {
+    "mariadb": ("--datadir={folder}", _NO_LOG),
+    "postgresql": ("-D", "{folder}", "-c", "data_directory={folder}", "-c", "archive_command="),
+}
+# As the image's entrypoint does it, which would also initialise or adopt what it finds. The administrator's password is that of now.
+_WITH_ITS_KEY = f"""
+key=$0/encryption-key
+if [ -e "$key" ]; then set -- "$@" "--file-key-management-filename=/run/secrets/$(cat "$key")"; fi
+if [ -e {ADMINISTRATOR_FILE} ]; then set -- "$@" --init-file={ADMINISTRATOR_FILE}; fi
+exec "$@"
+"""
+# What the server's container has and its trial has too.
+_KEPT_HOST_OPTIONS = ("ReadonlyRootfs", "Tmpfs", "CapDrop", "SecurityOpt", "Memory", "PidsLimit", "ShmSize")
+
+
+@dataclass(frozen=True)
+class TrialServer:
+    env: Environment
+    container: str
+    console: ServerConsole
+    # On the environment's durable network; empty without it.
+    address: str = ""
+
+    def log_in_as_application(self) -> None:
+        self.console.log_in(self.env.database_user, _application_password(self.env))
+
+
+def trial_lock(env: Environment) -> AbstractContextManager[None]:
+    """One trial at a time, so that what is in its way was left by one that died."""
+    return host_lock(f"{env.name}-durable-trial")
+
+
+@contextmanager
+def trial_volume(docker: DockerClient, env: Environment, engine: str) -> Iterator[str]:
+    """An empty one for a restore, encrypted where the server's own is."""
+    name = f"{_trial_name(env, engine)}-data"
+    encrypted = EncryptedFolder(env, env.server(engine).service)
+    with trial_lock(env):
+        remove_ours(docker, env, _trial_name(env, engine))
+        _remove_volume(docker, env, name, encrypted)
+        live = found_or_none(lambda: docker.api.inspect_volume(env.server(engine).volume))
+        options = {}
+        if live is not None and encrypted.holds(live["Options"]):
+            encrypted.make_folder(name)
+            options = encrypted.driver_options(name)
+        docker.volumes.create(name, driver="local", driver_opts=options, labels={ENVIRONMENT_LABEL: env.name})
+        try:
+            yield name
+        finally:
+            _remove_volume(docker, env, name, encrypted)
+
+
+@contextmanager
+def trial_server(
+    docker: DockerClient,
+    env: Environment,
+    engine: str,
+    volume: str,
+    folder: str,
+    *,
+    on_network: bool = False,
+    as_it_is: bool = False,
+    image: str = "",
+) -> Iterator[TrialServer]:
+    """Serves from `folder` of `volume` until the block ends; then it is shut down cleanly and removed. The caller has the lock.
+
+    `as_it_is`: with its binary log and its accounts, to be looked at. `image` is another one than the environment's own server runs on.
+    """
+    name = _trial_name(env, engine)
+    remove_ours(docker, env, name)
+    model = server_container(docker, env, engine)
+    names = env.server(engine)
+    path = f"{names.data_mount}/{folder}"
+    container = docker.api.create_container(
+        image or model["Config"]["Image"],
+        _command(engine, model["Config"]["Cmd"], path, logs=as_it_is),
+        name=name,
+        entrypoint="",
+        user=model["Config"]["User"],
+        environment=model["Config"]["Env"],
+        labels={ENVIRONMENT_LABEL: env.name},
+        stop_signal=model["Config"].get("StopSignal"),
+        host_config=host_config_like(docker, model, names.data_mount, volume, env.durable_network.name if on_network else "none"),
+    )["Id"]
+    try:
+        docker.api.start(container)
+        console = ServerConsole(SERVER_DEFINITIONS[engine](env=env, image="", memory=""), name)
+        _await_answer(docker, console)
+        # The accounts and passwords of now, not those of then.
+        if not as_it_is:
+            WriterFence(env, console).open()
+        networks = docker.api.inspect_container(container)["NetworkSettings"]["Networks"]
+        yield TrialServer(env, name, console, networks.get(env.durable_network.name, {}).get("IPAddress", ""))
+        stop_server(docker, container)
+    finally:
+        docker.api.remove_container(container, force=True, v=True)
+
+
+def server_container(docker: DockerClient, env: Environment, engine: str) -> dict[str, Any]:
+    """As the Docker engine describes it, running or not."""
+    name = env.server(engine).container
+    found = found_or_none(lambda: docker.api.inspect_container(name))
+    if found is None:
+        raise Refusal(f"there is no container {name}", "run playbooks/setup_durable.yml first: it makes it, and leaves data as they are")
+    refuse_foreign("container", name, found["Config"]["Labels"], env.name)
+    return dict(found)
+
+
+def run_beside(docker: DockerClient, env: Environment, engine: str, volume: str, *command: str) -> None:
+    """In a container made like the server's, with that volume; nobody reaches it."""
+    name = _trial_name(env, engine)
+    remove_ours(docker, env, name)
+    model = server_container(docker, env, engine)
+    container = docker.api.create_container(
+        model["Config"]["Image"],
+        list(command),
+        name=name,
+        entrypoint="",
+        user=model["Config"]["User"],
+        environment=model["Config"]["Env"],
+        labels={ENVIRONMENT_LABEL: env.name},
+        host_config=host_config_like(docker, model, env.server(engine).data_mount, volume, "none"),
+    )["Id"]
+    try:
+        docker.api.start(container)
+        if docker.api.wait(container)["StatusCode"] != 0:
+            log = docker.api.logs(container, tail=4).decode(errors="replace").splitlines()
+            raise Refusal(f"{command[0]} on volume {volume} failed: {' | '.join(log)}", "see to that, then run this again")
+    finally:
+        docker.api.remove_container(container, force=True, v=True)
+
+
+def _command(engine: str, command: Sequence[str], folder: str, logs: bool) -> list[str]:
+    line = [*command, *(option.format(folder=folder) for option in _OPTIONS[engine] if not (logs and option == _NO_LOG))]
+    return ["bash", "-ceu", _WITH_ITS_KEY, folder, *line] if engine == "mariadb" else line
+
+
+def _application_password(env: Environment) -> str:
+    file = Path(env.path("secrets", "app", "db_password"))
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Refusal(f"cannot read {file}: {error.strerror}", "run role secrets first") from error
+
+
+def host_config_like(docker: DockerClient, model: dict[str, Any], data_mount: str, volume: str, network: str) -> Any:
+    """The server's, with another volume and without its backups and its addresses."""
+    from docker.types import Mount  # noqa: PLC0415 - see docker_client
+
+    mounts = [Mount(data_mount, volume, "volume")]
+    # Backups are mounted in the server alone: a trial has no business there.
+    mounts += [
+        Mount(mount["Destination"], mount["Source"], "bind", read_only=True)
+        for mount in model["Mounts"]
+        if mount["Type"] == "bind" and mount["Destination"] != "/backups"
+    ]
+    config = docker.api.create_host_config(mounts=mounts, network_mode=network)
+    kept = {option: value for option in _KEPT_HOST_OPTIONS if (value := model["HostConfig"].get(option)) is not None}
+    return config | kept
+
+
+def _await_answer(docker: DockerClient, console: ServerConsole) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not console.is_answering():
+        state = docker.api.inspect_container(console.container)["State"]
+        if not state["Running"] or time.monotonic() > deadline:
+            problem = "ended" if not state["Running"] else f"does not answer after {_PATIENCE_SECONDS:.0f} s"
+            log = docker.api.logs(console.container, tail=4).decode(errors="replace").splitlines()
+            raise Refusal(f"the trial server on the restored data {problem}; its last words: {' | '.join(log)}", "restore another backup")
+        # A server on a socket has no event to wait for but an answer.
+        time.sleep(0.2)
+
+
+def _trial_name(env: Environment, engine: str) -> str:
+    return f"{env.server(engine).container}-trial"
+
+
+def remove_ours(docker: DockerClient, env: Environment, name: str) -> None:
+    found = found_or_none(lambda: docker.api.inspect_container(name))
+    if found is not None:
+        refuse_foreign("container", name, found["Config"]["Labels"], env.name)
+        docker.api.remove_container(name, force=True, v=True)
+
+
+def _remove_volume(docker: DockerClient, env: Environment, name: str, encrypted: EncryptedFolder) -> None:
+    found = found_or_none(lambda: docker.api.inspect_volume(name))
+    if found is not None:
+        refuse_foreign("volume", name, found["Labels"], env.name)
+        if encrypted.holds(found["Options"]):
+            encrypted.remove_folder(name)
+        docker.api.remove_volume(name)

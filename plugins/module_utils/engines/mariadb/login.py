@@ -1,0 +1,54 @@
+"""A login to MariaDB over verified TLS."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import APPLIED_DIGEST
+from ansible_collections.echobase.platform.plugins.module_utils.database.login import (
+    AccessDeniedError,
+    CertificateRejectedError,
+    DatabaseLogin,
+    Login,
+    NotReadyError,
+    missing_package,
+)
+
+# No right to the database, wrong password, account locked.
+_ACCESS_DENIED = (1044, 1045, 4151)
+
+
+class MariadbLogin(DatabaseLogin):
+    def _log_in(self, password: str, context: ssl.SSLContext, timeout: int) -> Login:
+        try:
+            import pymysql  # noqa: PLC0415 - its absence is a user's error, not a traceback
+        except ImportError as error:
+            raise missing_package("PyMySQL") from error
+        try:
+            connection: Any = pymysql.connect(
+                host=self.host,
+                port=self.port,
+                user=self.user,
+                password=password,
+                database=self.database,
+                ssl=context,
+                connect_timeout=timeout,
+                read_timeout=timeout,
+            )
+        except pymysql.err.OperationalError as error:
+            raise _failure(error) from error
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT VERSION(), ({APPLIED_DIGEST['mariadb']})")
+            version, accounts = cursor.fetchone()
+            tls = connection._sock
+            return Login(version.partition("-")[0], tls.cipher()[0], tls.getpeercert(binary_form=True), accounts or "")
+
+
+def _failure(error: Exception) -> Exception:
+    code, text = error.args[0], str(error.args[-1])
+    if code in _ACCESS_DENIED:
+        return AccessDeniedError(text)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return CertificateRejectedError(text)
+    return NotReadyError(text)

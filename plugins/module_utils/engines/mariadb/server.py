@@ -1,0 +1,122 @@
+"""What the durable MariaDB server is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_TEMPORARY, in_memory
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import REPLICA_USER
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
+    ADMINISTRATOR_FILE,
+    AUTHORITY_FILE,
+    REPLICA_PASSWORD_FILE,
+    ROOT_PASSWORD_FILE,
+    SECRETS_FOLDER,
+    ServerDefinition,
+    health_check,
+    read_only,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import MARIADB_GUARDED, mariadb_settings
+
+# Runs a client as root. The password comes by a pipe of the shell, so it is in no argument and in no environment.
+_AS_ROOT = (
+    """exec "$0" --defaults-extra-file=<(printf '[client]\\nuser=root\\npassword="%s"\\n' """
+    f""""$(sed 's/[\\\\"]/\\\\&/g' {ROOT_PASSWORD_FILE})") "$@" """
+)
+_CONFIGURATION = "my.cnf"
+# Not in the configuration file, which other programs of the image read, too.
+ADMINISTRATOR_OPTION = f"--init-file={ADMINISTRATOR_FILE}"
+# What a replica is told when it starts. It has the password in memory only, so that none is on its disk. To Compose a dollar sign is two.
+_FOLLOW_FILE = "/run/mysqld/follow.sql"
+_FOLLOW = f"""
+umask 077
+password=$$(< {REPLICA_PASSWORD_FILE})
+cat {ADMINISTRATOR_FILE} > {_FOLLOW_FILE}
+cat >> {_FOLLOW_FILE} <<END
+CHANGE MASTER TO MASTER_HOST='$$1', MASTER_USER='{REPLICA_USER}', MASTER_PASSWORD='$$password', MASTER_USE_GTID=slave_pos, MASTER_SSL=1,\
+ MASTER_SSL_CA='{AUTHORITY_FILE}', MASTER_SSL_VERIFY_SERVER_CERT=1, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=5;
+START SLAVE;
+END
+shift
+exec docker-entrypoint.sh "$$@"
+"""
+
+
+class MariadbServer(ServerDefinition):
+    engine: ClassVar[str] = "mariadb"
+    encrypts_by_itself: ClassVar[bool] = True
+    needed_secrets: ClassVar[Sequence[str]] = ("encryption.keys", "root.sql")
+    guarded_settings: ClassVar[frozenset[str]] = MARIADB_GUARDED | {"init_file"}
+    initial_accounts: ClassVar[str] = "init.sql"
+    dump_command: ClassVar[Sequence[str]] = (
+        "mariadb-dump", "--single-transaction",
+        "--all-databases", "--routines", "--events", "--triggers", "--hex-blob", "--flush-privileges",
+    )  # fmt: skip
+    dump_trailer: ClassVar[bytes] = b"-- Dump completed"
+    reload_certificate_sql: ClassVar[str] = "FLUSH SSL"
+
+    @property
+    def _own_settings(self) -> dict[str, str]:
+        return mariadb_settings(self.memory_bytes, self.connections, self.encrypted)
+
+    @property
+    def _following_settings(self) -> dict[str, str]:
+        return {
+            "read_only": "ON",
+            "relay_log": "relay-bin",
+            # Where it is lies in the data, with each transaction; these two hold nothing that a restart needs.
+            "master_info_file": "/run/mysqld/master.info",
+            "relay_log_info_file": "/run/mysqld/relay-log.info",
+            "init_file": _FOLLOW_FILE,
+            "skip_slave_start": "ON",
+            "slave_net_timeout": "20",
+            # For ever.
+            "master_retry_count": "0",
+            # Nobody archives them.
+            "binlog_expire_logs_seconds": "86400",
+        }
+
+    @property
+    def _following_service(self) -> dict[str, Any]:
+        entrypoint = ["bash", "-ceu", _FOLLOW, "follow", self.env.server(self.engine).container]
+        return {"entrypoint": entrypoint, "command": ["mariadbd"]}
+
+    @property
+    def files(self) -> dict[str, str]:
+        lines = [f"{name} = {value}" for name, value in self.settings.items()]
+        return {_CONFIGURATION: "\n".join(["# Written by module durable_db.", "[mariadbd]", *lines, ""])}
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        return () if self.follows else (f"{self.names.container}-archiver",)
+
+    def as_root(self, *command: str) -> list[str]:
+        return ["bash", "-c", _AS_ROOT, *command]
+
+    def query(self, sql: str) -> tuple[str, ...]:
+        return ("mariadb", "--batch", "--skip-column-names", "--quick", f"--execute={sql}", self.env.database)
+
+    @property
+    def apply_accounts(self) -> tuple[str, ...]:
+        return ("mariadb", f"--execute=source {SECRETS_FOLDER}/{self.initial_accounts}", self.env.database)
+
+    def is_telling(self, line: str) -> bool:
+        return "[ERROR]" in line or "ERROR:" in line or line.startswith("[entrypoint]")
+
+    @property
+    def _configuration_mount(self) -> dict[str, Any]:
+        return read_only(self.env.path(self.names.service, _CONFIGURATION), "/etc/mysql/conf.d/echobase.cnf")
+
+    @property
+    def _particular(self) -> dict[str, Any]:
+        return {
+            "command": ["mariadbd", ADMINISTRATOR_OPTION],
+            # Tables that are built or sorted there are given up, rather than the whole server, when they get too large.
+            "tmpfs": [
+                f"/tmp:{in_memory(str(self.memory_bytes // 2))}",
+                f"/run/mysqld:{in_memory(SMALL_TEMPORARY, 'uid=999,gid=999,mode=0755')}",
+            ],
+            "environment": {"MARIADB_DATABASE": self.env.database, "MARIADB_ROOT_PASSWORD_FILE": ROOT_PASSWORD_FILE},
+            "healthcheck": health_check("--connect", "--innodb_initialized"),
+        }

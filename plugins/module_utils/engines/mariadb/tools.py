@@ -1,0 +1,168 @@
+"""Where the backup tools of our MariaDB image run: in the server's container, in the archiver's, or in a throw-away one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import (
+    DATA_JOB_PROCESSES,
+    LARGE_TEMPORARY,
+    SMALL_TEMPORARY,
+    in_memory,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import Ended, run_to_end
+from ansible_collections.echobase.platform.plugins.module_utils.database.majors import OLDER_BACKUP_REMEDY
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import DATABASE_UID
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.types import Mount
+
+PROGRAM = ("python3", "-m", "backups")
+USER = f"{DATABASE_UID}:{DATABASE_UID}"
+AUTHORITY = "/run/tls-ca/ca.crt"
+REPOSITORY = "/backups"
+_S3_AUTHORITY = "/run/s3-ca.crt"
+# Of these the server alone has use.
+_OF_SERVER_ALONE = (REPOSITORY, "/docker-entrypoint-initdb.d")
+
+
+@dataclass(frozen=True)
+class MariadbTools:
+    docker: DockerClient
+    env: Environment
+    target: BackupTarget
+
+    @property
+    def server_name(self) -> str:
+        return self.env.server("mariadb").container
+
+    def has_server(self) -> bool:
+        return found_or_none(lambda: self.docker.api.inspect_container(self.server_name)) is not None
+
+    def server(self) -> dict[str, Any]:
+        """As the Docker engine describes it, running or not."""
+        found = found_or_none(lambda: self.docker.api.inspect_container(self.server_name))
+        if found is None:
+            raise Refusal(
+                f"there is no container {self.server_name}", "run playbooks/setup_durable.yml: it makes it, and leaves data as they are"
+            )
+        refuse_foreign("container", self.server_name, found["Config"]["Labels"], self.env.name)
+        return dict(found)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """None of them is secret."""
+        target = self.target
+        location = REPOSITORY
+        if target.is_remote:
+            location = f"s3:{target.endpoint or 'https://s3.amazonaws.com'}/{target.bucket}/{target.prefix}"
+        return {
+            "RESTIC_REPOSITORY": location,
+            "RESTIC_PASSWORD_FILE": "/run/secrets/backup_key",
+            **({"RESTIC_CACERT": _S3_AUTHORITY} if target.ca_file else {}),
+            **({"AWS_DEFAULT_REGION": target.region} if target.is_remote else {}),
+            "DB_HOST": self.server_name,
+            "HOME": "/tmp",
+        }
+
+    @property
+    def binds(self) -> dict[str, tuple[str, bool]]:
+        """Source and whether it can be written, by its place inside."""
+        files = {
+            "/run/secrets": (self.env.path("secrets", "db"), False),
+            AUTHORITY: (self.env.path("tls", "ca.crt"), False),
+        }
+        if self.target.ca_file:
+            files[_S3_AUTHORITY] = (self.target.ca_file, False)
+        if not self.target.is_remote:
+            files[REPOSITORY] = (self.target.location, True)
+        return files
+
+    def throw_away(self, *command: str, name: str = "", volume: str = "", read_only: bool = True, live: bool = False) -> Any:
+        """Runs one command. `live` ones reach the server by the network. Of a name there is one: what a killed caller left is ended."""
+        server = self.server()
+        self._remove_left_over(name)
+        container = self.docker.api.create_container(
+            server["Config"]["Image"],
+            [*PROGRAM, *command],
+            name=name or None,
+            entrypoint="",
+            user=USER,
+            environment=self.variables,
+            labels={ENVIRONMENT_LABEL: self.env.name},
+            host_config=self.docker.api.create_host_config(
+                network_mode=self.env.durable_network.name if live or self.target.is_remote else "none",
+                mounts=self._mounts(server, volume, read_only),
+                read_only=True,
+                tmpfs={
+                    "/tmp": in_memory(LARGE_TEMPORARY),
+                    "/run/mysqld": in_memory(SMALL_TEMPORARY, f"uid={DATABASE_UID},gid={DATABASE_UID},mode=0755"),
+                },
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges:true"],
+                mem_limit=server["HostConfig"]["Memory"] or None,
+                pids_limit=DATA_JOB_PROCESSES,
+            ),
+        )["Id"]
+        return _answer(run_to_end(self.docker, container))
+
+    def inside(self, container: str, *command: str) -> Any:
+        """In a container that runs."""
+        from docker.errors import APIError  # noqa: PLC0415 - see docker_client
+
+        api = self.docker.api
+        try:
+            run = api.exec_create(container, [*PROGRAM, *command])["Id"]
+            output, complaint = api.exec_start(run, demux=True)
+        except APIError as error:
+            raise Refusal(f"{container} does not run: {error.explanation}", f"see docker logs {container}") from error
+        status = int(api.exec_inspect(run)["ExitCode"])
+        return _answer(Ended(status, *((part or b"").decode(errors="replace") for part in (output, complaint))))
+
+    def _remove_left_over(self, name: str) -> None:
+        found = found_or_none(lambda: self.docker.api.inspect_container(name)) if name else None
+        if found is not None:
+            refuse_foreign("container", name, found["Config"]["Labels"], self.env.name)
+            self.docker.api.remove_container(name, force=True, v=True)
+
+    def _mounts(self, server: dict[str, Any], volume: str, read_only: bool) -> list[Mount]:
+        from docker.types import Mount  # noqa: PLC0415 - see docker_client
+
+        mounts = [Mount(place, source, "bind", read_only=not writable) for place, (source, writable) in self.binds.items()]
+        mounts += [
+            Mount(mount["Destination"], mount["Source"], "bind", read_only=True)
+            for mount in server["Mounts"]
+            if mount["Type"] == "bind" and mount["Destination"] not in self.binds and not mount["Destination"].startswith(_OF_SERVER_ALONE)
+        ]
+        if volume:
+            mounts.append(Mount(self.env.server("mariadb").data_mount, volume, "volume", read_only=read_only))
+        return mounts
+
+
+def _answer(ended: Ended) -> Any:
+    if ended.status != 0:
+        lines = ended.complaint.strip().splitlines()
+        reason = (
+            lines[-1] if lines else f"it ended with status {ended.status}" + (", out of memory or killed" if ended.status == 137 else "")
+        )
+        raise Refusal(f"the backup tools failed: {reason}", _remedy(reason))
+    return json.loads(ended.output.strip().rpartition("\n")[2])
+
+
+def _remedy(reason: str) -> str:
+    if "wrong password or no key" in reason:
+        return "restore the environment's secrets.json from when the repository was made: without its key nobody can read it"
+    if "no space left" in reason.lower():
+        return "make room there, then run this again"
+    if "cannot give back" in reason:
+        return "that part of the repository is damaged: restore an older backup; docs/backup-and-restore.md tells how to get a good one"
+    if "is of MariaDB" in reason:
+        return OLDER_BACKUP_REMEDY
+    return "see to that, then run this again"

@@ -1,0 +1,70 @@
+"""A login to PostgreSQL over verified TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import APPLIED_DIGEST
+from ansible_collections.echobase.platform.plugins.module_utils.database.login import (
+    AccessDeniedError,
+    CertificateRejectedError,
+    DatabaseLogin,
+    Login,
+    NotReadyError,
+    missing_package,
+)
+
+# Its client library passes on the server's words only, not the code.
+_ACCESS_DENIED = ("password authentication failed", "pg_hba.conf", "is not permitted to log in", "permission denied", "does not exist")
+# What a client of its protocol sends before it talks TLS: length and magic number.
+_TLS_REQUEST = struct.pack("!ii", 8, 80877103)
+
+
+class PostgresLogin(DatabaseLogin):
+    def _log_in(self, password: str, context: ssl.SSLContext, timeout: int) -> Login:
+        try:
+            import psycopg  # noqa: PLC0415 - its absence is a user's error, not a traceback
+        except ImportError as error:
+            raise missing_package("psycopg") from error
+        certificate = self._certificate(context, timeout)
+        try:
+            with psycopg.connect(
+                host=self.host,
+                port=self.port,
+                user=self.user,
+                password=password,
+                dbname=self.database,
+                sslmode="verify-full",
+                sslrootcert=self.ca_file,
+                connect_timeout=timeout,
+                options=f"-c statement_timeout={timeout}s",
+            ) as connection:
+                row = connection.execute(
+                    "SELECT current_setting('server_version'), (SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()),"
+                    f" ({APPLIED_DIGEST['postgresql']})"
+                ).fetchone()
+        except psycopg.OperationalError as error:
+            raise _failure(str(error)) from error
+        version, cipher, accounts = row or ("", "", "")
+        return Login(version.partition(" ")[0], cipher, certificate, accounts or "")
+
+    def _certificate(self, context: ssl.SSLContext, timeout: int) -> bytes:
+        """Asked for apart: the client library does not tell which one it verified."""
+        try:
+            with socket.create_connection((self.host, self.port), timeout) as plain:
+                plain.sendall(_TLS_REQUEST)
+                if plain.recv(1) != b"S":
+                    raise NotReadyError("it does not speak TLS")
+                with context.wrap_socket(plain, server_hostname=self.host) as encrypted:
+                    return encrypted.getpeercert(binary_form=True) or b""
+        except ssl.SSLCertVerificationError as error:
+            raise CertificateRejectedError(str(error)) from error
+        except OSError as error:
+            raise NotReadyError(str(error)) from error
+
+
+def _failure(text: str) -> Exception:
+    words = text.strip().rpartition("FATAL:")[2].strip().replace("\n", " ")
+    return AccessDeniedError(words) if any(sign in words for sign in _ACCESS_DENIED) else NotReadyError(words)

@@ -1,0 +1,126 @@
+"""What the durable PostgreSQL server is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_TEMPORARY, in_memory
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import REPLICA_USER
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
+    AUTHORITY_FILE,
+    REPLICA_PASSWORD_FILE,
+    ROOT_PASSWORD_FILE,
+    SECRETS_FOLDER,
+    ServerDefinition,
+    health_check,
+    read_only,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import ARCHIVE_COMMAND, CONFIGURATION_FOLDER
+from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.settings import POSTGRES_GUARDED, postgres_settings
+
+_CONFIGURATION, _HOST_RULES = "postgresql.conf", "pg_hba.conf"
+# The first line that fits decides. Whoever is user 999 in the container is postgres; nobody is that over the network.
+_RULES = (
+    ("local", "all", "postgres", "", "peer"),
+    ("hostssl", "all", "postgres", "all", "reject"),
+    ("hostssl", "all", "all", "all", "scram-sha-256"),
+    # No database is "all" to those who follow the log.
+    ("hostssl", "replication", REPLICA_USER, "all", "scram-sha-256"),
+)
+
+# What keeps the log for the replica until it has it.
+REPLICATION_SLOT = "replica"
+_PASSWORDS_FILE = "/tmp/replica.pgpass"
+# To Compose a dollar sign is two.
+_FOLLOW = f"""
+umask 077
+printf '*:*:*:{REPLICA_USER}:%s\n' "$$(< {REPLICA_PASSWORD_FILE})" > {_PASSWORDS_FILE}
+exec docker-entrypoint.sh "$$@"
+"""
+
+
+class PostgresServer(ServerDefinition):
+    engine: ClassVar[str] = "postgresql"
+    encrypts_by_itself: ClassVar[bool] = False
+    guarded_settings: ClassVar[frozenset[str]] = POSTGRES_GUARDED | {"hba_file", "archive_mode", "archive_command"}
+    initial_accounts: ClassVar[str] = "init-postgresql.sql"
+    dump_command: ClassVar[Sequence[str]] = ("pg_dumpall", "--clean", "--if-exists", "--username=postgres")
+    dump_trailer: ClassVar[bytes] = b"-- PostgreSQL database cluster dump complete"
+    reload_certificate_sql: ClassVar[str] = "SELECT pg_reload_conf()"
+
+    @property
+    def _own_settings(self) -> dict[str, str]:
+        return {
+            **postgres_settings(self.memory_bytes, self.connections),
+            "hba_file": f"{CONFIGURATION_FOLDER}/{_HOST_RULES}",
+            "archive_mode": "on",
+            "archive_command": ARCHIVE_COMMAND,
+            # So much is lost at most with the machine.
+            "archive_timeout": "30s",
+        }
+
+    @property
+    def _following_settings(self) -> dict[str, str]:
+        primary = self.env.server(self.engine)
+        return {
+            # What it has to archive once it is promoted waits for the server that will serve.
+            "archive_command": "",
+            "primary_conninfo": f"host={primary.container} port={primary.container_port} user={REPLICA_USER} passfile={_PASSWORDS_FILE}"
+            f" sslmode=verify-full sslrootcert={AUTHORITY_FILE} connect_timeout=5 application_name={REPLICATION_SLOT}",
+            "primary_slot_name": REPLICATION_SLOT,
+            "wal_receiver_status_interval": "1s",
+            "wal_receiver_timeout": "20s",
+            "wal_retrieve_retry_interval": "1s",
+        }
+
+    @property
+    def _following_service(self) -> dict[str, Any]:
+        return {"entrypoint": ["bash", "-ceu", _FOLLOW, "follow"]}
+
+    @property
+    def files(self) -> dict[str, str]:
+        settings = [f"{name} = {_quoted(value)}" for name, value in self.settings.items()]
+        rules = [" ".join(filter(None, rule)) for rule in _RULES]
+        head = "# Written by module durable_db."
+        return {name: "\n".join([head, *lines, ""]) for name, lines in ((_CONFIGURATION, settings), (_HOST_RULES, rules))}
+
+    def as_root(self, *command: str) -> list[str]:
+        return list(command)
+
+    def query(self, sql: str) -> tuple[str, ...]:
+        return (*self._client, "--no-align", "--tuples-only", "--field-separator=\t", f"--command={sql}")
+
+    @property
+    def apply_accounts(self) -> tuple[str, ...]:
+        return (*self._client, "--single-transaction", f"--file={SECRETS_FOLDER}/{self.initial_accounts}")
+
+    def is_telling(self, line: str) -> bool:
+        return any(sign in line for sign in ("FATAL:", "PANIC:", "ERROR:")) or line.startswith("[entrypoint]")
+
+    @property
+    def _client(self) -> tuple[str, ...]:
+        return ("psql", "--username=postgres", f"--dbname={self.env.database}", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
+
+    @property
+    def _configuration_mount(self) -> dict[str, Any]:
+        return read_only(self.env.path(self.names.service), CONFIGURATION_FOLDER)
+
+    @property
+    def _particular(self) -> dict[str, Any]:
+        return {
+            "command": ["postgres", f"--config-file={CONFIGURATION_FOLDER}/{_CONFIGURATION}"],
+            "tmpfs": [
+                f"/tmp:{in_memory(SMALL_TEMPORARY)}",
+                f"/run/postgresql:{in_memory(SMALL_TEMPORARY, 'uid=999,gid=999,mode=0775')}",
+            ],
+            # Workers of one query share their results there.
+            "shm_size": "256m",
+            "environment": {"POSTGRES_DB": self.env.database, "POSTGRES_PASSWORD_FILE": ROOT_PASSWORD_FILE},
+            "healthcheck": health_check(),
+        }
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"

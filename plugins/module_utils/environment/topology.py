@@ -1,0 +1,317 @@
+"""Names, ports, addresses and folders of every environment: the one place that knows them.
+
+The published interface is the three tables below. Everything else follows from them by rule, so a third
+environment is a new row, never a new branch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+
+COLOURS = ("blue", "green")
+ENGINES = ("mariadb", "postgresql")
+SERVICES = ("frontend", "api-gateway", "order-processor", "localstack")
+DEFAULT_HOME = "/var/lib/echobase"
+DEFAULT_NETWORK_PREFIX = "10.231"
+
+# (name of the Compose project, prefix of its container names, port offset), by environment and colour.
+_STACKS = {
+    ("devlocal", "blue"): ("echobase", "echobase-devlocal", 0),
+    ("devlocal", "green"): ("echobase-devlocal-green", "echobase-devlocal-green", 200),
+    ("ci", "green"): ("echobase-green", "echobase-green", 100),
+    ("ci", "blue"): ("echobase-ci-blue", "echobase-ci-blue", 300),
+    ("test", "blue"): ("echobase-test-blue", "echobase-test-blue", 400),
+    ("test", "green"): ("echobase-test-green", "echobase-test-green", 500),
+}
+# The order gives each environment its durable ports and its block of subnets.
+_DURABLE_PROJECTS = {"devlocal": "echobase-durable", "ci": "echobase-ci-durable", "test": "echobase-test-durable"}
+# Last octet of a colour's services on the edge network.
+_EDGE_HOSTS = {"blue": 20, "green": 30}
+_DESK_HOST = 10
+# Behind the operators' login: last octet on the edge network, and port.
+_TOOLS = {"grafana": (40, 3000), "prometheus": (41, 9090), "jaeger": (42, 16686), "loki": (43, 3100)}
+
+ENVIRONMENTS = tuple(_DURABLE_PROJECTS)
+# Of a replica beside its primary: how far its port and its last octet are off.
+_REPLICA_PORTS = 100
+_REPLICA_HOSTS = 2
+# The service, its port and where it mounts its volume, by engine.
+_SERVERS = {
+    "mariadb": ("mariadb", 3306, "/var/lib/mysql"),
+    "postgresql": ("postgres", 5432, "/var/lib/postgresql/data"),
+}
+# Properties of an environment that templates use as well.
+_DERIVED = (
+    "edge_container",
+    "edge_next_container",
+    "sockets_container",
+    "desk_container",
+    "client_cookie",
+    "preview_cookie",
+    "operator_cookie",
+    "ports",
+)
+
+
+@dataclass(frozen=True)
+class Network:
+    name: str
+    subnet: str
+    # No container on it reaches another one, nor anything outside; the host reaches them all.
+    is_closed: bool = False
+
+
+@dataclass(frozen=True)
+class DatabaseServer:
+    """The durable database of one engine."""
+
+    engine: str
+    # The Compose service; also the engine's name in those of containers and volumes.
+    service: str
+    container: str
+    volume: str
+    port: int
+    container_port: int
+    # On the environment's durable network.
+    address: str
+    data_mount: str
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something that operators reach through the edge, behind its login, at /<name>/."""
+
+    name: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Colour:
+    """One copy of the application: a Compose project."""
+
+    name: str
+    project: str
+    container_prefix: str
+    # Between the front end and the gateway.
+    network: Network
+    # Between the emulator and its callers. A container's way out is the first of its networks, by name: this one, and it leads nowhere.
+    cloud_network: Network
+    frontend_https_port: int
+    frontend_http_port: int
+    api_port: int
+    emulator_port: int
+    emulator_second_port: int
+    # Fixed addresses on the environment's edge network; both services listen on 8443 there.
+    frontend_address: str
+    gateway_address: str
+    # Of the front end on the colour's own network: from there it calls the gateway.
+    frontend_inside_address: str
+
+    def container(self, service: str) -> str:
+        return f"{self.container_prefix}-{service}"
+
+    def host(self, service: str) -> str:
+        """The Compose service key, unique to the colour: Docker DNS merges equal names on shared networks."""
+        return f"{self.name}-{service}"
+
+    @property
+    def tls_name(self) -> str:
+        """The name in the colour's certificate which the edge verifies."""
+        return f"{self.name}.echobase.internal"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return {
+            "frontend_https": self.frontend_https_port,
+            "frontend_http": self.frontend_http_port,
+            "api": self.api_port,
+            "emulator": self.emulator_port,
+            "emulator_second": self.emulator_second_port,
+        }
+
+
+@dataclass(frozen=True)
+class Environment:
+    name: str
+    home: str
+    durable_project: str
+    mariadb_port: int
+    postgres_port: int
+    redis_port: int
+    edge_port: int
+    operators_port: int
+    durable_network: Network
+    edge_network: Network
+    mariadb_address: str
+    postgres_address: str
+    # The operators' desk: their login, and the edge's metrics.
+    desk_address: str
+    # Where the edge comes from: it is on the host's own network.
+    edge_address: str
+    database: str = "orders_db"
+    database_user: str = "app_user"
+    colours: dict[str, Colour] = field(default_factory=dict)
+    tools: dict[str, Tool] = field(default_factory=dict)
+
+    def server(self, engine: str) -> DatabaseServer:
+        if engine not in ENGINES:
+            raise Refusal(f"unknown database engine '{engine}'", f"choose one of {', '.join(ENGINES)}")
+        service, container_port, data_mount = _SERVERS[engine]
+        container = f"echobase-{self.name}-durable-{service}"
+        return DatabaseServer(
+            engine=engine,
+            service=service,
+            container=container,
+            volume=f"{container}-data",
+            port=self.ports[service],
+            container_port=container_port,
+            address={"mariadb": self.mariadb_address, "postgresql": self.postgres_address}[engine],
+            data_mount=data_mount,
+        )
+
+    def replica(self, engine: str) -> DatabaseServer:
+        """The copy that follows the durable database, where one is wished for."""
+        primary = self.server(engine)
+        network, _, host = primary.address.rpartition(".")
+        container = f"{primary.container}-replica"
+        return replace(
+            primary,
+            service=f"{primary.service}-replica",
+            container=container,
+            volume=f"{container}-data",
+            port=self.ports[f"{primary.service}_replica"],
+            address=f"{network}.{int(host) + _REPLICA_HOSTS}",
+        )
+
+    @property
+    def edge_container(self) -> str:
+        return f"echobase-{self.name}-edge"
+
+    @property
+    def edge_next_container(self) -> str:
+        """Serves for a moment while the edge itself is replaced."""
+        return f"{self.edge_container}-next"
+
+    @property
+    def sockets_container(self) -> str:
+        """Holds the edge's listening sockets, so that they outlive every nginx."""
+        return f"{self.edge_container}-sockets"
+
+    @property
+    def desk_container(self) -> str:
+        return f"{self.edge_container}-desk"
+
+    @property
+    def client_cookie(self) -> str:
+        """Cookies ignore ports: without the environment's name, devlocal and ci on one host would overwrite each other's."""
+        return f"echobase_{self.name}_client"
+
+    @property
+    def preview_cookie(self) -> str:
+        return f"echobase_{self.name}_preview"
+
+    @property
+    def operator_cookie(self) -> str:
+        return f"echobase_{self.name}_operator"
+
+    @property
+    def cloud_access_key(self) -> str:
+        """The name that goes with the secret key of the environment's cloud emulators."""
+        return f"ECHOBASE{self.name.upper()}"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return {
+            "mariadb": self.mariadb_port,
+            "postgres": self.postgres_port,
+            "mariadb_replica": self.mariadb_port + _REPLICA_PORTS,
+            "postgres_replica": self.postgres_port + _REPLICA_PORTS,
+            "redis": self.redis_port,
+            "edge": self.edge_port,
+            "operators": self.operators_port,
+        }
+
+    def colour(self, name: str) -> Colour:
+        if name not in self.colours:
+            raise Refusal(f"unknown colour '{name}'", f"choose one of {', '.join(COLOURS)}")
+        return self.colours[name]
+
+    def other(self, name: str) -> Colour:
+        self.colour(name)
+        return next(colour for colour in self.colours.values() if colour.name != name)
+
+    @property
+    def public_authority_file(self) -> str:
+        """Beside the environment's folder, which only its owner enters: every client may read whom to trust."""
+        return f"{self.home}-ca.crt"
+
+    def path(self, *parts: str) -> str:
+        return "/".join((self.home, *parts))
+
+
+def environment(name: str, home: str = "", network_prefix: str = "") -> Environment:
+    """`home` is the folder above the environment's own; empty values mean the defaults."""
+    if name not in ENVIRONMENTS:
+        raise Refusal(f"unknown environment '{name}'", f"choose one of {', '.join(ENVIRONMENTS)}")
+    index = ENVIRONMENTS.index(name)
+    prefix = network_prefix or DEFAULT_NETWORK_PREFIX
+
+    def subnet(offset: int) -> str:
+        return f"{prefix}.{index * 8 + offset}"
+
+    edge = subnet(1)
+    colours = {}
+    for position, colour in enumerate(COLOURS):
+        project, container_prefix, ports = _STACKS[(name, colour)]
+        colours[colour] = Colour(
+            name=colour,
+            project=project,
+            container_prefix=container_prefix,
+            network=Network(f"{project}-network", f"{subnet(2 + position)}.0/24"),
+            cloud_network=Network(f"echobase-aws-{name}-{colour}-network", f"{subnet(4 + position)}.0/24"),
+            frontend_https_port=3443 + ports,
+            frontend_http_port=3000 + ports,
+            api_port=3001 + ports,
+            emulator_port=4566 + ports,
+            emulator_second_port=4571 + ports,
+            frontend_address=f"{edge}.{_EDGE_HOSTS[colour]}",
+            gateway_address=f"{edge}.{_EDGE_HOSTS[colour] + 1}",
+            frontend_inside_address=f"{subnet(2 + position)}.{_EDGE_HOSTS[colour]}",
+        )
+    return Environment(
+        name=name,
+        home=f"{(home or DEFAULT_HOME).rstrip('/')}/{name}",
+        durable_project=_DURABLE_PROJECTS[name],
+        mariadb_port=3306 + index,
+        postgres_port=5432 + index,
+        redis_port=6379 + index,
+        edge_port=443 + 100 * index,
+        operators_port=1443 + 100 * index,
+        durable_network=Network(f"echobase-{name}-durable-network", f"{subnet(0)}.0/24"),
+        edge_network=Network(f"echobase-{name}-edge-network", f"{edge}.0/24", is_closed=True),
+        mariadb_address=f"{subnet(0)}.10",
+        postgres_address=f"{subnet(0)}.11",
+        desk_address=f"{edge}.{_DESK_HOST}",
+        edge_address=f"{edge}.1",
+        colours=colours,
+        tools={tool: Tool(tool, f"{edge}.{host}", port) for tool, (host, port) in _TOOLS.items()},
+    )
+
+
+def as_facts(env: Environment) -> dict[str, Any]:
+    """The same as plain data, derived names included, for playbooks and templates."""
+    facts = asdict(env)
+    facts["databases"] = {engine: asdict(env.server(engine)) for engine in ENGINES}
+    facts["replicas"] = {engine: asdict(env.replica(engine)) for engine in ENGINES}
+    for name in _DERIVED:
+        facts[name] = getattr(env, name)
+    for name, colour in env.colours.items():
+        facts["colours"][name]["tls_name"] = colour.tls_name
+        facts["colours"][name]["containers"] = {service: colour.container(service) for service in SERVICES}
+        facts["colours"][name]["hosts"] = {service: colour.host(service) for service in SERVICES}
+        facts["colours"][name]["ports"] = colour.ports
+    return facts

@@ -1,0 +1,253 @@
+"""The replica of a durable database: decide what its wanted state takes, then do it. Whatever is wrong with it, the primary goes on."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.database.backend import PREPARE_FIRST, Observed, Server
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.server import REPLICATION_SLOT
+from ansible_collections.echobase.platform.plugins.module_utils.replica.seed import ReplicaSeed
+from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState, ReplicaWatch
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
+from ansible_collections.echobase.platform.plugins.module_utils.storage.volume import DatabaseVolume
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_SLOT = f"FROM pg_replication_slots WHERE slot_name = '{REPLICATION_SLOT}'"
+_ADD_SLOT = f"SELECT pg_create_physical_replication_slot('{REPLICATION_SLOT}', true) WHERE NOT EXISTS (SELECT {_SLOT})"
+_DROP_SLOT = f"SELECT pg_drop_replication_slot(slot_name) {_SLOT}"
+# It comes back after a restart of its primary, or it does not.
+_PATIENCE_SECONDS = 15.0
+_REBUILD = "durable_db_replica_rebuild=true makes it anew from the primary"
+
+
+class Step(enum.Enum):
+    STOP = "stop replica"
+    REMOVE = "remove replica"
+    REMOVE_SLOT = "remove replication slot"
+    REMOVE_DATA = "remove replica's volume"
+    CREATE_DATA = "create replica's volume"
+    ADD_SLOT = "add replication slot"
+    SEED = "copy primary"
+    CONFIGURE = "write replica's configuration"
+    CREATE = "create replica"
+    START = "start replica"
+    RESTART = "restart replica"
+    AWAIT = "await replica"
+
+
+@dataclass(frozen=True)
+class WantedReplica:
+    """`state` is that of the database: present, stopped or absent."""
+
+    state: str
+    present: bool
+    rebuild: bool = False
+    key_fingerprint: str = ""
+    # The replica's volume goes with the primary's, or alone by its own name.
+    confirm: str = ""
+
+
+@dataclass
+class DurableReplica:
+    docker: DockerClient
+    # The replica.
+    definition: ServerDefinition
+    wait_timeout: float
+    _backend: DockerDatabase = field(init=False)
+    # A replica needs a moment to find it again.
+    _has_new_primary: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._backend = DockerDatabase(self.docker, self.definition)
+        self._watch = ReplicaWatch(self.docker, self.definition.env, self.definition.engine)
+
+    @property
+    def volume(self) -> str:
+        return self._backend.data_name
+
+    def ensure(self, wanted: WantedReplica, check_mode: bool, *, primary_drifts: bool = False, primary_changed: bool = False) -> Outcome:
+        """Needs the primary to be in its wanted state. `primary_drifts`: in a configuration that is not the wanted one."""
+        self._has_new_primary = primary_changed
+        if check_mode:
+            observed = self._backend.observe(present=False)
+            return self._outcome(wanted, observed, self._plan(wanted, observed, primary_drifts), done=False)
+        with host_lock(f"{self.definition.env.name}-durable-db"):
+            observed = self._backend.observe(present=False)
+            steps = self._plan(wanted, observed, primary_drifts)
+            self._refuse_unprepared(steps, observed)
+            for step in steps:
+                self._apply(step, wanted)
+            return self._outcome(wanted, observed, steps, done=True)
+
+    def _plan(self, wanted: WantedReplica, observed: Observed, primary_drifts: bool) -> list[Step]:
+        is_there, has_data = observed.server is not Server.MISSING, observed.data_fingerprint is not None
+        if wanted.state == "stopped":
+            return [Step.STOP] if observed.server is Server.RUNNING else []
+        if wanted.state == "absent" or not wanted.present:
+            stop = [Step.STOP] if observed.server is Server.RUNNING else []
+            slot = [Step.REMOVE_SLOT] if is_there and self._has_slots and wanted.state == "present" else []
+            deletes = (self.volume, self._volume_of_primary) if wanted.state == "absent" else (self.volume,)
+            delete = has_data and wanted.confirm in deletes
+            return [*stop, *slot, *([Step.REMOVE] if is_there else []), *([Step.REMOVE_DATA] if delete else [])]
+        if wanted.rebuild:
+            away = [Step.STOP, Step.REMOVE] if is_there else []
+            return [*away, *([Step.REMOVE_DATA] if has_data else []), *self._from_nothing]
+        if not has_data:
+            return [*([Step.REMOVE] if is_there else []), *self._from_nothing]
+        return self._plan_existing(wanted, observed, primary_drifts)
+
+    def _plan_existing(self, wanted: WantedReplica, observed: Observed, primary_drifts: bool) -> list[Step]:
+        DatabaseVolume(self.docker, self._backend.definition).refuse_in_clear()
+        if wanted.key_fingerprint and observed.data_fingerprint != wanted.key_fingerprint:
+            return []
+        slot = [Step.ADD_SLOT] if self._has_slots and self._lacks_slot() else []
+        if observed.server is not Server.RUNNING and not self._is_seeded():
+            return [*([Step.REMOVE] if observed.server is not Server.MISSING else []), *self._from_nothing[1:]]
+        made = [*slot, Step.CONFIGURE, Step.CREATE, Step.AWAIT]
+        # One that is told more than its primary can do does not start.
+        if observed.server is Server.MISSING or observed.broken or (observed.drift and not primary_drifts):
+            return made
+        if observed.server is Server.STOPPED:
+            return [*slot, Step.START, Step.AWAIT]
+        return [*slot, Step.RESTART, Step.AWAIT] if self._has_older_password() else slot
+
+    @property
+    def _from_nothing(self) -> list[Step]:
+        slot = [Step.ADD_SLOT] if self._has_slots else []
+        return [Step.CREATE_DATA, *slot, Step.SEED, Step.CONFIGURE, Step.CREATE, Step.AWAIT]
+
+    def _apply(self, step: Step, wanted: WantedReplica) -> None:
+        backend = self._backend
+        actions: dict[Step, Callable[[], object]] = {
+            Step.STOP: backend.stop_server,
+            Step.REMOVE: backend.remove_server,
+            Step.REMOVE_SLOT: self._remove_slot,
+            Step.REMOVE_DATA: backend.remove_data,
+            Step.CREATE_DATA: lambda: backend.create_data(wanted.key_fingerprint),
+            Step.ADD_SLOT: self._add_slot,
+            Step.SEED: ReplicaSeed(self.docker, backend.definition).sow,
+            Step.CONFIGURE: backend.write_configuration,
+            Step.CREATE: backend.create_server,
+            Step.START: backend.start_server,
+            Step.RESTART: lambda: self.docker.api.restart(backend.server_name, timeout=120),
+            Step.AWAIT: lambda: self._await_following(self.wait_timeout),
+        }
+        actions[step]()
+
+    def _refuse_unprepared(self, steps: list[Step], observed: Observed) -> None:
+        starts = {Step.CREATE, Step.START} & set(steps)
+        if starts and observed.missing:
+            raise Refusal(f"the replica cannot run without: {', '.join(observed.missing)}", PREPARE_FIRST)
+        if starts and observed.port_conflict:
+            raise Refusal(f"the replica's {observed.port_conflict}", "stop that, then run this again")
+
+    # What it takes on the primary.
+
+    @property
+    def _has_slots(self) -> bool:
+        return self.definition.engine == "postgresql"
+
+    def _lacks_slot(self) -> bool:
+        try:
+            return self._watch.primary.query(f"SELECT count(*) {_SLOT}") == [["0"]]
+        except Refusal:
+            # In check mode it need not be there yet.
+            return False
+
+    def _add_slot(self) -> None:
+        """One that lost the log that it kept is of no use any more."""
+        self._watch.primary.query(f"{_DROP_SLOT} AND NOT active AND wal_status IN ('lost', 'unreserved')")
+        self._watch.primary.query(_ADD_SLOT)
+
+    def _remove_slot(self) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        # Whoever sent the log to the replica needs a moment to notice that it left.
+        while self._watch.primary.query(f"SELECT count(*) {_SLOT} AND active") != [["0"]] and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self._watch.primary.query(_DROP_SLOT)
+
+    @property
+    def _volume_of_primary(self) -> str:
+        return self.definition.env.server(self.definition.engine).volume
+
+    # What there is of the replica.
+
+    def _is_seeded(self) -> bool:
+        if not self._backend.image:
+            return True
+        generations = DataVolume(self.docker, self.definition.env.name, self._backend.data_name, self._backend.image).generations()
+        return generations.current in generations.kept
+
+    def _has_older_password(self) -> bool:
+        """It knows the one that was there when it started."""
+        container = found_or_none(lambda: self.docker.api.inspect_container(self._backend.server_name))
+        if container is None:
+            return False
+        file = Path(self.definition.env.path("secrets", "db", "replica_password"))
+        started = datetime.fromisoformat(container["State"]["StartedAt"][:19] + "+00:00")
+        return file.exists() and datetime.fromtimestamp(int(file.stat().st_mtime), UTC) > started
+
+    def _await_following(self, timeout: float) -> ReplicaState:
+        deadline = time.monotonic() + timeout
+        while True:
+            state = self._watch.look()
+            if state.follows or time.monotonic() > deadline:
+                return state
+            # It has no event to wait for but an answer.
+            time.sleep(0.2)
+
+    def _state(self, wanted: WantedReplica, observed: Observed, *, done: bool) -> ReplicaState | None:
+        if wanted.state != "present" or not wanted.present:
+            return None
+        if not done:
+            return self._watch.look() if observed.server is Server.RUNNING else ReplicaState(observed.server.value)
+        if wanted.key_fingerprint and observed.data_fingerprint not in (None, wanted.key_fingerprint) and not wanted.rebuild:
+            return ReplicaState(observed.server.value, problem=f"volume {self._backend.data_name} was made with other keys")
+        return self._await_following(_PATIENCE_SECONDS if self._has_new_primary else 0)
+
+    def _outcome(self, wanted: WantedReplica, observed: Observed, steps: list[Step], *, done: bool) -> Outcome:
+        state = self._state(wanted, observed, done=done)
+        warnings = []
+        if state and state.problem:
+            warnings.append(f"the replica does not follow: {state.problem}; the primary serves all the same. {_REBUILD}")
+        kept = observed.data_fingerprint is not None and Step.REMOVE_DATA not in steps
+        if wanted.state == "present" and not wanted.present and kept:
+            warnings.append(
+                f"volume {self._backend.data_name} of a former replica is kept: durable_db_confirm={self._backend.data_name} deletes it"
+            )
+        running = bool({Step.CREATE, Step.START, Step.RESTART} & set(steps)) or (
+            observed.server is Server.RUNNING and not {Step.STOP, Step.REMOVE} & set(steps)
+        )
+        data = kept or Step.CREATE_DATA in steps
+        return Outcome(
+            changed=any(step is not Step.AWAIT for step in steps),
+            before=self._picture(observed.server is Server.RUNNING, observed.data_fingerprint is not None, observed.configuration),
+            after=self._picture(running, data, self._backend.configuration if Step.CONFIGURE in steps else observed.configuration),
+            facts={
+                "container": self._backend.server_name,
+                "volume": self._backend.data_name,
+                **self._backend.endpoint,
+                "steps": [step.value for step in steps],
+                **(state.facts if state else {}),
+            },
+            warnings=warnings,
+        )
+
+    def _picture(self, running: bool, data: bool, configuration: dict[str, Any]) -> dict[str, Any]:
+        return {"replica": "running" if running else "not running", "volume": self._backend.data_name if data else None} | (
+            {"configuration": configuration} if configuration else {}
+        )

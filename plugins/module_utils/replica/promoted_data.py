@@ -1,0 +1,78 @@
+"""Bringing a replica's data into the volume of its primary, as one of the generations there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
+from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# Arguments: the two volumes' folders, the generation. On one file system it is a rename; a copy counts once it is whole.
+_MOVE = f"""
+cd /volumes
+from=$1/{FIRST_GENERATION} to=$2/generations/$3
+if [[ ! -d $to ]]; then
+  if [[ $(stat --format=%d "$from") == $(stat --format=%d "$2/generations") ]]; then
+    mv --no-target-directory "$from" "$to"
+  else
+    rm --recursive --force -- "$to.building"
+    cp --archive "$from" "$to.building"
+    sync --file-system "$to.building"
+    mv --no-target-directory "$to.building" "$to"
+  fi
+fi
+rm --force -- "$1/current"
+sync "$1" "$2/generations"
+"""
+
+
+@dataclass(frozen=True)
+class PromotedData:
+    docker: DockerClient
+    env: Environment
+    engine: str
+    image: str
+
+    def move(self, generation: str) -> None:
+        """No server runs on either. Done twice it is done once; the replica's volume is empty afterwards, to everybody."""
+        source, target = self._folder(self.env.replica(self.engine).volume), self._folder(self.env.server(self.engine).volume)
+        parent = os.path.commonpath([source, target])
+        container = self.docker.containers.create(
+            self.image,
+            ["-ceu", _MOVE, "bash", os.path.relpath(source, parent), os.path.relpath(target, parent), generation],
+            entrypoint="bash",
+            user="0:0",
+            network_mode="none",
+            cap_drop=["ALL"],
+            cap_add=["DAC_OVERRIDE", "CHOWN", "FOWNER"],
+            # Through one mount of a folder above both: from one mount to another nothing can be renamed.
+            volumes={parent: {"bind": "/volumes", "mode": "rw"}},
+            labels={ENVIRONMENT_LABEL: self.env.name},
+            **SMALL_JOB,
+        )
+        ended = run_to_end(self.docker, str(container.id))
+        if ended.status != 0:
+            reason = ended.complaint.strip().rpartition("\n")[2]
+            raise Refusal(
+                f"the replica's data cannot take their place in {target}: {reason}",
+                "make that possible, then run this again: it goes on",
+            )
+
+    def _folder(self, volume: str) -> str:
+        """On this machine."""
+        found = found_or_none(lambda: self.docker.api.inspect_volume(volume))
+        if found is None:
+            raise Refusal(
+                f"there is no volume {volume}", "without both volumes nothing can be promoted: playbooks/restore.yml has the backups"
+            )
+        refuse_foreign("volume", volume, found["Labels"], self.env.name)
+        return str((found["Options"] or {}).get("device") or found["Mountpoint"])

@@ -1,0 +1,267 @@
+"""The replica takes over: its data become the next generation in the primary's volume, and the primary's are fenced off as the one before.
+
+Names, ports and accounts stay, so nobody has to be told where the database is. No step of it is one that cannot be repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
+from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.replica.lost_transactions import LostTransactions
+from ansible_collections.echobase.platform.plugins.module_utils.replica.promoted_data import PromotedData
+from ansible_collections.echobase.platform.plugins.module_utils.replica.state import PRIMARY_POSITION, ReplicaState, ReplicaWatch, distance
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import REPLICA, Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_PATIENCE_SECONDS = 300.0
+_POSITION = {"mariadb": "SELECT @@global.gtid_slave_pos", "postgresql": "SELECT pg_last_wal_replay_lsn()"}
+_GO_ON_APPLYING = {
+    "mariadb": "START SLAVE SQL_THREAD",
+    "postgresql": "SELECT pg_wal_replay_resume() WHERE pg_is_in_recovery()",
+}
+# One row as soon as nothing is left that was received and not applied.
+_ALL_APPLIED = {
+    "mariadb": "SELECT 1 FROM information_schema.slave_status WHERE gtid_io_pos = gtid_slave_pos OR gtid_io_pos = ''",
+    "postgresql": (
+        "SELECT 1 WHERE pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() OR EXISTS (SELECT FROM pg_stat_activity"
+        " WHERE backend_type = 'startup' AND wait_event IN ('RecoveryRetrieveRetryInterval', 'RecoveryWalStream'))"
+    ),
+}
+_PROMOTE = {
+    "mariadb": "STOP SLAVE; RESET SLAVE ALL",
+    "postgresql": "SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(true, 300) ELSE true END",
+}
+
+
+@dataclass
+class ReplicaPromotion:
+    docker: DockerClient
+    env: Environment
+    engine: str
+    tool: BackupTool
+    progress: Progress
+    # Called before each thing that a kill could come between.
+    reached: Callable[[str], None] = unheard
+
+    def __post_init__(self) -> None:
+        self._journal = RestoreJournal(self.env)
+        self._watch = ReplicaWatch(self.docker, self.env, self.engine)
+        self._primary, self._replica = self._watch.primary, self._watch.console
+        self._swap = GenerationSwap(self.docker, self.env, self._primary, self.progress, self.reached)
+        self._warnings: list[str] = []
+
+    def run(self, state: str, check_mode: bool, *, accept_loss: bool = False) -> Outcome:
+        if check_mode:
+            return self._ensure(state, accept_loss=accept_loss, check_mode=True)
+        with host_lock(f"{self.env.name}-durable-backup"):
+            return self._ensure(state, accept_loss=accept_loss, check_mode=False)
+
+    def _ensure(self, state: str, *, accept_loss: bool, check_mode: bool) -> Outcome:
+        self._warnings = []
+        before = self._journal.read()
+        if before and before.engine != self.engine and before.is_under_way:
+            raise Refusal(f"what was begun is a restore of {before.engine}", f"say engine={before.engine}")
+        if state == "abandoned":
+            return self._abandoned(before, check_mode)
+        return self._promoted(before, accept_loss, check_mode)
+
+    def _promoted(self, before: Restore | None, accept_loss: bool, check_mode: bool) -> Outcome:
+        found = self._watch.look()
+        if before and before.is_promotion and before.is_live and found.server == "missing":
+            return self._outcome(changed=False, before=before, after=before)
+        promotion = self._begun(before, found)
+        if check_mode:
+            return self._outcome(changed=True, before=before, after=promotion.at(Step.LIVE))
+        if promotion is not before:
+            self._journal.write(promotion)
+        if promotion.step is Step.CLOSING:
+            promotion = self._journal.write(self._close(promotion, accept_loss).at(Step.PROMOTING))
+        if promotion.step is Step.PROMOTING:
+            self._promote(promotion)
+            promotion = self._journal.write(promotion.at(Step.SWAPPING))
+        self._remove_replica()
+        self._swap.to(promotion.generation)
+        promotion = self._journal.write(promotion.at(Step.LIVE))
+        self._warnings += self.tool.prepare_if_possible()
+        return self._outcome(changed=True, before=before, after=promotion)
+
+    def _begun(self, before: Restore | None, found: ReplicaState) -> Restore:
+        if before and before.is_under_way:
+            if before.is_promotion:
+                return before
+            raise Refusal(f"a restore to {before.to} was cut off while {before.step}", "first end it: playbooks/restore.yml")
+        if before and not before.is_live:
+            raise Refusal(f"a restore to {before.to} is {before.step}", "first end it: playbooks/restore.yml with restore_state=abandoned")
+        name = self._replica.container
+        if found.server != "running":
+            raise Refusal(f"nothing can be promoted: {found.problem}", f"docker start {name}, if there is one; else playbooks/restore.yml")
+        if self._primary.is_answering() and not found.follows:
+            raise Refusal(f"the primary serves, and {found.problem}", "durable_db_replica_rebuild=true makes the replica anew")
+        generations = published_volume(self.docker, self.env, self.engine).generations()
+        if not generations.current:
+            raise Refusal(f"volume {self._volume_name} has no generation that is served", "run playbooks/setup_durable.yml first")
+        return Restore(Step.CLOSING, self.engine, REPLICA, datetime.now(UTC), generations.next, generations.current)
+
+    # Nobody writes any more, and what there is has arrived.
+
+    def _close(self, promotion: Restore, accept_loss: bool) -> Restore:
+        self.reached("closing")
+        if self._primary.is_answering():
+            self._hand_over()
+            self.reached("handed over")
+            lost, unknown = 0, ""
+            self._fence(promotion)
+        else:
+            self._fence(promotion)
+            lost, unknown = self._loss(promotion)
+            if (lost or unknown) and not accept_loss:
+                self._unfence(promotion)
+                raise self._refused_loss(lost, unknown)
+        self.reached("fenced")
+        return replace(promotion, discarded=lost, unknown=unknown)
+
+    def _hand_over(self) -> None:
+        self.progress.say("nobody may write any more")
+        WriterFence(self.env, self._primary).close()
+        self.reached("closed")
+        self._warnings += self.tool.archive_if_possible("that serves now")
+        self._replica.query(_GO_ON_APPLYING[self.engine])
+        [[last]] = self._primary.query(PRIMARY_POSITION[self.engine])
+        self.progress.say("the replica gets the last of it")
+        if not self._awaited(lambda: distance(self.engine, self._position(), last) <= 0):
+            self._swap.open()
+            self._journal.remove()
+            raise Refusal(
+                f"{self._replica.container} did not get all within {_PATIENCE_SECONDS:.0f} s:"
+                f" it is at {self._position()}, the primary at {last}",
+                "the primary serves as before; playbooks/status.yml tells what keeps the replica",
+            )
+
+    def _fence(self, promotion: Restore) -> None:
+        """From here on the volume serves what is not there yet: its server does not start, whoever asks it to."""
+        stop_server(self.docker, self._primary.container)
+        self.reached("stopped")
+        published_volume(self.docker, self.env, self.engine).serve(promotion.generation)
+
+    def _unfence(self, promotion: Restore) -> None:
+        published_volume(self.docker, self.env, self.engine).serve(promotion.previous)
+        self._journal.remove()
+
+    def _loss(self, promotion: Restore) -> tuple[int, str]:
+        """Transactions that the primary had committed and the replica does not have; or why nobody can tell."""
+        self._start_replica()
+        self._replica.query(_GO_ON_APPLYING[self.engine])
+        self.progress.say("the replica applies what it got")
+        if not self._awaited(lambda: self._replica.query(_ALL_APPLIED[self.engine]) == [["1"]]):
+            self._unfence(promotion)
+            problem = self._watch.look().problem or "it is slow"
+            raise Refusal(f"{self._replica.container} does not apply all that it got: {problem}", "see to that, then run this again")
+        self.progress.say("looking what the primary never sent")
+        try:
+            return LostTransactions(self.docker, self.env, self.engine).since(self._position(), f"generations/{promotion.previous}"), ""
+        except Refusal as refusal:
+            return 0, refusal.cause
+
+    def _refused_loss(self, lost: int, unknown: str) -> Refusal:
+        what = f"{lost} transactions of the primary never arrived at the replica"
+        if unknown:
+            what = f"nobody can tell what of the primary never arrived at the replica ({unknown})"
+        return Refusal(
+            f"{what}; nothing was promoted",
+            "bring the primary back (playbooks/setup_durable.yml), or give them up for good: durable_db_accept_loss=true",
+        )
+
+    # The replica's data take the place that is kept for them.
+
+    def _promote(self, promotion: Restore) -> None:
+        self.reached("promoting")
+        volume = published_volume(self.docker, self.env, self.engine)
+        if promotion.generation not in volume.generations().kept:
+            self._start_replica()
+            self.progress.say("the replica takes over")
+            self._replica.query(_PROMOTE[self.engine])
+            self.reached("promoted")
+            stop_server(self.docker, self._replica.container)
+            self.reached("replica stopped")
+        PromotedData(self.docker, self.env, self.engine, volume.image).move(promotion.generation)
+        self.reached("moved")
+
+    def _start_replica(self) -> None:
+        self.docker.api.start(self._replica.container)
+        if not self._awaited(self._replica.is_answering):
+            raise Refusal(f"{self._replica.container} does not answer", f"see docker logs {self._replica.container}")
+
+    def _remove_replica(self) -> None:
+        name = self._replica.container
+        if found_or_none(lambda: self.docker.api.inspect_container(name)) is not None:
+            self.docker.api.remove_container(name)
+
+    # Back.
+
+    def _abandoned(self, before: Restore | None, check_mode: bool) -> Outcome:
+        if before is None or not before.is_promotion:
+            return self._outcome(changed=False, before=None, after=None)
+        if before.is_live:
+            raise Refusal(
+                f"the replica's data serve since {before.began:%Y-%m-%d %H:%M}, as generation {before.generation}",
+                f"the way back is a restore: restore_to={before.previous}, which discards what was written since",
+            )
+        if not check_mode:
+            self._swap.to(before.previous)
+            self._journal.remove()
+        return self._outcome(changed=True, before=before, after=None)
+
+    def _position(self) -> str:
+        return self._replica.query(_POSITION[self.engine])[0][0]
+
+    def _awaited(self, condition: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            # A server has no event to wait for but an answer.
+            time.sleep(0.1)
+        return True
+
+    @property
+    def _volume_name(self) -> str:
+        return self.env.server(self.engine).volume
+
+    def _outcome(self, *, changed: bool, before: Restore | None, after: Restore | None) -> Outcome:
+        shown = after or before
+        return Outcome(
+            changed=changed,
+            before=_picture(before),
+            after=_picture(after),
+            facts={
+                "volume": self._volume_name,
+                "step": after.step.value if after else "none",
+                "generation": shown.generation if shown else "",
+                "previous": shown.previous if shown else "",
+                "lost_transactions": shown.discarded if shown else 0,
+                "lost_unknown": shown.unknown if shown else "",
+            },
+            warnings=self._warnings,
+        )
+
+
+def _picture(promotion: Restore | None) -> dict[str, Any]:
+    if promotion is None or not promotion.is_promotion:
+        return {"promotion": None}
+    return {"promotion": promotion.step.value, "generation": promotion.generation, "previous": promotion.previous}

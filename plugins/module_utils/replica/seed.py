@@ -1,0 +1,140 @@
+"""The first data of a replica: a copy taken from the running primary, over verified TLS, in a throw-away container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import (
+    DATA_JOB_PROCESSES,
+    LARGE_TEMPORARY,
+    SMALL_TEMPORARY,
+    in_memory,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import BACKUP_USER, REPLICA_USER
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
+    AUTHORITY_FILE,
+    SECRETS_FOLDER,
+    ServerDefinition,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import server_container
+from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.server import REPLICATION_SLOT
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_LAST_LINES = 60
+_PLACE = "/replica"
+# Arguments: the primary's host name. A volume is seeded from the moment of the last line on, and before that it is empty to everybody.
+_BEGIN = f"""
+umask 077
+cd {_PLACE}
+rm --recursive --force -- .initialising current generations
+mkdir --parents generations
+data={_PLACE}/{FIRST_GENERATION}.building
+"""
+_END = f"""
+sync --file-system .
+ln --symbolic --no-dereference {FIRST_GENERATION} current
+mv --no-target-directory "$data" {FIRST_GENERATION}
+sync --file-system .
+"""
+_COPY = {
+    # From its files, through a login. The position of the copy becomes that of the replica.
+    "mariadb": f"""
+cat > /tmp/seed.cnf <<END
+[client]
+host=$1
+user={BACKUP_USER}
+password=$(< {SECRETS_FOLDER}/backup_password)
+protocol=tcp
+ssl-ca={AUTHORITY_FILE}
+ssl-verify-server-cert
+END
+mkdir "$data"
+mariadb-backup --defaults-extra-file=/tmp/seed.cnf --backup --host="$1" --datadir=/var/lib/mysql/current --target-dir="$data" --tmpdir=/tmp
+mariadb-backup --prepare --target-dir="$data"
+# An older major names its notes otherwise.
+IFS=- read -r domain server number <<< "$(cut --fields=3 "$data"/*_binlog_info)"
+rm --force -- "$data"/mariadb_backup_* "$data"/xtrabackup_* "$data"/*.qp "$data/backup-my.cnf"
+# What the primary's data folder says of itself holds for its copy.
+for note in encryption-key major; do
+  [[ ! -e /var/lib/mysql/current/$note ]] || cp "/var/lib/mysql/current/$note" "$data/"
+done
+key=()
+[[ ! -e $data/encryption-key ]] || key=("--file-key-management-filename={SECRETS_FOLDER}/$(< "$data/encryption-key")")
+{{
+  echo 'DELETE FROM mysql.gtid_slave_pos;'
+  [[ ! $number ]] || echo "INSERT INTO mysql.gtid_slave_pos VALUES ($domain, 1, $server, $number);"
+}} | mariadbd --bootstrap --datadir="$data" "${{key[@]}}" --tmpdir=/tmp --skip-log-bin
+""",
+    "postgresql": f"""
+export PGPASSWORD=$(< {SECRETS_FOLDER}/replica_password)
+pg_basebackup --pgdata="$data" --slot={REPLICATION_SLOT} --wal-method=stream --checkpoint=fast --no-password \\
+  --dbname="host=$1 user={REPLICA_USER} sslmode=verify-full sslrootcert={AUTHORITY_FILE}"
+touch "$data/standby.signal"
+""",
+}
+
+
+@dataclass(frozen=True)
+class ReplicaSeed:
+    docker: DockerClient
+    # The replica.
+    definition: ServerDefinition
+
+    def sow(self) -> None:
+        """What the volume held before is gone. Killed half-way, it is empty, and sown again."""
+        definition = self.definition
+        name = f"{definition.names.container}-seed"
+        self._remove(name)
+        primary = server_container(self.docker, definition.env, definition.engine)
+        container = self.docker.containers.create(
+            primary["Image"],
+            ["-ceuo", "pipefail", _BEGIN + _COPY[definition.engine] + _END, "seed", definition.env.server(definition.engine).container],
+            name=name,
+            entrypoint="bash",
+            user="999:999",
+            labels={ENVIRONMENT_LABEL: definition.env.name},
+            network=definition.env.durable_network.name,
+            cap_drop=["ALL"],
+            read_only=True,
+            tmpfs={"/tmp": in_memory(LARGE_TEMPORARY), "/run/mysqld": in_memory(SMALL_TEMPORARY, "uid=999,gid=999,mode=0755")},
+            mem_limit=definition.memory,
+            pids_limit=DATA_JOB_PROCESSES,
+            mounts=self._mounts(primary),
+        )
+        ended = run_to_end(self.docker, str(container.id))
+        if ended.status != 0:
+            lines = ended.complaint.strip().splitlines()[-_LAST_LINES:] or [f"status {ended.status}"]
+            reason = next((line for line in lines if "error" in line.lower()), lines[-1])
+            raise Refusal(
+                f"the replica could not be copied from the primary: {reason}",
+                "the primary serves as before; see to that, then run this again",
+            )
+
+    def _mounts(self, primary: dict[str, Any]) -> list[Any]:
+        from docker.types import Mount  # noqa: PLC0415 - see docker_client
+
+        names = self.definition.env.server(self.definition.engine)
+        mounts = [
+            Mount(mount["Destination"], mount["Source"], "bind", read_only=True)
+            for mount in primary["Mounts"]
+            if mount["Type"] == "bind" and not mount["Destination"].startswith(("/backups", "/docker-entrypoint-initdb.d"))
+        ]
+        mounts.append(Mount(AUTHORITY_FILE, self.definition.env.path("tls", "ca.crt"), "bind", read_only=True))
+        mounts.append(Mount(_PLACE, self.definition.names.volume, "volume", no_copy=True))
+        if self.definition.engine == "mariadb":
+            mounts.append(Mount(names.data_mount, names.volume, "volume", read_only=True))
+        return mounts
+
+    def _remove(self, name: str) -> None:
+        """Left by one that was killed."""
+        found = found_or_none(lambda: self.docker.api.inspect_container(name))
+        if found is not None:
+            refuse_foreign("container", name, found["Config"]["Labels"], self.definition.env.name)
+            self.docker.api.remove_container(name, force=True, v=True)

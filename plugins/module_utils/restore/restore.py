@@ -1,0 +1,309 @@
+"""Restoring a database beside the one that serves, then putting it in its place: no step of it is one that cannot be repeated or undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, orders, write_ids
+from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock, trial_server
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import UPGRADE_WAYS, Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.point import LATEST, Candidate, RestorePoint, choose, parse
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard, ways_on
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume, Generations
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# Of the orders that would be discarded; all are in a file.
+_SHOWN = 20
+GO_BACK = "playbooks/upgrade.yml -e durable_db_go_back=true goes back while what was before is kept"
+
+
+@dataclass
+class DatabaseRestore:
+    docker: DockerClient
+    env: Environment
+    engine: str
+    tool: BackupTool
+    progress: Progress
+    # Called before each thing that a kill could come between.
+    reached: Callable[[str], None] = unheard
+
+    def __post_init__(self) -> None:
+        self._names = self.env.server(self.engine)
+        self._journal = RestoreJournal(self.env)
+        self._console = ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory=""))
+        self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached)
+        self._warnings: list[str] = []
+
+    def run(self, state: str, to: str, confirm: str, check_mode: bool) -> Outcome:
+        if check_mode:
+            return self._ensure(state, to, confirm, check_mode=True)
+        with host_lock(f"{self.env.name}-durable-backup"):
+            return self._ensure(state, to, confirm, check_mode=False)
+
+    def _ensure(self, state: str, to: str, confirm: str, *, check_mode: bool) -> Outcome:
+        self._warnings = []
+        self._journal.refuse_promotion_under_way()
+        if state == "built":
+            return self._built(to, check_mode)
+        if state == "live":
+            return self._live(confirm, check_mode)
+        if state == "abandoned":
+            return self._abandoned(check_mode)
+        return self._confirmed(confirm, check_mode)
+
+    # Beside the served data: nothing of them is touched.
+
+    def _built(self, to: str, check_mode: bool) -> Outcome:
+        refuse_missing_key(self.env)
+        wanted = parse(to)
+        before = self._journal.read()
+        _refuse_upgrade(before)
+        if before and (before.step is Step.BUILT or before.is_under_way) and (before.to, before.engine) == (to, self.engine):
+            return self._outcome(changed=False, before=before, after=before)
+        if before and before.is_under_way:
+            raise Refusal(f"a restore to {before.to} was cut off while {before.step}", f"first end it: {ways_on(self._names.volume)}")
+        volume = self._volume()
+        generations = volume.generations()
+        generation = wanted.generation or (before.generation if before and before.is_disposable else generations.next)
+        candidates = [] if wanted.generation else self._candidates(wanted, check_mode)
+        self._refuse_impossible(wanted, volume, generations)
+        restore = Restore(Step.BUILDING, self.engine, to, datetime.now(UTC), generation, generations.current)
+        if candidates:
+            restore = replace(restore, backup=candidates[0].backup.name)
+        if check_mode:
+            return self._outcome(changed=True, before=before, after=restore.at(Step.BUILT), candidates=candidates)
+        self._clear_away(before, volume)
+        self._journal.write(restore)
+        self.reached("building")
+        built = self._restored(restore, volume, candidates, wanted) if candidates else restore
+        built = self._tried(built, volume, building=bool(candidates))
+        built = self._journal.write(built.at(Step.BUILT))
+        return self._outcome(changed=True, before=before, after=built, candidates=candidates)
+
+    def _candidates(self, wanted: RestorePoint, check_mode: bool) -> list[Candidate]:
+        if not check_mode and wanted.text == LATEST:
+            self._warnings += self.tool.archive_if_possible("that serves now")
+        backups = [Candidate(backup, self.tool.archive_after(backup)) for backup in self.tool.backups()]
+        marks = {proof.mark: proof.marked for proof in BackupRecord(self.env, self.engine).read().proofs.values()}
+        return choose(wanted, backups, marks)
+
+    def _refuse_impossible(self, wanted: RestorePoint, volume: DataVolume, generations: Generations) -> None:
+        if not generations.current:
+            raise Refusal(f"volume {volume.name} has no generation that is served", "run playbooks/setup_durable.yml first")
+        if wanted.generation:
+            others = [name for name in generations.kept if name != generations.current]
+            if wanted.generation not in others:
+                raise Refusal(
+                    f"generation {wanted.generation} of volume {volume.name} is not there to go to",
+                    f"there are: {', '.join(others) or 'none'}",
+                )
+            served, there = volume.majors(wanted.generation)
+            if there != served:
+                raise Refusal(f"generation {wanted.generation} is of {self.engine} {there}, and {served} serves", GO_BACK)
+            return
+        volume.refuse_without_room(generations.current)
+
+    def _clear_away(self, before: Restore | None, volume: DataVolume) -> None:
+        if before and before.is_disposable:
+            volume.remove(before.generation)
+        volume.sweep()
+
+    def _restored(self, restore: Restore, volume: DataVolume, candidates: list[Candidate], wanted: RestorePoint) -> Restore:
+        failures = []
+        for candidate in candidates:
+            name = candidate.backup.name
+            self.progress.say(f"restoring {name} into generation {restore.generation}")
+            try:
+                self.tool.restore(candidate.backup, wanted.point, volume.name, volume.building(restore.generation))
+            except Refusal as refusal:
+                failures.append(f"{name}: {refusal.cause}")
+                volume.sweep()
+            else:
+                self._warnings += [f"an older backup had to do, for {failure}" for failure in failures]
+                return replace(restore, backup=name)
+        raise Refusal(f"no backup leads to {restore.to}: {'; '.join(failures)}", "choose another point, or see to the repository")
+
+    def _tried(self, restore: Restore, volume: DataVolume, *, building: bool) -> Restore:
+        """A server serves from it, the application logs in, and what the served one has more is listed."""
+        self.progress.say(f"trying generation {restore.generation}")
+        folder = volume.building(restore.generation) if building else f"generations/{restore.generation}"
+        with trial_lock(self.env), trial_server(self.docker, self.env, self.engine, volume.name, folder) as trial:
+            rows = sum(count for count, _ in self.tool.contents(trial.container).values())
+            trial.log_in_as_application()
+            write_ids(self._ids_file, orders(trial.console))
+        self.reached("tried")
+        if building:
+            volume.settle(restore.generation)
+        self.reached("settled")
+        return self._counted(replace(restore, rows=rows))
+
+    def _counted(self, restore: Restore) -> Restore:
+        if not self._console.is_answering():
+            unknown = f"{self._names.container} does not answer, so nobody knows which orders it has beyond the restored ones"
+            self._warnings.append(unknown)
+            return replace(restore, unknown=unknown)
+        count = discarded(self._discarded_file(restore), orders(self._console), self._ids_file)
+        return replace(restore, discarded=count, unknown="")
+
+    # In place of the served data.
+
+    def _live(self, confirm: str, check_mode: bool) -> Outcome:
+        before = self._journal.read()
+        _refuse_upgrade(before)
+        if before is None or before.step in (Step.BUILDING, Step.COPYING):
+            raise Refusal("nothing is built that could go live", "first build it: durable_db_restore with state=built")
+        if before.engine != self.engine:
+            raise Refusal(f"what is built is a restore of {before.engine}", f"say engine={before.engine}")
+        if before.is_live:
+            return self._outcome(changed=False, before=before, after=before)
+        if confirm != self._names.volume:
+            raise Refusal(
+                f"a restore to {before.to} discards {_described(before)}, and '{confirm}' does not confirm that",
+                f"read {self._discarded_file(before)}, then say confirm={self._names.volume}",
+            )
+        if check_mode:
+            return self._outcome(changed=True, before=before, after=before.at(Step.LIVE))
+        restore = before
+        if restore.step is Step.BUILT:
+            restore = self._journal.write(restore.at(Step.CLOSING))
+        if restore.step is Step.CLOSING:
+            restore = self._close(restore)
+        restore = self._journal.write(restore.at(Step.SWAPPING))
+        self._swap.to(restore.generation)
+        restore = self._journal.write(restore.at(Step.LIVE))
+        self._warnings += self.tool.prepare_if_possible()
+        return self._outcome(changed=True, before=before, after=restore)
+
+    def _close(self, restore: Restore) -> Restore:
+        self.reached("closing")
+        if self._console.is_answering():
+            self.progress.say("nobody may write any more")
+            WriterFence(self.env, self._console).close()
+            self.reached("closed")
+            self._warnings += self.tool.archive_if_possible("that serves now")
+        return self._counted(restore)
+
+    # Back, and done.
+
+    def _abandoned(self, check_mode: bool) -> Outcome:
+        before = self._journal.read()
+        _refuse_upgrade(before)
+        if before is None:
+            return self._outcome(changed=False, before=None, after=None)
+        if before.is_live:
+            raise Refusal(
+                f"generation {before.generation} is live since {before.name}",
+                GO_BACK if before.is_upgrade else f"the way back is a restore, too: to={before.previous}",
+            )
+        if check_mode:
+            return self._outcome(changed=True, before=before, after=None)
+        if before.step is Step.SWAPPING:
+            self._swap.to(before.previous)
+        elif before.step in (Step.COPYING, Step.CLOSING) and self._console.is_answering():
+            self._swap.open()
+        self.reached("reopened")
+        self._clear_away(before, self._volume())
+        self._journal.remove()
+        return self._outcome(changed=True, before=before, after=None)
+
+    def _confirmed(self, generation: str, check_mode: bool) -> Outcome:
+        """The generation that served before goes for good."""
+        before = self._journal.read()
+        _refuse_upgrade(before)
+        if before is None:
+            return self._outcome(changed=False, before=None, after=None)
+        if not before.is_live:
+            raise Refusal(f"{before.name} is not live but {before.step}", ways_on(self._names.volume))
+        if generation != before.previous:
+            raise Refusal(
+                f"'{generation}' does not confirm that generation {before.previous}, of before {before.name}, may go",
+                f"say confirm={before.previous}; from then on there is no way back",
+            )
+        if not check_mode:
+            self._volume().remove(before.previous)
+            for file in (self._ids_file, self._journal.folder / f"orders-of-{before.previous}"):
+                file.unlink(missing_ok=True)
+            self._journal.remove()
+        return self._outcome(changed=True, before=before, after=None)
+
+    @property
+    def _ids_file(self) -> Path:
+        return self._journal.folder / "restored-orders"
+
+    def _discarded_file(self, restore: Restore) -> Path:
+        return self._journal.folder / f"discarded-by-{restore.generation}.tsv"
+
+    def _volume(self) -> DataVolume:
+        return published_volume(self.docker, self.env, self.engine)
+
+    def _outcome(
+        self, *, changed: bool, before: Restore | None, after: Restore | None, candidates: list[Candidate] | None = None
+    ) -> Outcome:
+        shown = after or before
+        file = self._discarded_file(shown) if shown else None
+        return Outcome(
+            changed=changed,
+            before=_picture(before),
+            after=_picture(after),
+            facts={
+                "volume": self._names.volume,
+                "step": after.step.value if after else "none",
+                "generation": shown.generation if shown else "",
+                "previous": shown.previous if shown else "",
+                "backup": shown.backup if shown else "",
+                "rows": shown.rows if shown else 0,
+                "discarded": shown.discarded if shown else 0,
+                "discarded_unknown": shown.unknown if shown else "",
+                "discarded_newest": first_lines(file) if file else [],
+                "discarded_file": str(file) if file and file.exists() else "",
+                "restorable_until": [f"{one.backup.name}: {one.archive.until.isoformat()}" for one in candidates or []],
+            },
+            warnings=self._warnings,
+        )
+
+
+def _refuse_upgrade(before: Restore | None) -> None:
+    if before is not None and before.is_upgrade and before.is_under_way:
+        raise Refusal(f"{before.name} was cut off while {before.step}", UPGRADE_WAYS)
+
+
+def _described(restore: Restore) -> str:
+    return restore.unknown or f"{restore.discarded} orders"
+
+
+def _picture(restore: Restore | None) -> dict[str, Any]:
+    if restore is None:
+        return {"restore": None}
+    return {
+        "restore": restore.step.value,
+        "to": restore.to,
+        "backup": restore.backup or None,
+        "generation": restore.generation,
+        "previous": restore.previous,
+    }
+
+
+def first_lines(file: Path) -> list[str]:
+    try:
+        with file.open(encoding="utf-8") as stream:
+            return [line.rstrip("\n").replace("\t", "  ") for line in islice(stream, _SHOWN)]
+    except FileNotFoundError:
+        return []

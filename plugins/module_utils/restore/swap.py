@@ -1,0 +1,98 @@
+"""Putting one generation of a database's data in the place of another: the server stops, a link moves, the server starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.login import AccessDeniedError, NotReadyError
+from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import server_container
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import application_login
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_READY_SECONDS = 300.0
+
+
+def unheard(_: str) -> None:
+    """Nobody wants to know how far it is."""
+
+
+def published_volume(docker: DockerClient, env: Environment, engine: str) -> DataVolume:
+    image = server_container(docker, env, engine)["Image"]
+    return DataVolume(docker, env.name, env.server(engine).volume, image)
+
+
+def ways_on(volume: str) -> str:
+    return f"durable_db_restore with state=live and confirm={volume} goes on, with state=abandoned it goes back"
+
+
+@dataclass(frozen=True)
+class GenerationSwap:
+    """Each step may be done twice, so that whoever finds it half-done does it again."""
+
+    docker: DockerClient
+    env: Environment
+    console: ServerConsole
+    progress: Progress
+    # Called before each thing that a kill could come between.
+    reached: Callable[[str], None] = unheard
+    # For a user whom it leaves half-way.
+    way_on: str = ""
+
+    def to(self, generation: str) -> None:
+        volume = published_volume(self.docker, self.env, self.console.engine)
+        container = self.console.container
+        with host_lock(f"{self.env.name}-durable-db"):
+            self.reached("swapping")
+            if volume.generations().current != generation:
+                self.progress.say(f"generation {generation} takes over")
+                stop_server(self.docker, container)
+                self.reached("stopped")
+                volume.serve(generation)
+            self.reached("swapped")
+            self.docker.api.start(container)
+            self.reached("started")
+        self.open()
+
+    def await_root(self) -> None:
+        self._await("its root cannot log in", self.console.is_answering)
+
+    def open(self) -> None:
+        self.await_root()
+        WriterFence(self.env, self.console).open()
+        self.reached("opened")
+        self._await("the application cannot log in", self._application_logs_in)
+
+    def _application_logs_in(self) -> bool:
+        try:
+            application_login(self.env, self.console.engine).attempt()
+        except NotReadyError:
+            return False
+        except AccessDeniedError as error:
+            raise Refusal(
+                f"{self.console.container} refuses the application: {error}", "run playbooks/setup_durable.yml, then this again"
+            ) from error
+        return True
+
+    def _await(self, otherwise: str, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Refusal(
+                    f"{self.console.container} is not ready after {_READY_SECONDS:.0f} s: {otherwise}",
+                    f"see docker logs {self.console.container}; {self.way_on or ways_on(self.env.server(self.console.engine).volume)}",
+                )
+            # A server has no event to wait for but an answer.
+            time.sleep(0.2)

@@ -1,0 +1,40 @@
+"""What can be rotated, by name, and by whom: the one place for playbooks/rotate_secrets.yml and the modules it calls."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import RENEWABLE
+
+# Those that are just replaced, and the one that a running database has to take over first.
+ROOT_PASSWORD = "db_root_password"
+# In the order in which they are rotated, where several are named.
+PASSWORDS = (*RENEWABLE, ROOT_PASSWORD)
+APPLICATION_KEYS = ("jwt_key", "kms_key")
+DATA_KEYS = ("db_backup_key", "db_encryption_key", "db_volume_key")
+
+
+@dataclass(frozen=True)
+class Rotations:
+    """`problem` says what is wrong with what was named, in one line."""
+
+    passwords: list[str]
+    application_keys: list[str]
+    data_keys: list[str]
+    problem: str = ""
+
+
+def rotations(named: str) -> dict[str, object]:
+    """From what a user typed, with commas in between."""
+    names = [name.strip() for name in named.split(",") if name.strip()]
+    known = (*PASSWORDS, *APPLICATION_KEYS, *DATA_KEYS)
+    unknown = [name for name in names if name not in known]
+    problem = ""
+    if not names:
+        problem = "nothing is named"
+    elif unknown:
+        problem = f"nothing is called {' or '.join(unknown)}"
+    if problem:
+        problem += f" - give -e rotate= one or several, with commas in between, of {', '.join(known)}"
+    passwords, application_keys, data_keys = ([name for name in kind if name in names] for kind in (PASSWORDS, APPLICATION_KEYS, DATA_KEYS))
+    return asdict(Rotations(passwords, application_keys, data_keys, problem))

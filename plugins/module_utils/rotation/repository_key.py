@@ -1,0 +1,93 @@
+"""Another key for the repository of backups: restic's takes one more password and gives up the old one, pgBackRest's is begun anew."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import DATABASE_UID
+from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.tools import MariadbTools
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget, default_target
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_KEY, _NEXT = "db_backup_key", "db_backup_key_next"
+
+
+@dataclass(frozen=True)
+class RepositoryKeyRotation:
+    docker: DockerClient
+    env: Environment
+    engine: str
+    target: BackupTarget
+    secrets: EnvironmentSecrets
+    progress: Progress
+
+    def run(self, check_mode: bool) -> Outcome:
+        RestoreJournal(self.env).refuse_under_way()
+        self._refuse_other_engine()
+        if self.engine == "postgresql" and self.target.is_remote:
+            raise Refusal(
+                f"pgBackRest cannot give {self.target.location} another key, and what is there would be unreadable",
+                "name another prefix of the bucket first: durable_db_backup_target",
+            )
+        if check_mode:
+            return Outcome(changed=True)
+        with host_lock(f"{self.env.name}-durable-backup"):
+            return self._password_changed() if self.engine == "mariadb" else self._begun_anew()
+
+    def _refuse_other_engine(self) -> None:
+        """There is one key for both."""
+        for engine in ENGINES:
+            folder = Path(default_target(self.env, engine).location)
+            if engine != self.engine and folder.is_dir() and any(folder.iterdir()):
+                raise Refusal(
+                    f"the backups in {folder} are read with the same key", "move them away with a copy of secrets.json, or remove them"
+                )
+
+    def _password_changed(self) -> Outcome:
+        """Whenever this is cut off one of the two passwords that are known opens it."""
+        tools = MariadbTools(self.docker, self.env, self.target)
+        with host_lock(f"{self.env.name}-mariadb-backups"):
+            key = self.secrets.known().get(_NEXT) or KINDS[_KEY].generate()
+            self.secrets.change({_NEXT: key})
+            tools.throw_away("add-password", "/run/secrets/backup_key_next")
+            self.secrets.change({_KEY: key}, dropped=[_NEXT])
+            removed = tools.throw_away("remove-other-passwords")
+        return Outcome(changed=True, facts={"removed": removed, "put_aside": ""})
+
+    def _begun_anew(self) -> Outcome:
+        """Each file there is encrypted with the key itself. So the repository is put aside, its key kept, and another one begun."""
+        folder = Path(self.target.location)
+        now = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        aside = folder.with_name(f"{folder.name}-until-{now}")
+        old = self.secrets.known()[_KEY]
+        self.progress.say("the database stops for a moment: its log goes into a new repository")
+        stop_server(self.docker, self.env.server(self.engine).container)
+        if folder.exists():
+            folder.rename(aside)
+        folder.mkdir(mode=0o700)
+        os.chown(folder, DATABASE_UID, DATABASE_UID)
+        self.secrets.change({_KEY: KINDS[_KEY].generate(), f"{_KEY}_until_{now}": old})
+        self.docker.api.start(self.env.server(self.engine).container)
+        console = ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory=""))
+        GenerationSwap(self.docker, self.env, console, self.progress).open()
+        backup_tool(self.docker, self.env, self.engine, self.target).prepare()
+        return Outcome(changed=True, facts={"removed": 1, "put_aside": str(aside)})

@@ -1,0 +1,96 @@
+"""Another password for the administrator of a durable database, while it serves.
+
+At no moment is the password that is kept one that the server refuses: for a while it takes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import FIRST_ROOT_PASSWORD, KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import NEXT_ROOT_PASSWORD
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.server import ADMINISTRATOR_OPTION
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import unheard
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.kinds import ROOT_PASSWORD
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+@dataclass(frozen=True)
+class RootPasswordRotation:
+    """Each step may be done twice: whoever finds it half-done runs all of it again."""
+
+    docker: DockerClient
+    env: Environment
+    engine: str
+    secrets: EnvironmentSecrets
+    # Called before each thing that a kill could come between.
+    reached: Callable[[str], None] = unheard
+
+    def run(self, check_mode: bool) -> Outcome:
+        RestoreJournal(self.env).refuse_under_way()
+        servers = list(self._running())
+        for server in servers:
+            self._refuse_unfit(server)
+        container = self.env.server(self.engine).container
+        if self.engine not in [server.engine for server in servers] or ROOT_PASSWORD not in self.secrets.known():
+            raise Refusal(f"{container} does not run, and has to take the password", "run playbooks/setup_durable.yml first")
+        if not check_mode:
+            with host_lock(f"{self.env.name}-durable-db"):
+                self._rotate(servers)
+        return Outcome(changed=True)
+
+    def _rotate(self, servers: list[ServerDefinition]) -> None:
+        known = self.secrets.known()
+        following = known.get(NEXT_ROOT_PASSWORD) or KINDS[ROOT_PASSWORD].generate()
+        self.secrets.change({NEXT_ROOT_PASSWORD: following})
+        self.reached("kept")
+        self._apply(servers)
+        self.reached("both taken")
+        first = known.get(FIRST_ROOT_PASSWORD, known[ROOT_PASSWORD])
+        self.secrets.change({ROOT_PASSWORD: following, FIRST_ROOT_PASSWORD: first}, dropped=[NEXT_ROOT_PASSWORD])
+        self.reached("changed")
+        self._apply(servers)
+
+    def _apply(self, servers: list[ServerDefinition]) -> None:
+        for server in servers:
+            DockerDatabase(self.docker, server).apply_accounts()
+
+    def _running(self) -> Iterator[ServerDefinition]:
+        """While data move from one engine to the other, there are two, and one password."""
+        for engine in ENGINES:
+            container = self._container(engine)
+            if container is not None and container["State"]["Running"]:
+                yield SERVER_DEFINITIONS[engine](env=self.env, image="", memory="")
+
+    def _refuse_unfit(self, server: ServerDefinition) -> None:
+        name = server.names.container
+        container = self._container(server.engine)
+        if server.engine == "mariadb" and container and ADMINISTRATOR_OPTION not in container["Config"]["Cmd"]:
+            raise Refusal(
+                f"{name} was made by a version that could not rotate {ROOT_PASSWORD}, and would not serve data of before again",
+                "run playbooks/setup_durable.yml -e durable_db_recreate=always, which restarts it, then this again",
+            )
+        if not ServerConsole(server).is_answering():
+            raise Refusal(
+                f"{name} does not let its administrator in",
+                "run playbooks/setup_durable.yml with -e durable_db_state=stopped, then without: it starts with the password that is kept",
+            )
+
+    def _container(self, engine: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = found_or_none(lambda: self.docker.api.inspect_container(self.env.server(engine).container))
+        return found

@@ -1,0 +1,81 @@
+"""Another key for the encrypted volume of a PostgreSQL: its files are copied beside it under the new key, and the folders change places.
+
+The kernel encrypts each file with a key of its own, derived from the folder's: nothing but writing a file anew re-encrypts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_replica import refuse_running_replica
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock
+from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_ENGINE = "postgresql"
+_NEXT = "db_volume_key_next"
+
+
+@dataclass
+class VolumeKeyRotation:
+    docker: DockerClient
+    env: Environment
+    secrets: EnvironmentSecrets
+    progress: Progress
+    # Called before each thing that a kill could come between.
+    reached: Callable[[str], None] = unheard
+
+    def __post_init__(self) -> None:
+        self._console = ServerConsole(SERVER_DEFINITIONS[_ENGINE](env=self.env, image="", memory=""))
+        self._folder = EncryptedFolder(self.env, self.env.server(_ENGINE).service)
+        self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached)
+
+    def run(self, check_mode: bool) -> Outcome:
+        RestoreJournal(self.env).refuse_under_way()
+        if not self._folder.image.exists():
+            raise Refusal(f"{self.env.name} has no encrypted volume", "nothing to do: its key encrypts nothing")
+        refuse_running_replica(self.docker, self.env, _ENGINE, "its data are in the same volume and change while they are copied")
+        if check_mode:
+            return Outcome(changed=True)
+        with host_lock(f"{self.env.name}-durable-backup"), trial_lock(self.env), host_lock(f"{self.env.name}-durable-db"):
+            key = self.secrets.known().get(_NEXT) or KINDS["db_volume_key"].generate()
+            self.secrets.change({_NEXT: key})
+            if not self._folder.has_next_key():
+                self._folder.open()
+                self._copy()
+            self.reached("exchanged")
+            self.secrets.change({"db_volume_key": key}, dropped=[_NEXT])
+            self.reached("key changed")
+            self._folder.open()
+            self.docker.api.start(self._console.container)
+        self._swap.open()
+        self._folder.remove_former()
+        return Outcome(changed=True)
+
+    def _copy(self) -> None:
+        """Twice: what changes while the server runs is little the second time."""
+        self.progress.say("copying while the database serves")
+        self._folder.copy_to_next()
+        self.reached("copied")
+        self.progress.say("the database stops; copying what has changed")
+        stop_server(self.docker, self._console.container)
+        self.reached("stopped")
+        self._folder.copy_to_next()
+        self.reached("copied again")
+        self._folder.exchange()

@@ -1,0 +1,287 @@
+"""Everything about an environment on one screen, for somebody tired at three in the morning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
+from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import REMOVED, Claim, ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import ACCOUNTS_FILE, KEPT
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import COLOURS, SERVICES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
+from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
+from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import NEW_KEY, Restore
+
+TROUBLE_MINUTES = 10
+# When the packages of an image are so old, status says how to have newer ones.
+_OLD_DAYS = 30
+# Events after which the colour they name had all traffic.
+_SWITCHES = ("promoted", "rolled_back", "switched")
+_ENGINE_NAMES = {"mariadb": "MariaDB", "postgresql": "PostgreSQL"}
+_INVENTORIES = {"test": "tests/inventory"}
+
+
+@dataclass(frozen=True)
+class Backups:
+    """What could be restored now, and how far a restore is that was begun."""
+
+    restorable: Restorable
+    restore: Restore | None
+    now: datetime
+
+    @property
+    def are_well(self) -> bool:
+        return self.restorable.as_of is not None and not self.restorable.problem and (self.restore is None or not self.restore.is_under_way)
+
+
+@dataclass(frozen=True)
+class DatabaseState:
+    """`problem` is empty while the application's own user can log in."""
+
+    version: str = ""
+    tls_cipher: str = ""
+    problem: str = ""
+    engine: str = "mariadb"
+    # None where nobody asked for them.
+    backups: Backups | None = None
+    # None where there is none.
+    replica: ReplicaState | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """The release lease while its run is at work, and what runs left half done that are not at work any more."""
+
+    lease: Lease | None = None
+    unfinished: Sequence[Claim] = ()
+
+    @classmethod
+    def on(cls, env: Environment, now: datetime) -> Work:
+        lease = ReleaseLease(env).read()
+        held = lease if lease.is_held and not lease.is_abandoned(now) else None
+        return cls(held, [claim for claim in ColourClaims(env).all() if held is None or claim.lease != held.number])
+
+
+@dataclass(frozen=True)
+class StatusScreen:
+    env: Environment
+    traffic: Mapping[str, Any]
+    database: DatabaseState
+    # Newest first; `ledger_problem` when they cannot be trusted.
+    history: Sequence[Mapping[str, Any]] = ()
+    ledger_problem: str = ""
+    # Of the edge's further containers, by name; empty where all is well.
+    edge_parts: Mapping[str, str] = field(default_factory=dict)
+    edge_troubles: Sequence[str] = ()
+    # Whoever changes the environment right now.
+    work: Work = field(default_factory=Work)
+    # Of the images in use, the oldest first.
+    image_ages: Sequence[ImageAge] = ()
+    # What became of the operator's line in the file of accounts.
+    operator: str = KEPT
+
+    def lines(self, with_hints: bool) -> list[str]:
+        sections = [[*self._traffic(), *self._work()], self._colours(), self._durable(), self._releases(), self._entrances()]
+        if with_hints:
+            sections.append(self._hints())
+        lines: list[str] = []
+        for section in filter(None, sections):
+            lines += ["", *section] if lines else section
+        return lines
+
+    @property
+    def is_well(self) -> bool:
+        live = self.traffic["live"]
+        healthy = all(self.traffic["colours"][colour]["ready"] for colour in live)
+        served = not self.traffic["maintenance"] and not self.traffic["undecided"]
+        edge = self.traffic["edge"]["ready"] and self.traffic["table"]["readable"] and not any(self.edge_parts.values())
+        backups = self.database.backups is None or self.database.backups.are_well
+        replica = self.database.replica is None or not self.database.replica.problem
+        return bool(live and healthy and served and edge and backups and replica) and not self.database.problem and not self.ledger_problem
+
+    def _traffic(self) -> list[str]:
+        if not self.traffic["table"]["readable"]:
+            return self._broken_table()
+        generation = f"generation {self.traffic['generation']}"
+        shares = _shares(self.traffic["weights"])
+        if self.traffic["maintenance"]:
+            lines = [
+                f"TRAFFIC   MAINTENANCE: every customer sees the maintenance page ({generation})",
+                f"          {self._playbook('maintenance', 'maintenance=off')} brings back {shares}",
+            ]
+        else:
+            lines = [f"TRAFFIC   {shares} ({generation})"]
+        return [*lines, *([] if self.traffic["maintenance"] else self._canary()), *self._undecided()]
+
+    def _broken_table(self) -> list[str]:
+        cause = self.traffic["table"]["problem"].partition(" - ")[0]
+        told = next((event for event in self.history if event["event"] in _SWITCHES), None)
+        colour, source = (told["colour"], f"{told['colour']} is what the ledger told last") if told else ("<colour>", "blue or green")
+        return [
+            f"TRAFFIC   UNKNOWN: {cause}",
+            f"REPAIR    {self._playbook('switch', f'switch_to={colour} -e switch_repair=true')}    {source}",
+        ]
+
+    def _canary(self) -> list[str]:
+        candidate = self.traffic["candidate"]
+        if not candidate:
+            return []
+        return [
+            f"CANARY    {candidate} is tried with {self.traffic['weights'][candidate]} %,"
+            f" {self.traffic['stable']} answers in its place where it fails"
+        ]
+
+    def _undecided(self) -> list[str]:
+        undecided = self.traffic["undecided"]
+        if not undecided:
+            return []
+        return [
+            f"UNDECIDED generation {undecided['generation']} ({_shares(undecided['weights'])}) of edges {', '.join(undecided['edges'])}:"
+            " a switch was cut off. Any further switch of all edges first settles it"
+        ]
+
+    def _work(self) -> list[str]:
+        lines = [f"LEASE     {self.work.lease.holder}"] if self.work.lease else []
+        for claim in self.work.unfinished:
+            playbook = "cleanup" if claim.purpose == REMOVED else "deploy"
+            lines.append(f"CUT OFF   {claim.colour} was being {claim.purpose} by {claim.by}: {self._playbook(playbook)} goes on")
+        return lines
+
+    def _colours(self) -> list[str]:
+        lines = [f"{'COLOUR':<9} {'WEIGHT':>6}  {'VERSION':<9} {'RELEASE':<20} HEALTH"]
+        for name in COLOURS:
+            colour = self.traffic["colours"][name]
+            weight = f"{self.traffic['weights'][name]} %"
+            lines.append(f"{name:<9} {weight:>6}  {colour['version'] or '-':<9} {colour['release'] or '-':<20} {self._health(colour)}")
+            lines += [
+                f"          {container['name']} is {container['state']} ({container['health']})"
+                for container in colour["containers"]
+                if container["state"] != "running" or container["health"] not in ("healthy", "none")
+            ]
+        return lines
+
+    def _health(self, colour: Mapping[str, Any]) -> str:
+        if not colour["containers"]:
+            return "absent"
+        healthy = sum(container["state"] == "running" and container["health"] == "healthy" for container in colour["containers"])
+        count = f"{healthy} of {len(SERVICES)} containers healthy"
+        return f"ready, {count}" if colour["ready"] else f"NOT READY: {colour['problem']}; {count}"
+
+    def _durable(self) -> list[str]:
+        database = self.database
+        server = self.env.server(database.engine)
+        where = f"127.0.0.1:{server.port}, volume {server.volume}"
+        return [
+            f"DATABASE  {_ENGINE_NAMES[database.engine]} {database.version} ready, {database.tls_cipher}, {where}"
+            if not database.problem
+            else f"DATABASE  NOT READY: {database.problem} ({where})",
+            *(self._backups(database.backups) if database.backups else []),
+            *([database.replica.line] if database.replica else []),
+            *self._edge(),
+            *self._packages(),
+        ]
+
+    def _backups(self, backups: Backups) -> list[str]:
+        lines = [f"          {backups.restorable.line(backups.now)}"]
+        restore = backups.restore
+        if restore is None:
+            return lines
+        what, again, back = self._ways(restore)
+        if restore.is_under_way:
+            return [
+                *lines,
+                f"{what.split()[0]:<9} CUT OFF while {restore.step}, nobody can write: go on with {again}",
+                f"          or back with {back}",
+            ]
+        kept = f"generation {restore.previous} is kept" if restore.is_live else "it waits for a confirmation"
+        return [*lines, f"{what}: generation {restore.generation} is {restore.step}, {kept}"]
+
+    def _ways(self, restore: Restore) -> tuple[str, str, str]:
+        """What it is, how it goes on, and how it goes back."""
+        if restore.is_promotion:
+            return (
+                "PROMOTION of the replica",
+                self._playbook("promote_replica"),
+                self._playbook("promote_replica", "promote_replica_state=abandoned"),
+            )
+        if restore.is_upgrade:
+            return f"UPGRADE   to {restore.to}", self._playbook("upgrade"), self._playbook("upgrade", "upgrade_state=abandoned")
+        back = self._playbook("restore", "restore_state=abandoned")
+        if restore.to == NEW_KEY:
+            return f"RESTORE   to {restore.to}", self._playbook("rotate_secrets", "rotate=db_encryption_key"), back
+        confirmed = f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}"
+        return f"RESTORE   to {restore.to}", self._playbook("restore", confirmed), back
+
+    def _edge(self) -> list[str]:
+        edge = self.traffic["edge"]
+        problems = [f"NOT READY: {problem}" for problem in self.edge_parts.values() if problem]
+        lines = ["EDGE      ready" if edge["ready"] else f"EDGE      NOT READY: {edge['problem']}"]
+        lines += [f"          {problem}" for problem in problems]
+        if self.edge_troubles:
+            lines.append(f"TROUBLE   in the last {TROUBLE_MINUTES} minutes at the edge: {', '.join(self.edge_troubles)}")
+        return lines
+
+    def _packages(self) -> list[str]:
+        if not self.image_ages:
+            return []
+        today = datetime.now(UTC).date()
+        names: dict[date, list[str]] = {}
+        for age in self.image_ages:
+            names.setdefault(age.packages, []).append(age.name)
+        shown = [f"{_days(day, today)} ({day}): {', '.join(of_day)}" for day, of_day in names.items()]
+        lines = [f"PACKAGES  {'; '.join(shown)}"]
+        if (today - self.image_ages[0].packages).days > _OLD_DAYS:
+            lines.append(f"          {self._playbook('refresh_images')} builds the images with today's")
+        return lines
+
+    def _releases(self) -> list[str]:
+        if self.ledger_problem:
+            return [f"RELEASES  {self.ledger_problem}"]
+        if not self.history:
+            return ["RELEASES  none yet"]
+        return ["RELEASES"] + [
+            f"  {event['at'][:19].replace('T', ' ')}  {event['event']:<11} {event['colour']:<6} {event['release']:<20} by {event['by']}"
+            for event in self.history
+        ]
+
+    def _entrances(self) -> list[str]:
+        return [
+            f"PUBLIC    {_url(self.env.edge_port)}",
+            f"OPERATORS {_url(self.env.operators_port)}  {self._operator()}",
+        ]
+
+    def _operator(self) -> str:
+        if self.operator == KEPT:
+            return f"user operator, password in {self.env.path('secrets', 'operator_password')}"
+        return f"accounts in {self.env.path('secrets', ACCOUNTS_FILE)}; somebody {self.operator} the line of user operator"
+
+    def _hints(self) -> list[str]:
+        return [
+            "NEXT      . .venv/bin/activate",
+            f"          {self._playbook('deploy')}      a candidate beside the live colour",
+            f"          {self._playbook('promote')}     traffic moves to it",
+            f"          {self._playbook('rollback')}    and back",
+        ]
+
+    def _playbook(self, name: str, variable: str = "") -> str:
+        """What to type."""
+        inventory = "" if self.env.name == "devlocal" else f" -i {_INVENTORIES.get(self.env.name, f'inventories/{self.env.name}')}"
+        return f"ansible-playbook{inventory} playbooks/{name}.yml{f' -e {variable}' if variable else ''}"
+
+
+def _shares(weights: Mapping[str, int]) -> str:
+    return ", ".join(f"{colour} {share} %" for colour, share in weights.items() if share) or "nothing is live"
+
+
+def _days(day: date, today: date) -> str:
+    days = (today - day).days
+    return "of today" if days <= 0 else "1 day old" if days == 1 else f"{days} days old"
+
+
+def _url(port: int) -> str:
+    return "https://localhost" if port == 443 else f"https://localhost:{port}"

@@ -1,0 +1,299 @@
+"""Encryption at rest for an engine that has none of its own: folders in a file system of their own, in a file, encrypted by the kernel.
+
+So it works whatever the host's file system is, and without a device mapper. The price is a size that is reserved from the start.
+"""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import MIB
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
+from ansible_collections.echobase.platform.plugins.module_utils.storage.folder_copy import exchange, make_same
+
+_OWNER = 999
+_SMALLEST = 256 * MIB
+# Of this much, what is left is little.
+_SCARCE = 0.1
+_LETTING_GO_SECONDS = 3
+_UNITS = Path("/etc/systemd/system")
+_UNIT = """\
+# Written by module durable_db: opens the encrypted volume before the containers that work on it start.
+[Unit]
+Description=Encrypted database volume of echobase {name}
+RequiresMountsFor={image} {key_file}
+Before=docker.service
+ConditionPathExists={key_file}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/env python3 {script} {image} {mount} {key_file}
+
+[Install]
+# Whatever starts the engine, its socket included, waits for it.
+WantedBy=multi-user.target docker.service
+"""
+
+
+@dataclass(frozen=True)
+class EncryptedFolder:
+    """`size` is in bytes; one that exists grows to it and never shrinks, so it may be left out for that."""
+
+    env: Environment
+    service: str
+    size: int = 0
+
+    @property
+    def image(self) -> Path:
+        return Path(self.env.path("encrypted", f"{self.service}.img"))
+
+    @property
+    def mount(self) -> Path:
+        return Path(self.env.path("encrypted", self.service))
+
+    @property
+    def key_file(self) -> Path:
+        return Path(self.env.path("secrets", "volume_key"))
+
+    def folder(self, volume: str) -> Path:
+        return self.mount / fscrypt.ENCRYPTED / volume
+
+    def driver_options(self, volume: str) -> dict[str, str]:
+        """Of a Docker volume that is its folder here. Where this is not mounted, Docker finds nothing and starts nothing."""
+        return {"type": "none", "o": "bind", "device": str(self.folder(volume))}
+
+    def holds(self, options: dict[str, str] | None) -> bool:
+        """Whether a Docker volume with these options is one of its folders."""
+        return (options or {}).get("device", "").startswith(f"{self.mount}/")
+
+    def is_open(self) -> bool:
+        encrypted = self.mount / fscrypt.ENCRYPTED
+        if not self.mount.is_mount() or not encrypted.is_dir():
+            return False
+        identifier = fscrypt.key_of(encrypted)
+        return identifier is not None and fscrypt.has_key(self.mount, identifier)
+
+    def is_too_small(self) -> bool:
+        return self.image.exists() and _size_of_ext4(self.image) < self.size // MIB * MIB
+
+    def open(self) -> None:
+        """Make what is missing, make it as large as wanted, unlock it."""
+        with exclusive(self.image.parent / f".{self.service}.lock"):
+            try:
+                if not self.image.exists():
+                    self._make_image()
+                grow = self.is_too_small()
+                if grow and self._is_unused():
+                    self._grow(str(self.image))
+                    grow = False
+                fscrypt.open_volume(self.image, self.mount, self.key_file)
+                if grow:
+                    self._grow_in_use()
+                self._open_at_boot()
+            except fscrypt.WrongKeyError as error:
+                cut_off = "the change of its key was cut off: run playbooks/rotate_secrets.yml -e rotate=db_volume_key again"
+                raise Refusal(
+                    f"{self.image} was encrypted with another key than {self.key_file}",
+                    cut_off if self._next_key_file.exists() else "restore the environment's secrets.json from its backup",
+                ) from error
+            except FileNotFoundError as error:
+                raise self._impossible(f"there is no {error.filename}") from error
+            except subprocess.CalledProcessError as error:
+                raise self._impossible(error.stderr.strip().rpartition("\n")[2] or f"{error.cmd[0]} failed") from error
+            except OSError as error:
+                unable = error.errno in (errno.ENOTTY, errno.EOPNOTSUPP)
+                raise self._impossible("this kernel encrypts no folders" if unable else error.strerror or str(error)) from error
+
+    def make_folder(self, volume: str) -> None:
+        """Empty, for a volume that is new."""
+        folder = self.folder(volume)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.chown(folder, _OWNER, _OWNER)
+        sync_directory(folder.parent)
+
+    def remove_folder(self, volume: str) -> None:
+        """With the last one goes everything, and so it does where the key is lost."""
+        if not self.is_open():
+            try:
+                self.open()
+            except Refusal:
+                self._remove()
+                return
+        shutil.rmtree(self.folder(volume), ignore_errors=True)
+        if not any((self.mount / fscrypt.ENCRYPTED).iterdir()):
+            self._remove()
+
+    def has_next_key(self) -> bool:
+        """Whether what is served is encrypted with the key that is to take the place of the present one."""
+        fscrypt.attach(self.image, self.mount)
+        identifier = fscrypt.add_key(self.mount, fscrypt.master_key(self._next_key_file))
+        return fscrypt.key_of(self.mount / fscrypt.ENCRYPTED) == identifier
+
+    def copy_to_next(self) -> None:
+        """What is served, once more under the next key; done again it copies what has changed since."""
+        identifier = fscrypt.add_key(self.mount, fscrypt.master_key(self._next_key_file))
+        if self._next.exists() and fscrypt.key_of(self._next) != identifier:
+            # Of an earlier change of the key.
+            self.remove_former()
+        served = self.mount / fscrypt.ENCRYPTED
+        if not self._next.exists():
+            self._refuse_without_room(served)
+            self._next.mkdir(mode=0o711)
+            fscrypt.encrypt(self._next, identifier)
+        make_same(served, self._next)
+        _run("sync", "--file-system", str(self._next))
+
+    def exchange(self) -> None:
+        """What is served and its copy change places, at once."""
+        exchange(self.mount / fscrypt.ENCRYPTED, self._next)
+
+    def remove_former(self) -> None:
+        """And its key is forgotten."""
+        if not self._next.exists():
+            return
+        former = fscrypt.key_of(self._next)
+        shutil.rmtree(self._next)
+        if former and former != fscrypt.key_of(self.mount / fscrypt.ENCRYPTED) and fscrypt.has_key(self.mount, former):
+            fscrypt.remove_key(self.mount, former)
+
+    @property
+    def _next(self) -> Path:
+        return self.mount / f"{fscrypt.ENCRYPTED}.next"
+
+    @property
+    def _next_key_file(self) -> Path:
+        return self.key_file.with_name("volume_key_next")
+
+    def _refuse_without_room(self, served: Path) -> None:
+        free = shutil.disk_usage(self.mount).free // MIB
+        taken = int(_run("du", "--summarize", "--block-size=1M", str(served)).split()[0])
+        # What is written while it is copied, too.
+        if free < taken * 1.1:
+            raise Refusal(
+                f"{self.image} has {free} MiB left, and a second copy of its {taken} MiB does not fit",
+                "a larger durable_db_encrypted_size and playbooks/setup_durable.yml make it grow; then run this again",
+            )
+
+    def shortage(self) -> str:
+        """In a user's words; empty while there is room."""
+        if not self.is_open():
+            return ""
+        usage = shutil.disk_usage(self.mount)
+        if usage.free > usage.total * _SCARCE:
+            return ""
+        return (
+            f"{self.image} has only {usage.free // MIB} MiB of {usage.total // MIB} MiB left, and a database that finds none stops;"
+            " a larger durable_db_encrypted_size makes it grow, without an interruption"
+        )
+
+    def _make_image(self) -> None:
+        if self.size < _SMALLEST:
+            raise Refusal(
+                f"durable_db_encrypted_size is {self.size // MIB} MiB, too little for a database", f"give it {_SMALLEST // MIB}m or more"
+            )
+        fresh = self.image.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        self._reserve(fresh)
+        _run("mkfs.ext4", "-q", "-O", "encrypt", "-m", "0", "-L", f"echobase-{self.env.name}"[:16], str(fresh))
+        fresh.replace(self.image)
+        sync_directory(self.image.parent)
+
+    def _is_unused(self) -> bool:
+        """And from here on not mounted. A container's mount of it outlives ours, so only the kernel's letting go of the file tells."""
+        if self.mount.is_mount():
+            device = self.mount.stat().st_dev
+            place = f" {os.major(device)}:{os.minor(device)} "
+            if Path("/proc/self/mountinfo").read_text(encoding="utf-8").count(place) > 1:
+                return False
+            _run("umount", str(self.mount))
+        # A container that is just being made, of whomever, holds all mounts for a moment.
+        patience = time.monotonic() + _LETTING_GO_SECONDS
+        while used := _run("losetup", "--associated", str(self.image)):
+            if time.monotonic() > patience:
+                break
+            time.sleep(0.05)
+        return not used
+
+    def _grow(self, device: str) -> None:
+        self._reserve(self.image)
+        # What an interrupted growth left is put in order first; 1 says that something was.
+        subprocess.run(["e2fsck", "-f", "-p", device], capture_output=True, text=True, check=False)
+        _run("resize2fs", device)
+
+    def _grow_in_use(self) -> None:
+        self._reserve(self.image)
+        device = _run("findmnt", "--noheadings", "--output", "SOURCE", "--mountpoint", str(self.mount))
+        _run("losetup", "--set-capacity", device)
+        try:
+            _run("resize2fs", device)
+        except subprocess.CalledProcessError as error:
+            raise Refusal(
+                f"{self.mount} cannot grow while the database uses it: {error.stderr.strip().rpartition(chr(10))[2]}",
+                "durable_db_state=stopped, then present",
+            ) from error
+
+    def _reserve(self, file: Path) -> None:
+        """Real space: a disk that is filled elsewhere must not break the file system in it."""
+        free = shutil.disk_usage(file.parent).free + (file.stat().st_size if file.exists() else 0)
+        if free < self.size:
+            raise Refusal(
+                f"{file.parent} has {free // MIB} MiB for the encrypted volume, durable_db_encrypted_size asks for {self.size // MIB} MiB",
+                "make room there, or ask for less",
+            )
+        with file.open("ab") as stream:
+            file.chmod(0o600)
+            os.posix_fallocate(stream.fileno(), 0, self.size)
+            os.fsync(stream.fileno())
+
+    def _open_at_boot(self) -> None:
+        if not Path("/run/systemd/system").is_dir():
+            return
+        script = self.image.with_name("open_volume.py")
+        unit = _UNITS / f"echobase-{self.env.name}-{self.service}-volume.service"
+        content = _UNIT.format(name=self.env.name, image=self.image, mount=self.mount, key_file=self.key_file, script=script)
+        for path, wanted in ((script, inspect.getsource(fscrypt)), (unit, content)):
+            if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+                write_durably(path, wanted, mode=0o644)
+        _run("systemctl", "enable", "--quiet", unit.name)
+
+    def _remove(self) -> None:
+        if self.mount.is_mount():
+            _run("umount", str(self.mount))
+        if self.mount.is_dir():
+            self.mount.rmdir()
+        self.image.unlink(missing_ok=True)
+        unit = _UNITS / f"echobase-{self.env.name}-{self.service}-volume.service"
+        if unit.exists():
+            _run("systemctl", "disable", "--quiet", unit.name)
+            unit.unlink()
+
+    def _impossible(self, reason: str) -> Refusal:
+        return Refusal(
+            f"the encrypted volume {self.mount} cannot be opened: {reason}",
+            "mend that; where the disk itself is encrypted, a new database does without: durable_db_encryption_at_rest=off",
+        )
+
+
+def _size_of_ext4(image: Path) -> int:
+    """As its superblock says: the file may be larger, after a growth that was interrupted."""
+    with image.open("rb") as file:
+        file.seek(1024)
+        superblock = file.read(1024)
+    blocks, block_size, more_blocks = (int.from_bytes(superblock[start : start + 4], "little") for start in (0x4, 0x18, 0x150))
+    return (blocks + (more_blocks << 32)) * (1024 << block_size)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,151 @@
+"""The generations of a database's data in its one volume, and the link that tells which of them is served."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import MIB
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
+from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+FIRST_GENERATION = "generations/000001"
+_NAME = re.compile(r"\d{6}")
+_BUILDING = ".building"
+_USER = "999:999"
+
+_LOOK = """
+readlink current || echo
+for folder in generations/*; do if [ -d "$folder" ]; then echo "$folder"; fi; done
+"""
+# One rename each; what was renamed is on disk when it returns.
+_SETTLE = 'mv --no-target-directory "generations/$1.building" "generations/$1"; sync generations'
+_SERVE = 'ln --symbolic --force --no-dereference "generations/$1" current.next; mv --no-target-directory current.next current; sync .'
+# What tells one folder's log from another's stays where it is, and so does that log. A file system that can shares what is not changed.
+_COPY = """
+mkdir --mode=0700 "generations/$2.building"
+find "generations/$1" -mindepth 1 -maxdepth 1 ! -name 'mariadb-bin.*' ! -name server-id \
+  -exec cp --archive --reflink=auto --target-directory="generations/$2.building" {} +
+"""
+# An image of before there were two majors tells nothing.
+_MAJORS = """
+database-major 2> /dev/null || echo
+if [ -d "$1" ]; then database-major "$1" 2> /dev/null || echo; else echo; fi
+"""
+# Renamed first: a generation that is half removed can be taken for nothing else.
+_REMOVE = """
+rm --recursive --force -- "generations/$1.removing"
+for folder in "generations/$1" "generations/$1.building"; do
+  if [ -d "$folder" ]; then
+    mv --no-target-directory "$folder" "generations/$1.removing"
+    rm --recursive --force -- "generations/$1.removing"
+  fi
+done
+sync generations
+"""
+_SPACE = 'df --output=avail --block-size=1 . | tail -n 1; du --summarize --block-size=1 "generations/$1" | cut -f 1'
+
+
+@dataclass(frozen=True)
+class Generations:
+    # Empty in a volume that was never served from.
+    current: str
+    # Whole ones, the current one included.
+    kept: tuple[str, ...]
+    # Those that are being made or removed, or were when somebody died.
+    unfinished: tuple[str, ...] = ()
+
+    @property
+    def next(self) -> str:
+        return f"{max((int(name[:6]) for name in (*self.kept, *self.unfinished)), default=0) + 1:06}"
+
+
+@dataclass(frozen=True)
+class DataVolume:
+    """Looked at and changed from inside a throw-away container: the volume may be one that is mounted only while it is used."""
+
+    docker: DockerClient
+    environment: str
+    name: str
+    image: str
+
+    @staticmethod
+    def building(generation: str) -> str:
+        return f"generations/{generation}{_BUILDING}"
+
+    def generations(self) -> Generations:
+        link, *folders = self._run(_LOOK).splitlines()
+        names = sorted(folder.removeprefix("generations/") for folder in folders)
+        return Generations(
+            current=link.removeprefix("generations/"),
+            kept=tuple(name for name in names if _NAME.fullmatch(name)),
+            unfinished=tuple(name for name in names if not _NAME.fullmatch(name)),
+        )
+
+    def majors(self, generation: str = "") -> tuple[str, str]:
+        """Of the image's server, and of the data that are served or of that generation; empty where nobody can tell."""
+        of_image, of_data = self._run(_MAJORS, f"generations/{generation}" if generation else "current").split("\n")[:2]
+        return of_image, of_data
+
+    def copy(self, generation: str, to: str) -> None:
+        """One that no server works on, to be finished and settled. The log of a MariaDB is not copied."""
+        self._run(_COPY, generation, to)
+
+    def settle(self, generation: str) -> None:
+        """What was built is one of the generations from here on."""
+        self._run(_SETTLE, generation)
+
+    def serve(self, generation: str) -> None:
+        """The next start of the server finds this one. It must not run meanwhile."""
+        self._run(_SERVE, generation)
+
+    def remove(self, generation: str) -> None:
+        if generation == self.generations().current:
+            raise Refusal(f"generation {generation} of volume {self.name} is being served: left alone", "name another one")
+        self._run(_REMOVE, generation)
+
+    def sweep(self) -> None:
+        """What a restore or a removal left half-done. An `.adopting` is the server's own, which goes on with it at its start."""
+        found = self.generations()
+        for name in found.unfinished:
+            generation, _, state = name.partition(".")
+            if generation != found.current and state in ("building", "removing"):
+                self._run(_REMOVE, generation)
+
+    def space(self, generation: str) -> tuple[int, int]:
+        """Bytes that are free, and those that this generation takes."""
+        free, taken = self._run(_SPACE, generation).split()
+        return int(free), int(taken)
+
+    def refuse_without_room(self, generation: str) -> None:
+        """For one more like this one."""
+        free, taken = self.space(generation)
+        if free < taken:
+            raise Refusal(
+                f"volume {self.name} has {free // MIB} MiB free, and a second copy of its data takes about {taken // MIB} MiB",
+                "make room on that disk, then run this again",
+            )
+
+    def _run(self, script: str, *arguments: str) -> str:
+        container = self.docker.containers.create(
+            self.image,
+            ["-ceu", f"cd /volume; {script}", "bash", *arguments],
+            entrypoint="bash",
+            user=_USER,
+            network_mode="none",
+            cap_drop=["ALL"],
+            volumes={self.name: {"bind": "/volume", "mode": "rw"}},
+            labels={ENVIRONMENT_LABEL: self.environment},
+            **SMALL_JOB,
+        )
+        ended = run_to_end(self.docker, str(container.id))
+        if ended.status != 0:
+            reason = ended.complaint.strip().rpartition("\n")[2]
+            raise Refusal(f"volume {self.name}: {reason}", f"look inside: docker volume inspect {self.name}")
+        return ended.output

@@ -1,0 +1,116 @@
+"""The volume that a durable database has its data in: plain, or a folder of an encrypted file system."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_KEY_FINGERPRINT_LABEL = "io.echobase.key-fingerprint"
+
+
+class DatabaseVolume:
+    def __init__(self, docker: DockerClient, server: ServerDefinition) -> None:
+        self._docker = docker
+        self._server = server
+        self._env = server.env
+        self.name = server.names.volume
+        self._folder = EncryptedFolder(server.env, server.env.server(server.engine).service, server.encrypted_bytes)
+
+    def key_fingerprint(self) -> str | None:
+        """Of the keys that the data were made with; None where there are no data."""
+        volume = self._inspect()
+        return None if volume is None else str(volume["Labels"].get(_KEY_FINGERPRINT_LABEL, ""))
+
+    def others(self) -> tuple[str, ...]:
+        """Volumes of this environment's databases of other engines."""
+        names = [self._env.server(engine).volume for engine in ENGINES if engine != self._server.engine]
+        found = {volume.name: volume.attrs["Labels"] or {} for volume in self._docker.volumes.list() if volume.name in names}
+        return tuple(name for name, labels in sorted(found.items()) if labels.get(ENVIRONMENT_LABEL) == self._env.name)
+
+    def is_closed(self) -> bool:
+        """Locked, or smaller than wanted."""
+        return self.is_encrypted() and (not self._folder.is_open() or self._folder.is_too_small())
+
+    def is_encrypted(self) -> bool:
+        return self._is_encrypted(self._inspect())
+
+    def open(self) -> None:
+        self._folder.open()
+
+    def troubles(self) -> list[str]:
+        volume = self._inspect()
+        if not self._is_encrypted(volume):
+            return []
+        kept = f"volume {self.name} is encrypted and stays so, whatever durable_db_encryption_at_rest says"
+        return [*([] if self._server.encrypted else [kept]), *filter(None, [self._folder.shortage()])]
+
+    def refuse_in_clear(self) -> None:
+        """A server that does not encrypt by itself must not serve from a plain volume, if that was asked for."""
+        volume = self._inspect()
+        if self._needs_encryption and volume is not None and not self._is_encrypted(volume):
+            raise Refusal(
+                f"volume {self.name} exists and is not encrypted, which durable_db_encryption_at_rest=required asks for",
+                "durable_db_encryption_at_rest=off keeps it as it is; only a new volume can be made an encrypted one",
+            )
+
+    def create(self, key_fingerprint: str) -> None:
+        """With the sign on which the image's entrypoint initialises it: Docker copies that from the image when a container is made.
+
+        Volume and sign come by one call, so that nobody who dies here leaves the one without the other.
+        """
+        from docker.types import DriverConfig, Mount  # noqa: PLC0415 - see docker_client
+
+        options = {}
+        if self._needs_encryption:
+            self._folder.open()
+            self._folder.make_folder(self.name)
+            options = self._folder.driver_options(self.name)
+        labels = {ENVIRONMENT_LABEL: self._env.name, _KEY_FINGERPRINT_LABEL: key_fingerprint}
+        place = Mount(self._server.names.data_mount, self.name, "volume", labels=labels, driver_config=DriverConfig("local", options))
+        self._remove_herald()
+        self._docker.api.create_container(
+            self._server.image,
+            name=self._herald,
+            labels={ENVIRONMENT_LABEL: self._env.name},
+            host_config=self._docker.api.create_host_config(mounts=[place], network_mode="none", **SMALL_JOB),
+        )
+        self._remove_herald()
+
+    def remove(self) -> None:
+        """The folder goes first: where that is interrupted, the volume still tells that something is left to do."""
+        self._remove_herald()
+        if self._is_encrypted(self._inspect()):
+            self._folder.remove_folder(self.name)
+        self._docker.api.remove_volume(self.name)
+
+    @property
+    def _herald(self) -> str:
+        return f"{self.name}-new"
+
+    def _remove_herald(self) -> None:
+        found = found_or_none(lambda: self._docker.api.inspect_container(self._herald))
+        if found is not None:
+            refuse_foreign("container", self._herald, found["Config"]["Labels"], self._env.name)
+            self._docker.api.remove_container(self._herald, force=True)
+
+    @property
+    def _needs_encryption(self) -> bool:
+        return self._server.encrypted and not self._server.encrypts_by_itself
+
+    def _is_encrypted(self, volume: dict[str, Any] | None) -> bool:
+        return volume is not None and self._folder.holds(volume["Options"])
+
+    def _inspect(self) -> dict[str, Any] | None:
+        volume: dict[str, Any] | None = found_or_none(lambda: self._docker.api.inspect_volume(self.name))
+        if volume is not None:
+            refuse_foreign("volume", self.name, volume["Labels"], self._env.name)
+        return volume

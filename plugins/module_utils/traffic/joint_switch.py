@@ -1,0 +1,140 @@
+"""One edge's part in a switch of several: agree, learn the decision, carry it out.
+
+Somebody who can talk to all edges calls `look` everywhere, `prepare` everywhere, `decide` on the first edge, then `commit` everywhere.
+Until the decision is on the first edge's disk everybody can go back (`abort`); from then on everybody goes on, however late.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import NOTHING, Generation
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.report import SwitchReport
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Router
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import (
+    AwaitSilence,
+    BluegreenSwitch,
+    in_force,
+    nobody_claims,
+    prune,
+    wanted,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.verdict import Findings, judge
+
+_AGAIN = "run the playbook again: it first brings every edge to what was decided"
+
+
+class JointSwitch:
+    def __init__(
+        self, router: Router, memory: EdgeMemory, findings: Findings, await_silence: AwaitSilence, claims: Findings = nobody_claims
+    ) -> None:
+        self._router = router
+        self._memory = memory
+        self._await_silence = await_silence
+        self._claims = claims
+        self._alone = BluegreenSwitch(router, findings, await_silence, claims)
+
+    def execute_alone(self, order: Order, check: bool) -> Outcome:
+        """For the only edge. One that agreed with others must not go ahead of them."""
+        undecided = self._memory.undecided
+        if undecided and not order.repair:
+            raise Refusal(
+                f"this edge waits for the decision of {', '.join(undecided.edges)} about generation {undecided.number}",
+                "run the playbook for all of them, or switch this one alone with `repair: true`",
+            )
+        outcome = self._alone.execute(order, check)
+        if undecided and not check:
+            self._memory.settle()
+        return outcome
+
+    def look(self, repair: bool) -> Outcome:
+        # A new edge has no table yet; there is nothing that it could have missed.
+        current = in_force(self._router, repair) if self._router.exists() else NOTHING
+        undecided, decision = self._memory.undecided, self._memory.decision
+        return Outcome(
+            changed=False,
+            facts={
+                "current": current.as_dict(),
+                "upcoming": self._router.upcoming(),
+                "undecided": undecided.as_dict() if undecided else {},
+                "decision": decision.as_dict() if decision else {},
+            },
+        )
+
+    def prepare_first(self, order: Order, number: int, edges: list[str], differ: bool, check: bool) -> Outcome:
+        """The first edge says what the order means. Where the edges differ, all of them get it anew."""
+        self._router.refuse_outdated(order.fencing_number)
+        before = in_force(self._router, order.repair)
+        after = wanted(self._router, order, before)
+        if after != before or differ:
+            after = order.after(before, number)
+        return self._prepare(Proposal(after, tuple(edges), order.fencing_number), before, order, check)
+
+    def prepare(self, proposal: Proposal, order: Order, check: bool) -> Outcome:
+        """Every other edge is told."""
+        self._router.refuse_outdated(proposal.fencing_number)
+        return self._prepare(proposal, in_force(self._router, order.repair), order, check)
+
+    def decide(self, proposal: Proposal, check: bool) -> Outcome:
+        """On the first edge only. A later switch that passed us here has taken our place."""
+        with self._router.exclusive():
+            decided = self._memory.decision == proposal
+            if not decided:
+                self._router.refuse_outdated(proposal.fencing_number)
+                if self._memory.undecided != proposal:
+                    raise Refusal(
+                        f"generation {proposal.number} is not what this edge agreed to last",
+                        "another run came between; run the playbook again if this is still wanted",
+                    )
+                if not check:
+                    self._memory.decide(proposal)
+        return Outcome(changed=not decided, facts={"decision": proposal.as_dict()})
+
+    def commit(self, decision: Proposal, check: bool) -> Outcome:
+        """Late or repeated, it ends the same; an edge that is already past this generation stays where it is."""
+        microseconds = None
+        with self._router.exclusive():
+            before = self._router.current_or_nothing()
+            after = decision.generation if before.number < decision.number else before
+            if check:
+                return SwitchReport(before, after).outcome()
+            if after != before:
+                microseconds = self._router.commit(self._router.lay(after), decision.fencing_number).microseconds
+            known = self._memory.decision
+            if known is None or known.number < decision.number:
+                self._memory.decide(decision)
+            undecided = self._memory.undecided
+            if undecided and undecided.number <= decision.number:
+                self._memory.settle()
+            warnings = prune(self._router)
+        drained = self._await_silence(before.losing(after))
+        return SwitchReport(before, after, microseconds=microseconds, drained=drained, warnings=warnings).outcome()
+
+    def abort(self, proposal: Proposal, check: bool) -> Outcome:
+        with self._router.exclusive():
+            decision = self._memory.decision
+            if decision and decision.number >= proposal.number:
+                raise Refusal(f"generation {proposal.number} is decided and holds for all edges", _AGAIN)
+            agreed = self._memory.undecided == proposal
+            if agreed and not check:
+                self._memory.settle()
+                self._router.discard(proposal.generation)
+        return Outcome(changed=agreed)
+
+    def _prepare(self, proposal: Proposal, before: Generation, order: Order, check: bool) -> Outcome:
+        after = proposal.generation
+        overridden = judge(self._alone.all_findings, before, after, order.break_glass)
+        if after != before and not check:
+            with self._router.exclusive():
+                # Moved on while the colours were asked, or never caught up.
+                if before != NOTHING and self._router.current() != before:
+                    raise Refusal("another switch came between", _AGAIN)
+                judge(self._claims, before, after, order.break_glass)
+                self._router.lay(after)
+                self._memory.agree(proposal)
+        outcome = SwitchReport(before, after, order.break_glass, overridden).outcome()
+        outcome.facts["proposal"] = proposal.as_dict()
+        return outcome

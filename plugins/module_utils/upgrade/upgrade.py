@@ -1,0 +1,377 @@
+"""A database on another major version: a copy of its data is upgraded beside them, and takes their place together with the new server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.contents import differences
+from ansible_collections.echobase.platform.plugins.module_utils.database.majors import newest_major
+from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, orders, write_ids
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_replica import refuse_running_replica
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock, trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import UPGRADE_WAYS, Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import first_lines
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION, DataVolume
+from ansible_collections.echobase.platform.plugins.module_utils.upgrade.conversion import DataConversion
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+Contents = Mapping[str, tuple[int, str]]
+
+
+@dataclass
+class DatabaseUpgrade:
+    docker: DockerClient
+    env: Environment
+    # As it shall be served; its image may be empty as long as nothing is changed.
+    wanted: ServerDefinition
+    # Empty for the newest.
+    wanted_major: str
+    # Of the major that it is served by now.
+    present_image: str
+    tool: BackupTool
+    progress: Progress
+    # Called before each thing that a kill could come between.
+    reached: Callable[[str], None] = unheard
+
+    def __post_init__(self) -> None:
+        self.engine = self.wanted.engine
+        self._names = self.wanted.names
+        self._journal = RestoreJournal(self.env)
+        self._console = ServerConsole(self.wanted)
+        self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached, UPGRADE_WAYS)
+        self._warnings: list[str] = []
+
+    def run(self, state: str, confirm: str, check_mode: bool) -> Outcome:
+        if check_mode or state == "checked":
+            return self._foretold(state, confirm)
+        if not self.wanted.image or not self.present_image:
+            raise Refusal(f"state={state} takes the images of both major versions", "give image and present_image")
+        with host_lock(f"{self.env.name}-durable-backup"):
+            match state:
+                case "rehearsed":
+                    return self._rehearsed()
+                case "live":
+                    return self._live()
+                case "reverted":
+                    return self._reverted(confirm)
+                case _:
+                    return self._abandoned()
+
+    # Nothing is changed.
+
+    def _foretold(self, state: str, confirm: str) -> Outcome:
+        before = self._upgrade_in_journal()
+        if state == "reverted":
+            way_back = self._way_back(before)
+            if confirm:
+                self._refuse_unconfirmed(way_back, confirm)
+            return self._outcome(True, before, way_back, way_back.previous_major, way_back.major)
+        if before is not None and before.is_under_way:
+            return self._outcome(True, before, before, before.previous_major, before.major)
+        if state == "abandoned":
+            return self._outcome(False, before, before, "", "")
+        present, wanted = self._majors()
+        if present == wanted:
+            return self._outcome(False, before, before, present, wanted)
+        self._refuse_impossible(present, wanted)
+        return self._outcome(True, before, before, present, wanted)
+
+    def _majors(self) -> tuple[str, str]:
+        """Of the data that are served, and the wanted one."""
+        present = published_volume(self.docker, self.env, self.engine).majors()[1]
+        if not present:
+            raise Refusal(
+                f"nobody can tell which major version the data in volume {self._names.volume} are of",
+                "playbooks/setup_durable.yml -e durable_db_recreate=always brings the present image, which can",
+            )
+        return present, self.wanted_major or newest_major(self.engine)
+
+    def _refuse_impossible(self, present: str, wanted: str) -> None:
+        if _number(wanted) < _number(present):
+            raise Refusal(
+                f"volume {self._names.volume} holds data of {self.engine} {present}, and {wanted} cannot read them",
+                "durable_db_go_back=true goes back to the generation of before the upgrade, while that is kept",
+            )
+        if not self._console.is_answering():
+            raise Refusal(f"{self._names.container} does not answer", "playbooks/setup_durable.yml starts it")
+        refuse_running_replica(self.docker, self.env, self.engine, "cannot follow a server of another major")
+        volume = published_volume(self.docker, self.env, self.engine)
+        volume.refuse_without_room(volume.generations().current)
+
+    # Beside the served data.
+
+    def _rehearsed(self) -> Outcome:
+        """The newest proved backup is restored by the old server, upgraded, and served by the new one."""
+        refuse_missing_key(self.env)
+        present, wanted = self._majors()
+        self._refuse_impossible(present, wanted)
+        proofs = BackupRecord(self.env, self.engine).read().proofs
+        proved = [backup for backup in self.tool.backups() if backup.name in proofs]
+        if not proved:
+            raise Refusal("there is no proved backup to rehearse the upgrade on", "run playbooks/backup.yml first")
+        newest = proved[-1]
+        proof = proofs[newest.name]
+        with trial_volume(self.docker, self.env, self.engine) as volume:
+            self.progress.say(f"restoring {newest.name} to try the upgrade on it")
+            self.tool.restore(newest, Point(mark=proof.mark), volume, FIRST_GENERATION)
+            began = time.monotonic()
+            self._convert(volume, FIRST_GENERATION, proof.tables)
+            seconds = round(time.monotonic() - began, 1)
+        outcome = self._outcome(True, None, None, present, wanted)
+        outcome.facts |= {"backup": newest.name, "rows": proof.rows, "seconds": seconds}
+        return outcome
+
+    def _convert(self, volume: str, folder: str, expected: Contents) -> None:
+        """Upgrades a copy, and proves that the new server serves from it what the old one did."""
+        self.progress.say("upgrading the copy")
+        image = self.wanted.image if self.engine == "mariadb" else self.present_image
+        DataConversion(self.docker, self.env, self.engine, image).run(volume, folder)
+        self.reached("converted")
+        self.progress.say("trying the upgraded copy")
+        with trial_server(self.docker, self.env, self.engine, volume, folder, image=self.wanted.image) as trial:
+            if self.engine == "postgresql":
+                # Without them it would choose its ways blindly at first.
+                trial.console.query("ANALYZE")
+            different = differences(expected, self.tool.contents(trial.container))
+            trial.log_in_as_application()
+        if different:
+            raise Refusal(
+                f"the upgraded copy does not hold what the database does: {different}", "what serves was not touched; look at these tables"
+            )
+        self.reached("tried")
+
+    # In place of the served data.
+
+    def _live(self) -> Outcome:
+        before = self._upgrade_in_journal()
+        upgrade = before if before is not None and before.is_under_way else self._begun()
+        if upgrade is None:
+            return self._outcome(False, before, before, *self._majors())
+        return self._gone_through(before, upgrade)
+
+    def _begun(self) -> Restore | None:
+        present, wanted = self._majors()
+        if present == wanted:
+            return None
+        self._refuse_impossible(present, wanted)
+        generations = self._volume.generations()
+        return Restore(
+            Step.CLOSING,
+            self.engine,
+            f"{self.engine} {wanted}",
+            datetime.now(UTC),
+            generations.next,
+            generations.current,
+            backup=f"a copy of generation {generations.current}",
+            major=wanted,
+            previous_major=present,
+        )
+
+    def _gone_through(self, before: Restore | None, upgrade: Restore) -> Outcome:
+        if upgrade.step is Step.CLOSING:
+            self._journal.write(upgrade)
+            self.reached("closing")
+            self._close(upgrade.previous)
+            if upgrade.is_disposable:
+                self._build(upgrade)
+            else:
+                upgrade = replace(upgrade, discarded=self._count_discarded(upgrade.previous, upgrade.generation))
+        upgrade = self._journal.write(upgrade.at(Step.SWAPPING))
+        self._serve(upgrade.generation, self.wanted)
+        upgrade = self._journal.write(upgrade.at(Step.LIVE))
+        self._warnings += self.tool.prepare_if_possible()
+        return self._outcome(True, before, upgrade, upgrade.previous_major, upgrade.major)
+
+    def _close(self, served: str) -> None:
+        """Nobody writes any more."""
+        self._start_again()
+        self.progress.say("nobody may write any more")
+        WriterFence(self.env, self._console).close()
+        self.reached("closed")
+        self._warnings += self.tool.archive_if_possible("of before")
+        write_ids(self._ids_file(served), orders(self._console))
+
+    def _build(self, upgrade: Restore) -> None:
+        contents = self.tool.contents(self._names.container)
+        volume = self._volume
+        DataConversion(self.docker, self.env, self.engine, "").remove_left_over()
+        volume.remove(upgrade.generation)
+        volume.sweep()
+        self.progress.say(f"copying generation {upgrade.previous}")
+        stop_server(self.docker, self._names.container)
+        self.reached("stopped")
+        volume.copy(upgrade.previous, upgrade.generation)
+        self.reached("copied")
+        with trial_lock(self.env):
+            self._convert(volume.name, volume.building(upgrade.generation), contents)
+        volume.settle(upgrade.generation)
+        self.reached("settled")
+
+    def _serve(self, generation: str, definition: ServerDefinition) -> None:
+        """Data and server change together: between the first line and the last nothing serves."""
+        backend = DockerDatabase(self.docker, definition)
+        with host_lock(f"{self.env.name}-durable-db"):
+            self.reached("swapping")
+            self.progress.say(f"generation {generation} takes over")
+            self._stop_if_there()
+            backend.write_configuration()
+            self.reached("configured")
+            self._volume.serve(generation)
+            self.reached("swapped")
+            backend.create_server()
+            self.reached("started")
+        self._swap.open()
+
+    def _stop_if_there(self) -> None:
+        if found_or_none(lambda: self.docker.api.inspect_container(self._names.container)) is not None:
+            stop_server(self.docker, self._names.container)
+
+    # Back.
+
+    def _reverted(self, confirm: str) -> Outcome:
+        before = self._upgrade_in_journal()
+        way_back = self._way_back(before)
+        if before is not None and before.is_live:
+            self._refuse_unconfirmed(way_back, confirm)
+        return self._gone_through(before, way_back)
+
+    def _way_back(self, before: Restore | None) -> Restore:
+        """From an upgrade that is live; or what was already begun of it."""
+        if before is not None and before.is_under_way and not before.is_disposable:
+            return before
+        if before is not None and before.is_under_way:
+            raise Refusal(f"{before.name} was cut off while {before.step}", UPGRADE_WAYS)
+        if before is None or before.previous not in self._volume.generations().kept:
+            raise Refusal(
+                "there is no upgrade that could be gone back from",
+                "it is not live, or was confirmed, or followed by a restore; see docs/upgrade.md for a server on an older backup",
+            )
+        count = self._count_discarded(before.generation, before.previous)
+        return replace(_turned(before), step=Step.CLOSING, began=datetime.now(UTC), backup="", discarded=count)
+
+    def _count_discarded(self, left: str, gone_to: str) -> int:
+        """What came after the other generation was left."""
+        return discarded(self._discarded_file(left), orders(self._console), self._ids_file(gone_to))
+
+    def _refuse_unconfirmed(self, way_back: Restore, confirm: str) -> None:
+        if confirm != self._names.volume:
+            raise Refusal(
+                f"going back to {way_back.to} discards the {way_back.discarded} orders since, and '{confirm}' does not confirm that",
+                f"read {self._discarded_file(way_back.previous)}, then say confirm={self._names.volume}",
+            )
+
+    def _abandoned(self) -> Outcome:
+        before = self._upgrade_in_journal()
+        if before is None or not before.is_under_way:
+            return self._outcome(False, before, before, "", "")
+        if before.step is Step.SWAPPING:
+            self._serve(before.previous, replace(self.wanted, image=self.present_image))
+        else:
+            self._start_again()
+            self._swap.open()
+        self.reached("reopened")
+        DataConversion(self.docker, self.env, self.engine, "").remove_left_over()
+        after = None
+        if before.is_disposable:
+            self._volume.remove(before.generation)
+            self._volume.sweep()
+            self._journal.remove()
+        else:
+            # What would have been gone back from is what it was.
+            after = self._journal.write(replace(_turned(before), step=Step.LIVE))
+        return self._outcome(True, before, after, before.major, before.previous_major)
+
+    def _start_again(self) -> None:
+        """Whoever was killed may have stopped it."""
+        self.docker.api.start(self._names.container)
+        self._swap.await_root()
+
+    def _upgrade_in_journal(self) -> Restore | None:
+        found = self._journal.read()
+        if found is None or found.is_upgrade:
+            return found
+        if not found.is_live:
+            raise Refusal(f"{found.name} is {found.step}", "end that first: playbooks/restore.yml, or with -e restore_state=abandoned")
+        return None
+
+    @property
+    def _volume(self) -> DataVolume:
+        """Looked at by an image that is there, whether a server is or not."""
+        return DataVolume(self.docker, self.env.name, self._names.volume, self.present_image or self.wanted.image or self._last_image)
+
+    @property
+    def _last_image(self) -> str:
+        return DockerDatabase(self.docker, self.wanted).image
+
+    def _ids_file(self, generation: str) -> Path:
+        """The orders that it held when it was left."""
+        return self._journal.folder / f"orders-of-{generation}"
+
+    def _discarded_file(self, left: str) -> Path:
+        return self._journal.folder / f"discarded-by-leaving-{left}.tsv"
+
+    def _outcome(self, changed: bool, before: Restore | None, after: Restore | None, present: str, wanted: str) -> Outcome:
+        shown = after or before
+        file = self._discarded_file(shown.previous) if shown else None
+        return Outcome(
+            changed=changed,
+            before=_picture(before, present),
+            after=_picture(after, wanted),
+            facts={
+                "volume": self._names.volume,
+                "step": shown.step.value if shown else "none",
+                "present_major": present,
+                "wanted_major": wanted,
+                "generation": shown.generation if shown else "",
+                "previous": shown.previous if shown else "",
+                "discarded": shown.discarded if shown else 0,
+                "discarded_newest": first_lines(file) if file else [],
+                "discarded_file": str(file) if file and file.exists() else "",
+                "backup": "",
+                "rows": 0,
+                "seconds": 0.0,
+            },
+            warnings=self._warnings,
+        )
+
+
+def _turned(upgrade: Restore) -> Restore:
+    """The same the other way round."""
+    return replace(
+        upgrade,
+        generation=upgrade.previous,
+        previous=upgrade.generation,
+        major=upgrade.previous_major,
+        previous_major=upgrade.major,
+        to=f"{upgrade.engine} {upgrade.previous_major}",
+    )
+
+
+def _picture(upgrade: Restore | None, major: str) -> dict[str, Any]:
+    return {"major": major, "upgrade": upgrade.step.value if upgrade else None, "generation": upgrade.generation if upgrade else None}
+
+
+def _number(major: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in major.split("."))

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.echobase.platform.plugins.filter.database_image import database_image
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.database.majors import IMAGES, image_of_major
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, environment
+
+
+def test_the_newest_has_the_name_of_the_service_and_is_the_default() -> None:
+    for engine in ENGINES:
+        assert image_of_major(engine) == environment("devlocal").server(engine).service
+        assert len(IMAGES[engine]) >= 2
+
+
+def test_what_yaml_takes_for_a_number_is_a_major_too() -> None:
+    assert (database_image("mariadb", 10.11), database_image("postgresql", 15)) == ("mariadb-10.11", "postgres-15")
+
+
+def test_an_unknown_one_names_those_there_are() -> None:
+    with pytest.raises(Refusal, match="there is no image of postgresql 9 - durable_db_version is one of 17, 15"):
+        image_of_major("postgresql", "9")

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import ipaddress
+import itertools
+
+import pytest
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import (
+    ENGINES,
+    ENVIRONMENTS,
+    SERVICES,
+    Environment,
+    Network,
+    as_facts,
+    environment,
+)
+
+ALL = [environment(name) for name in ENVIRONMENTS]
+
+
+def test_no_two_bindings_on_one_host_collide() -> None:
+    bindings: dict[int, str] = {}
+    for env in ALL:
+        named = {f"{env.name} {what}": port for what, port in env.ports.items()}
+        for colour in env.colours.values():
+            named |= {f"{env.name} {colour.name} {what}": port for what, port in colour.ports.items()}
+        for what, port in named.items():
+            assert port not in bindings, f"{what} and {bindings[port]} both want port {port}"
+            bindings[port] = what
+
+
+def networks_of_colours(env: Environment) -> list[Network]:
+    return [network for colour in env.colours.values() for network in (colour.network, colour.cloud_network)]
+
+
+def test_no_two_networks_overlap() -> None:
+    networks = [
+        ipaddress.ip_network(network.subnet)
+        for env in ALL
+        for network in (env.durable_network, env.edge_network, *networks_of_colours(env))
+    ]
+    for one, other in itertools.combinations(networks, 2):
+        assert not one.overlaps(other)
+
+
+def test_no_two_containers_projects_or_networks_share_a_name() -> None:
+    names: list[str] = []
+    for env in ALL:
+        names += [server.container for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
+        names += [env.edge_container, env.durable_project, env.durable_network.name, env.edge_network.name]
+        for colour in env.colours.values():
+            names += [colour.container(service) for service in SERVICES] + [colour.project]
+        names += [network.name for network in networks_of_colours(env)]
+    assert len(names) == len(set(names))
+
+
+def test_fixed_addresses_lie_in_the_edge_network_and_differ() -> None:
+    for env in ALL:
+        addresses = [a for colour in env.colours.values() for a in (colour.frontend_address, colour.gateway_address)]
+        assert len(set(addresses)) == 4
+        assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.edge_network.subnet) for a in addresses)
+        durable = [server.address for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
+        assert len(set(durable)) == 4
+        assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.durable_network.subnet) for a in durable)
+
+
+def test_the_way_out_of_a_colours_containers_is_the_network_without_one() -> None:
+    """The engine takes the first by name of those that are not internal; a colour's own network is internal."""
+    for env in ALL:
+        for colour in env.colours.values():
+            assert colour.cloud_network.name < min(env.durable_network.name, env.edge_network.name)
+
+
+def test_who_speaks_for_customers_has_an_address_that_nobody_else_can_have() -> None:
+    for env in ALL:
+        assert ipaddress.ip_address(env.edge_address) == ipaddress.ip_network(env.edge_network.subnet)[1]
+        for colour in env.colours.values():
+            assert ipaddress.ip_address(colour.frontend_inside_address) in ipaddress.ip_network(colour.network.subnet)
+
+
+@pytest.mark.parametrize(
+    ("env", "colour", "project", "gateway", "ports"),
+    [
+        ("devlocal", "blue", "echobase", "echobase-devlocal-api-gateway", (3443, 3000, 3001, 4566, 4571)),
+        ("ci", "green", "echobase-green", "echobase-green-api-gateway", (3543, 3100, 3101, 4666, 4671)),
+        ("devlocal", "green", "echobase-devlocal-green", "echobase-devlocal-green-api-gateway", (3643, 3200, 3201, 4766, 4771)),
+        ("ci", "blue", "echobase-ci-blue", "echobase-ci-blue-api-gateway", (3743, 3300, 3301, 4866, 4871)),
+        ("test", "green", "echobase-test-green", "echobase-test-green-api-gateway", (3943, 3500, 3501, 5066, 5071)),
+    ],
+)
+def test_the_published_interface(env: str, colour: str, project: str, gateway: str, ports: tuple[int, ...]) -> None:
+    it = environment(env).colour(colour)
+    assert (it.project, it.container("api-gateway"), tuple(it.ports.values())) == (project, gateway, ports)
+
+
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(Refusal, match="unknown environment 'prod' - choose one of devlocal, ci, test"):
+        environment("prod")
+    with pytest.raises(Refusal, match="unknown colour 'red' - choose one of blue, green"):
+        environment("test").colour("red")
+
+
+def test_facts_are_plain_data_with_derived_names() -> None:
+    facts = as_facts(environment("devlocal", "/srv/state", "10.99"))
+    assert facts["home"] == "/srv/state/devlocal"
+    assert facts["databases"]["mariadb"]["volume"] == "echobase-devlocal-durable-mariadb-data"
+    assert facts["databases"]["postgresql"]["container"] == "echobase-devlocal-durable-postgres"
+    assert facts["edge_network"]["subnet"] == "10.99.1.0/24"
+    assert facts["colours"]["green"]["hosts"]["api-gateway"] == "green-api-gateway"

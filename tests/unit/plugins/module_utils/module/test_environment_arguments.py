@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import environment_of
+
+
+def params(environment: str = "test", network_prefix: str = "10.231") -> dict[str, str]:
+    return {"environment": environment, "home": "/srv", "network_prefix": network_prefix}
+
+
+def test_they_name_an_environment() -> None:
+    env = environment_of(params(network_prefix="172.30"))
+    assert (env.home, env.durable_network.subnet) == ("/srv/test", "172.30.16.0/24")
+
+
+@pytest.mark.parametrize("prefix", ["10", "10.256", "10.1.2", "10.x", " 10.2", ""])
+def test_a_malformed_prefix_is_refused(prefix: str) -> None:
+    with pytest.raises(Refusal, match="give two octets"):
+        environment_of(params(network_prefix=prefix))
+
+
+def test_an_unknown_environment_is_refused() -> None:
+    with pytest.raises(Refusal, match="unknown environment 'prod'"):
+        environment_of(params("prod"))

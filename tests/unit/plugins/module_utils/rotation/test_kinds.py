@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.kinds import APPLICATION_KEYS, DATA_KEYS, PASSWORDS, rotations
+
+
+def test_each_name_goes_to_who_rotates_it() -> None:
+    found = rotations("jwt_key, db_backup_key,operator_password")
+    assert found == {
+        "passwords": ["operator_password"],
+        "application_keys": ["jwt_key"],
+        "data_keys": ["db_backup_key"],
+        "problem": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("named", "problem"), [("", "nothing is named"), (" , ", "nothing is named"), ("jwt,x", "nothing is called jwt or x")]
+)
+def test_what_is_unknown_is_refused_with_the_list_of_names(named: str, problem: str) -> None:
+    told = str(rotations(named)["problem"])
+    assert told.startswith(f"{problem} - give -e rotate=")
+    assert told.endswith(", ".join((*PASSWORDS, *APPLICATION_KEYS, *DATA_KEYS)))
+
+
+def test_the_administrators_password_can_be_rotated() -> None:
+    found = rotations("db_root_password")
+    assert (found["passwords"], found["problem"]) == (["db_root_password"], "")

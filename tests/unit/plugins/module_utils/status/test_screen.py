@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
+from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import REMOVED, REPLACED, Claim, ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
+from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
+from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
+from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import NEW_KEY, REPLICA, Restore, Step
+from ansible_collections.echobase.platform.plugins.module_utils.status.screen import Backups, DatabaseState, StatusScreen, Work
+
+DATABASE = DatabaseState("11.8.6", "TLS_AES_256_GCM_SHA384")
+SWITCHED = [
+    {"at": "2026-11-21T12:00:02Z", "event": "removed", "colour": "green", "release": "1.0.0-aa", "by": "ann"},
+    {"at": "2026-11-21T12:00:01Z", "event": "rolled_back", "colour": "blue", "release": "1.0.0-aa", "by": "ann"},
+    {"at": "2026-11-21T12:00:00Z", "event": "promoted", "colour": "green", "release": "1.1.0-bb", "by": "ann"},
+]
+
+
+def colour(**changes: Any) -> dict[str, Any]:
+    container = {"name": "x", "state": "running", "health": "healthy"}
+    return {"containers": [container] * 4, "ready": True, "problem": "", "version": "1.0.0", "release": "1.0.0-aa"} | changes
+
+
+def traffic(**changes: Any) -> dict[str, Any]:
+    return {
+        "weights": {"blue": 100, "green": 0},
+        "generation": 7,
+        "live": ["blue"],
+        "candidate": "",
+        "stable": "blue",
+        "maintenance": False,
+        "undecided": {},
+        "table": {"readable": True, "problem": ""},
+        "edge": {"ready": True, "problem": ""},
+        "colours": {"blue": colour(), "green": colour(containers=[], ready=False)},
+    } | changes
+
+
+def screen(env: str = "devlocal", **changes: Any) -> StatusScreen:
+    return StatusScreen(environment(env), traffic(**changes), DATABASE, SWITCHED, edge_parts={"sockets": "", "desk": ""})
+
+
+def test_when_all_is_well_nothing_is_said_beyond_it() -> None:
+    lines = screen().lines(with_hints=False)
+    assert lines[0] == "TRAFFIC   blue 100 % (generation 7)"
+    assert lines[1] == ""
+    assert "EDGE      ready" in lines
+    assert not [line for line in lines if line.startswith(("CANARY", "UNDECIDED", "TROUBLE", "REPAIR"))]
+    assert screen().is_well
+
+
+def test_a_canary_names_the_candidate_and_who_stands_in_for_it() -> None:
+    one = screen(
+        weights={"blue": 80, "green": 20}, live=["blue", "green"], candidate="green", colours={"blue": colour(), "green": colour()}
+    )
+    assert one.lines(with_hints=False)[:2] == [
+        "TRAFFIC   blue 80 %, green 20 % (generation 7)",
+        "CANARY    green is tried with 20 %, blue answers in its place where it fails",
+    ]
+    assert one.is_well
+
+
+@pytest.mark.parametrize(("env", "inventory"), [("devlocal", ""), ("ci", " -i inventories/ci"), ("test", " -i tests/inventory")])
+def test_maintenance_is_loud_and_says_how_it_ends(env: str, inventory: str) -> None:
+    one = screen(env, maintenance=True)
+    assert one.lines(with_hints=False)[:2] == [
+        "TRAFFIC   MAINTENANCE: every customer sees the maintenance page (generation 7)",
+        f"          ansible-playbook{inventory} playbooks/maintenance.yml -e maintenance=off brings back blue 100 %",
+    ]
+    assert not one.is_well
+
+
+def test_an_undecided_switch_of_several_edges_is_shown() -> None:
+    one = screen(undecided={"generation": 8, "weights": {"blue": 0, "green": 100}, "edges": ["edge1", "edge2"]})
+    assert one.lines(with_hints=False)[1].startswith("UNDECIDED generation 8 (green 100 %) of edges edge1, edge2: ")
+    assert not one.is_well
+
+
+def test_a_broken_table_comes_with_the_line_that_repairs_it() -> None:
+    broken = {"readable": False, "problem": "the routing table is broken: current leads to 'x' - say where traffic belongs"}
+    one = screen(table=broken, live=[], generation=0, weights={"blue": 0, "green": 0})
+    assert one.lines(with_hints=False)[:2] == [
+        "TRAFFIC   UNKNOWN: the routing table is broken: current leads to 'x'",
+        "REPAIR    ansible-playbook playbooks/switch.yml -e switch_to=blue -e switch_repair=true    blue is what the ledger told last",
+    ]
+    assert not one.is_well
+    without_ledger = StatusScreen(environment("devlocal"), traffic(table=broken), DATABASE)
+    assert "switch_to=<colour> -e switch_repair=true    blue or green" in without_ledger.lines(with_hints=False)[1]
+
+
+def test_who_is_at_work_is_shown_and_what_was_cut_off_comes_with_what_to_type() -> None:
+    lease = Lease(7, "run", "kim", "deploy", ProcessIdentity("machine", "laptop", 4711, 1), "2026-11-28T01:02:03+00:00")
+    claims = [
+        Claim("green", REPLACED, "0.2.0", 6, "2026-11-28T01:00:00+00:00", "deploy of ann@laptop"),
+        Claim("blue", REMOVED, "0.1.0", 5, "2026-11-28T00:00:00+00:00", "cleanup of ann@laptop"),
+    ]
+    lines = StatusScreen(environment("ci"), traffic(), DATABASE, work=Work(lease, claims)).lines(with_hints=False)
+    assert lines[1:4] == [
+        "LEASE     deploy by kim@laptop (process 4711) since 01:02:03 UTC",
+        "CUT OFF   green was being replaced by deploy of ann@laptop: ansible-playbook -i inventories/ci playbooks/deploy.yml goes on",
+        "CUT OFF   blue was being removed by cleanup of ann@laptop: ansible-playbook -i inventories/ci playbooks/cleanup.yml goes on",
+    ]
+
+
+def test_whoever_has_ended_is_not_at_work_and_what_is_under_way_is_not_cut_off(tmp_path: Path) -> None:
+    env = environment("test", str(tmp_path))
+    lease, claims = ReleaseLease(env), ColourClaims(env)
+    number = lease.take(Lease(0, "run", "kim", "deploy", ProcessIdentity.of(os.getpid()))).number
+    claims.make(Claim("green", REPLACED, "0.2.0", number, "2026-11-28T01:00:00+00:00", "deploy of kim@laptop"))
+    now = datetime.now(UTC)
+    assert Work.on(env, now) == Work(lease.read(), [])
+    lease.take(Lease(0, "other", "kim", "rollback", ProcessIdentity("another machine", "laptop", 1, 1)))
+    assert Work.on(env, now + timedelta(minutes=5)) == Work(None, claims.all())
+
+
+def test_a_missing_desk_and_missing_sockets_are_named() -> None:
+    parts = {"sockets": "", "desk": "echobase-devlocal-edge-desk is exited"}
+    one = StatusScreen(environment("devlocal"), traffic(), DATABASE, edge_parts=parts)
+    lines = one.lines(with_hints=False)
+    assert lines[lines.index("EDGE      ready") + 1] == "          NOT READY: echobase-devlocal-edge-desk is exited"
+    assert not one.is_well
+
+
+def test_recent_troubles_are_shown_and_do_not_make_it_ill() -> None:
+    one = StatusScreen(environment("devlocal"), traffic(), DATABASE, edge_troubles=["12 colour-away", "3 replayed from green"])
+    assert "TROUBLE   in the last 10 minutes at the edge: 12 colour-away, 3 replayed from green" in one.lines(with_hints=False)
+    assert one.is_well
+
+
+def test_it_says_how_old_the_packages_are_and_how_to_have_newer_ones() -> None:
+    today = datetime.now(UTC).date()
+    ages = [ImageAge(today - timedelta(days=6), "mariadb"), ImageAge(today - timedelta(days=6), "nginx"), ImageAge(today, "backend")]
+    lines = replace(screen(), image_ages=ages).lines(with_hints=False)
+    assert f"PACKAGES  6 days old ({today - timedelta(days=6)}): mariadb, nginx; of today ({today}): backend" in lines
+    assert not [line for line in lines if "refresh_images" in line]
+    old = replace(screen("ci"), image_ages=[ImageAge(today - timedelta(days=31), "nginx")])
+    lines = old.lines(with_hints=False)
+    at = lines.index(f"PACKAGES  31 days old ({today - timedelta(days=31)}): nginx")
+    assert lines[at + 1] == "          ansible-playbook -i inventories/ci playbooks/refresh_images.yml builds the images with today's"
+    assert old.is_well
+
+
+def test_hints_fit_the_environment() -> None:
+    assert "          ansible-playbook -i inventories/ci playbooks/promote.yml     traffic moves to it" in screen("ci").lines(
+        with_hints=True
+    )
+
+
+NOW = datetime(2026, 3, 1, 12, 31, 6, tzinfo=UTC)
+PROVED = Restorable(NOW - timedelta(seconds=1), "20260301-090000F", NOW - timedelta(hours=3))
+
+
+def with_backups(restorable: Restorable, restore: Restore | None = None) -> StatusScreen:
+    return replace(screen(), database=replace(DATABASE, backups=Backups(restorable, restore, NOW)))
+
+
+def test_it_says_up_to_when_the_database_can_be_restored() -> None:
+    one = with_backups(PROVED)
+    assert "          restorable as of 12:31:05 (proved 3 h ago by 20260301-090000F)" in one.lines(with_hints=False)
+    assert one.is_well
+
+
+@pytest.mark.parametrize(
+    ("restorable", "line"),
+    [
+        (Restorable(None, problem="no backup was restored yet"), "          NOT RESTORABLE: no backup was restored yet"),
+        (
+            replace(PROVED, problem="taking it failed: no space left"),
+            "          restorable as of 12:31:05 (proved 3 h ago by 20260301-090000F); TROUBLE: taking it failed: no space left",
+        ),
+    ],
+)
+def test_what_cannot_be_restored_for_certain_is_not_well(restorable: Restorable, line: str) -> None:
+    one = with_backups(restorable)
+    assert line in one.lines(with_hints=False)
+    assert not one.is_well
+
+
+def test_a_restore_that_was_cut_off_says_both_ways_on() -> None:
+    cut_off = Restore(Step.SWAPPING, "mariadb", "latest", NOW, "000002", "000001", "20260301-090000F")
+    one = with_backups(PROVED, cut_off)
+    assert (
+        "RESTORE   CUT OFF while swapping, nobody can write: go on with ansible-playbook playbooks/restore.yml"
+        " -e restore_to=latest -e restore_confirm=echobase-devlocal-durable-mariadb-data"
+    ) in one.lines(with_hints=False)
+    assert not one.is_well
+    kept = with_backups(PROVED, cut_off.at(Step.LIVE))
+    assert "RESTORE   to latest: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)
+    assert kept.is_well
+
+
+def with_replica(state: ReplicaState) -> StatusScreen:
+    return replace(screen(), database=replace(DATABASE, replica=state))
+
+
+def test_a_replica_tells_how_far_it_is_behind() -> None:
+    follows = with_replica(ReplicaState("running", follows=True, lag_seconds=2, lag_transactions=17))
+    assert "REPLICA   follows, 17 transactions (2 s) behind" in follows.lines(with_hints=False)
+    assert follows.is_well
+    assert "REPLICA   follows, 4096 bytes (0 s) behind" in with_replica(
+        ReplicaState("running", follows=True, lag_seconds=0, lag_bytes=4096)
+    ).lines(with_hints=False)
+
+
+def test_a_replica_that_does_not_follow_is_loud() -> None:
+    broken = with_replica(ReplicaState("running", problem="x-replica is not sent the log: no route"))
+    assert "REPLICA   x-replica is not sent the log: no route" in broken.lines(with_hints=False)
+    assert not broken.is_well
+
+
+def test_a_promotion_that_was_cut_off_says_both_ways_on() -> None:
+    cut_off = Restore(Step.PROMOTING, "mariadb", REPLICA, NOW, "000002", "000001")
+    one = with_backups(PROVED, cut_off)
+    assert "PROMOTION CUT OFF while promoting, nobody can write: go on with ansible-playbook playbooks/promote_replica.yml" in one.lines(
+        with_hints=False
+    )
+    assert not one.is_well
+    kept = with_backups(PROVED, cut_off.at(Step.LIVE))
+    assert "PROMOTION of the replica: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)
+
+
+def test_an_upgrade_that_was_cut_off_says_both_ways_on() -> None:
+    cut_off = Restore(Step.CLOSING, "postgresql", "postgresql 17", NOW, "000002", "000001", "a copy", major="17", previous_major="15")
+    lines = with_backups(PROVED, cut_off).lines(with_hints=False)
+    assert "UPGRADE   CUT OFF while closing, nobody can write: go on with ansible-playbook playbooks/upgrade.yml" in lines
+    assert "          or back with ansible-playbook playbooks/upgrade.yml -e upgrade_state=abandoned" in lines
+
+
+def test_a_change_of_the_key_that_was_cut_off_says_both_ways_on() -> None:
+    lines = with_backups(PROVED, Restore(Step.COPYING, "mariadb", NEW_KEY, NOW, "000002", "000001")).lines(with_hints=False)
+    assert (
+        "RESTORE   CUT OFF while copying, nobody can write: go on with"
+        " ansible-playbook playbooks/rotate_secrets.yml -e rotate=db_encryption_key" in lines
+    )
+    assert "          or back with ansible-playbook playbooks/restore.yml -e restore_state=abandoned" in lines
+
+
+def test_a_password_that_is_not_valid_any_more_is_not_promised() -> None:
+    def line(operator: str) -> str:
+        one = StatusScreen(environment("devlocal"), traffic(), DATABASE, operator=operator)
+        return next(line for line in one.lines(with_hints=False) if line.startswith("OPERATORS"))
+
+    assert line("kept").endswith("  user operator, password in /var/lib/echobase/devlocal/secrets/operator_password")
+    for state in ("replaced", "removed"):
+        assert line(state).endswith(f"/secrets/desk/operators.htpasswd; somebody {state} the line of user operator")
