@@ -17,8 +17,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.backup_
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
 from bench.place import Place
 from bench.results import Result
-from integration.mariadb_under_test import MariadbUnderTest
-from integration.postgres_under_test import PostgresUnderTest
+from harness.mariadb_under_test import MariadbUnderTest
+from harness.postgres_under_test import PostgresUnderTest
 
 # Of a kilobyte each, one half of it noise.
 ROWS = 850_000

@@ -18,9 +18,9 @@ from bench.container import Container, pin
 from bench.place import Place
 from bench.plain_server import plain_server
 from bench.results import Result
-from integration.durable_server import DurableServer
-from integration.images_under_test import image_tag
-from integration.throwaway_tls import make_certificates
+from harness.durable_server import DurableServer
+from harness.images_under_test import image_tag
+from harness.throwaway_tls import make_certificates
 
 ROUNDS = 3
 SECONDS = 10

@@ -9,9 +9,9 @@ from typing import Any
 
 from bench.place import Place
 from bench.results import Result
-from integration.backend_fixtures import DATABASE_PORTS, running_backend
-from integration.large_table import LargeTable
-from integration.order_writers import OrderWriters
+from harness.backend_fixtures import DATABASE_PORTS, running_backend
+from harness.large_table import LargeTable
+from harness.order_writers import OrderWriters
 
 ROWS = 1_000_000
 WRITERS = 4

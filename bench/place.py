@@ -13,8 +13,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock i
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import DEFAULT_HOME
 from bench import images
 from bench.container import PREFIX, remove_leftovers
-from integration.edge_under_test import edge_facts
-from integration.throwaway_tls import make_certificates
+from harness.edge_under_test import edge_facts
+from harness.throwaway_tls import make_certificates
 
 COLOURS = ("blue", "green")
 # Every contender listens here, one at a time; the edge's operators are 1000 ports further.

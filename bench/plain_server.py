@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.container import PREFIX, docker, remove
-from integration.durable_server import DurableServer, eventually
+from harness.durable_server import DurableServer, eventually
 
 _NAME = f"{PREFIX}plain"
 # The account that ours has, without its TLS.

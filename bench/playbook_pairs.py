@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from bench.place import Place
 from bench.results import Result
-from chaos.playbook_pairs import LONGEST_DELAY, PLAYBOOKS, Arena, Outcome, all_pairs
-from environment_under_test import INVENTORY, TEST, run_playbook
+from harness.environment_under_test import INVENTORY, TEST, run_playbook
+from harness.playbook_pairs import LONGEST_DELAY, PLAYBOOKS, Arena, Outcome, all_pairs
 
 SEED = 10
 

@@ -11,8 +11,8 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
-from environment_under_test import TEST, PlaybookRun, run_playbook
-from integration.module_runner import run_module
+from harness.environment_under_test import TEST, PlaybookRun, run_playbook
+from harness.module_runner import run_module
 
 
 @dataclass(frozen=True)

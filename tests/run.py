@@ -184,7 +184,7 @@ def neighbours() -> dict[str, object]:
     import docker  # noqa: PLC0415 - only after the engine was prepared
 
     from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, environment  # noqa: PLC0415
-    from environment_under_test import kept_files  # noqa: PLC0415
+    from harness.environment_under_test import kept_files  # noqa: PLC0415
 
     client = docker.from_env()
     seen: dict[str, object] = {}

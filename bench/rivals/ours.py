@@ -11,7 +11,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights 
 from bench.container import pin
 from bench.place import Place
 from bench.rivals.contender import Contender, Switched
-from integration.edge_under_test import EdgeUnderTest
+from harness.edge_under_test import EdgeUnderTest
 
 
 def one_worker(configuration: str) -> str:

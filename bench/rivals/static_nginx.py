@@ -8,7 +8,7 @@ import time
 from bench.container import Container
 from bench.place import COLOUR_PORT, PORT, Place
 from bench.rivals.contender import ContainerContender, Switched
-from integration.edge_under_test import EdgeUnderTest
+from harness.edge_under_test import EdgeUnderTest
 
 _CONFIGURATION = """
 user nginx;

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from conftest import DeployedEnvironment
 
-from environment_under_test import TEST
+from harness.environment_under_test import TEST
 
 _VOLUME = TEST.server("mariadb").volume
 

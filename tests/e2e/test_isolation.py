@@ -13,8 +13,8 @@ from conftest import DeployedEnvironment
 from docker.models.containers import Container
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Colour
-from environment_under_test import TEST
-from integration.cloud_callers import ask_as_nobody, cloud_client, secret_key_in
+from harness.cloud_callers import ask_as_nobody, cloud_client, secret_key_in
+from harness.environment_under_test import TEST
 
 pytestmark = pytest.mark.usefixtures("both_colours")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from conftest import DeployedEnvironment
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
-from environment_under_test import TEST, try_playbook
+from harness.environment_under_test import TEST, try_playbook
 
 CONTRACT = ("-e", "migrate_action=contract", "-e", '{"db_migration_gate": true}')
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from environment_under_test import CHECKOUT, TEST, run_playbook
+from harness.environment_under_test import CHECKOUT, TEST, run_playbook
 
 SCREENSHOTS = CHECKOUT / "tests" / "output" / "screenshots"
 CHROMIUM = "/usr/bin/chromium"

@@ -14,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import key_id
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from counting_client import Committed, OrdersClient, OrdersConfig, Target, every, verify_orders
-from environment_under_test import TEST, try_playbook
+from harness.environment_under_test import TEST, try_playbook
 
 
 def secret(*path: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 from conftest import DeployedEnvironment
 
-from environment_under_test import CHECKOUT, TEST, kept_files, run_playbook, try_playbook
+from harness.environment_under_test import CHECKOUT, TEST, kept_files, run_playbook, try_playbook
 
 TASK_BUDGET = 30
 

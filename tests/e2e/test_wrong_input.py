@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from environment_under_test import CHECKOUT, try_playbook
+from harness.environment_under_test import CHECKOUT, try_playbook
 
 
 def everything() -> set[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from integration.images_under_test import image_tag
-from integration.throwaway_tls import make_certificates
+from harness.images_under_test import image_tag
+from harness.throwaway_tls import make_certificates
 from run_results import Results
 
 

@@ -1,4 +1,4 @@
-"""Which account gets which key, on a small database in memory; the engines have theirs in tests/integration/test_backend_migrations.py."""
+"""Which account gets which key, on a small database in memory; test_backend_migrations.py asks both engines."""
 
 from __future__ import annotations
 

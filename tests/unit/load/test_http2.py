@@ -14,7 +14,7 @@ from unit.load.misbehaving_server import server
 from counting_client.client import CountingClient, run_in_fast_loop
 from counting_client.config import ClientConfig, NotPossible, Target
 from counting_client.report import Report, RequestsLost
-from integration.throwaway_tls import make_certificates
+from harness.throwaway_tls import make_certificates
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The daemon is played by small programs; tests/integration/test_docker_engine.py starts a real one."""
+"""The daemon is played by small programs; tests/integration/host/test_docker_engine.py starts a real one."""
 
 from __future__ import annotations
 

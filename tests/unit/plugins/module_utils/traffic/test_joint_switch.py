@@ -15,7 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_ro
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
-from integration.sudden_death import survives
+from harness.sudden_death import survives
 
 BLUE, GREEN, BOTH = Weights.all_to("blue"), Weights.all_to("green"), Weights(80, 20)
 NAMES = ("north", "south", "west")

@@ -17,8 +17,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.generati
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import KEPT_GENERATIONS, NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
-from integration.router_conformance import RouterConformance
-from integration.sudden_death import survives
+from harness.router_conformance import RouterConformance
+from harness.sudden_death import survives
 
 BLUE, GREEN = Weights.all_to("blue"), Weights.all_to("green")
 

@@ -1,0 +1,189 @@
+"""The real edge from the role's own templates: on throw-away ports, in a throw-away state folder, before upstreams of the test's choice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import DESK_TLS_NAME
+from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import EdgeLogFolder
+from ansible_collections.echobase.platform.plugins.module_utils.edge.pages import page_files
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import as_facts, environment
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
+from harness.throwaway_tls import make_certificates
+
+ROLE = Path(__file__).resolve().parents[2] / "roles" / "edge"
+
+
+@dataclass
+class EdgeUnderTest:
+    facts: dict[str, Any]
+    image: str
+    # The role's own variables, where a test wants other values.
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        return Path(self.facts["home"])
+
+    @property
+    def container(self) -> str:
+        return str(self.facts["edge_container"])
+
+    @property
+    def port(self) -> int:
+        return int(self.facts["edge_port"])
+
+    @property
+    def operators_port(self) -> int:
+        return int(self.facts["operators_port"])
+
+    @property
+    def ca_file(self) -> Path:
+        return self.home / "tls" / "ca.crt"
+
+    @property
+    def routes(self) -> NginxRoutes:
+        return NginxRoutes(self.home / "routes")
+
+    def render(self, template: str) -> str:
+        variables: dict[str, Any] = {"ansible_managed": "rendered by a test", "edge_topology": self.facts, "edge_image": self.image}
+        variables = _role_defaults() | variables | {"edge_ipv6": Path("/proc/net/if_inet6").exists()} | self.options
+        loader = jinja2.FileSystemLoader(ROLE / "templates")
+        templates = jinja2.Environment(loader=loader, trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+        return templates.get_template(template).render(variables)
+
+    def start(self) -> None:
+        self._write_files()
+        self.routes.initialise()
+        self.compose("up", "--detach", "--no-build", "--pull", "never")
+        self.await_ready()
+
+    @contextmanager
+    def reconfigured(self, **options: Any) -> Iterator[None]:
+        """Other values of the role's variables for a while, in the nginx that runs."""
+        before = self.options
+        self._reload(before | options)
+        try:
+            yield
+        finally:
+            self._reload(before)
+
+    def stop(self) -> None:
+        self.compose("down", "--timeout", "2")
+
+    def compose(self, *arguments: str) -> None:
+        files = [f"--file={self.home}/compose/{name}" for name in ("edge-sockets.yml", "edge.yml")]
+        command = ["docker", "compose", "--project-name", self.facts["durable_project"], *files, *arguments]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+    def await_ready(self, seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while self.state()["Health"]["Status"] != "healthy":
+            assert time.monotonic() < end, self.logs()
+            time.sleep(0.1)
+
+    def state(self) -> dict[str, Any]:
+        shown = subprocess.run(["docker", "inspect", "--format", "{{json .State}}", self.container], check=True, capture_output=True)
+        return dict(json.loads(shown.stdout))
+
+    def logs(self) -> str:
+        done = subprocess.run(["docker", "logs", self.container], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.stdout
+
+    def access_log(self) -> list[dict[str, Any]]:
+        """What is written so far; nginx keeps lines back for a second."""
+        lines = (self.home / "edge-log" / "access.log").read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def logged(self, request_id: str) -> dict[str, Any]:
+        return self.logged_requests({request_id})[request_id]
+
+    def logged_requests(self, request_ids: Collection[str], seconds: float = 20) -> dict[str, dict[str, Any]]:
+        """Awaits the line of each of these requests."""
+        end = time.monotonic() + seconds
+        # Makes nginx write what it keeps back, and open the file anew, as after a rotation.
+        os.kill(self.state()["Pid"], signal.SIGUSR1)
+        while True:
+            found = {line["request_id"]: line for line in self.access_log() if line["request_id"] in request_ids}
+            if len(found) == len(request_ids):
+                return found
+            assert time.monotonic() < end, "requests are missing in the access log"
+            time.sleep(0.05)
+
+    def tls_context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.ca_file))
+
+    def _reload(self, options: dict[str, Any]) -> None:
+        self.options = options
+        (self.home / "edge" / "nginx.conf").write_text(self.render("nginx.conf.j2"))
+        before = self._workers()
+        os.kill(self.state()["Pid"], signal.SIGHUP)
+        end = time.monotonic() + 20
+        while self._workers() & before:
+            assert time.monotonic() < end, self.logs()
+            time.sleep(0.05)
+
+    def _workers(self) -> set[str]:
+        """Those that take new connections."""
+        listing = subprocess.run(["docker", "top", self.container, "-eo", "pid,args"], check=True, capture_output=True, text=True).stdout
+        return {line.split()[0] for line in listing.splitlines() if line.endswith("nginx: worker process")}
+
+    def _write_files(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        EdgeLogFolder(self.home / "edge-log").converge()
+        for folder in ("edge", "edge-sockets", "routes", "compose"):
+            (self.home / folder).mkdir(parents=True, exist_ok=True)
+        names = [colour["tls_name"] for colour in self.facts["colours"].values()]
+        names += [DESK_TLS_NAME, *(f"{tool}.echobase.internal" for tool in self.facts["tools"])]
+        make_certificates(self.home / "tls", names)
+        (self.home / "edge" / "nginx.conf").write_text(self.render("nginx.conf.j2"))
+        (self.home / "edge" / "ca.crt").write_bytes(self.ca_file.read_bytes())
+        pages = self.home / "edge" / "pages"
+        pages.mkdir(exist_ok=True)
+        for name, content in page_files().items():
+            (pages / name).write_text(content)
+        (self.home / "compose" / "edge.yml").write_text(self.render("compose.yml.j2"))
+        (self.home / "compose" / "edge-sockets.yml").write_text(self.render("sockets.yml.j2"))
+
+
+def _role_defaults() -> dict[str, Any]:
+    return dict(yaml.safe_load((ROLE / "defaults" / "main.yml").read_text()))
+
+
+def edge_facts(home: Path, name: str, port: int, network_prefix: str) -> dict[str, Any]:
+    """The facts of environment test with everything that could meet a real one replaced.
+
+    With network prefix 127.x the colours' addresses are this host's own, so a test can answer there itself.
+    """
+    return as_facts(environment("test", str(home), network_prefix)) | {
+        "durable_project": f"zz-edge-{name}",
+        "edge_container": f"zz-edge-{name}",
+        "edge_next_container": f"zz-edge-{name}-next",
+        "sockets_container": f"zz-edge-{name}-sockets",
+        "edge_port": port,
+        "operators_port": port + 1000,
+    }
+
+
+@contextmanager
+def running_edge(facts: dict[str, Any], image: str, **options: Any) -> Iterator[EdgeUnderTest]:
+    edge = EdgeUnderTest(facts, image, options)
+    try:
+        edge.start()
+        yield edge
+    finally:
+        edge.stop()
