@@ -32,7 +32,7 @@ WITHOUT_LONG_TESTS = tuple(_TABLE["without_long_tests"])
 
 
 def is_below(file: str, paths: tuple[str, ...]) -> bool:
-    return any(file.startswith(path) if path.endswith("/") else file == path for path in paths)
+    return any(file.startswith(path.removesuffix("*")) if path[-1] in "/*" else file == path for path in paths)
 
 
 def areas_of(file: str) -> list[str]:

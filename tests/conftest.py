@@ -45,8 +45,13 @@ class DeployedEnvironment:
         return [line.split("\t") for line in done.stdout.splitlines()]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of several engines that need only some: a second engine would prove nothing more."""
+    """Tests of several engines: some need only one, since a second engine would prove nothing more; of some the second one takes long."""
+    for item in items:
+        mark = item.get_closest_marker("long_on")
+        if mark and hasattr(item, "callspec") and set(mark.args) & {str(value) for value in item.callspec.params.values()}:
+            item.add_marker("long")
     left_out = [item for item in items if _is_for_another_engine(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -59,6 +59,7 @@ class Onlooker:
             self.seen.add(self.customer.get("/api/orders").status_code)
 
 
+@pytest.mark.long
 def test_a_drill_measures_what_a_loss_would_cost(deployed_environment: DeployedEnvironment, capsys: pytest.CaptureFixture[str]) -> None:
     deployed_environment.run("backup")
     drill = deployed_environment.run("drill", "-e", "drill_write_seconds=10").output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from conftest import DeployedEnvironment
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
@@ -16,6 +17,7 @@ def applied(environment: DeployedEnvironment) -> set[str]:
     return {row[0] for row in environment.sql("SELECT version_num FROM migrations")}
 
 
+@pytest.mark.long
 def test_a_contract_is_rehearsed_and_then_done(deployed_environment: DeployedEnvironment) -> None:
     foretold = deployed_environment.run("migrate", "--check", "--diff", *CONTRACT)
     assert "ALTER TABLE orders MODIFY accepted_by VARCHAR(16) NOT NULL, LOCK=NONE" in foretold.output

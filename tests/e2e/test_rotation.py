@@ -7,6 +7,7 @@ import ssl
 from pathlib import Path
 
 import httpx
+import pytest
 from conftest import DeployedEnvironment
 
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import note_key_id
@@ -25,6 +26,7 @@ def operators_line() -> str:
     return next(line for line in secret("desk", "operators.htpasswd").splitlines() if line.startswith("operator:"))
 
 
+@pytest.mark.long
 def test_a_rotation_by_the_playbook_loses_no_order(both_colours: DeployedEnvironment, tmp_path: Path) -> None:
     weights = NginxRoutes(TEST.path("routes")).current().weights.as_dict()
     target = Target(both_colours.base_url, both_colours.ca_file)

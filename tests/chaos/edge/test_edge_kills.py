@@ -140,6 +140,7 @@ def test_a_killed_edge_comes_back_with_the_colour_of_the_table(edge: EdgeUnderTe
     assert_serves_as_the_table_says(edge)
 
 
+@pytest.mark.long
 def test_without_the_holder_of_its_sockets_the_edge_goes_on(edge: EdgeUnderTest, processes: EdgeProcesses) -> None:
     holder = processes.socket_holder
     with closing(HeldConnection(edge)) as customer, Load(edge) as load:
@@ -151,6 +152,7 @@ def test_without_the_holder_of_its_sockets_the_edge_goes_on(edge: EdgeUnderTest,
     assert_serves_as_the_table_says(edge)
 
 
+@pytest.mark.long
 def test_killed_together_with_its_sockets_it_comes_back_all_the_same(edge: EdgeUnderTest, processes: EdgeProcesses) -> None:
     """Nobody holds the ports then: connections are refused for a moment, and still nobody is served by the wrong colour."""
     master, holder = processes.master, processes.socket_holder

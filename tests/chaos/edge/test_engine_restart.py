@@ -20,7 +20,7 @@ from harness.private_engine import PrivateEngine
 from harness.system_calls import PausedProgram, SystemCall
 from harness.traffic_change import change_traffic
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.long]
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PROGRAM = CHECKOUT / "tests" / "harness" / "traffic_change.py"

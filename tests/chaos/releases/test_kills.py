@@ -85,7 +85,10 @@ def prove(environment: DeployedEnvironment, orders: OrdersUnderWay) -> None:
     assert twice == []
 
 
-@pytest.mark.parametrize("victim", ["order-processor", "api-gateway", "localstack", "database", "edge"])
+@pytest.mark.parametrize(
+    "victim",
+    ["api-gateway", "database", *(pytest.param(name, marks=pytest.mark.long) for name in ("order-processor", "localstack", "edge"))],
+)
 def test_kill_under_load_loses_no_acknowledged_order(victim: str, both_colours: DeployedEnvironment, tmp_path: Path) -> None:
     blue = TEST.colour("blue")
     container = {"database": TEST.server("mariadb").container, "edge": TEST.edge_container}.get(victim) or blue.container(victim)
@@ -97,6 +100,7 @@ def test_kill_under_load_loses_no_acknowledged_order(victim: str, both_colours: 
     prove(both_colours, orders)
 
 
+@pytest.mark.long
 def test_acknowledged_orders_outlive_their_colour_and_its_emulator(both_colours: DeployedEnvironment, tmp_path: Path) -> None:
     """Blue takes orders, hands traffic to green under load, is killed as a whole and removed; green's customers read every order."""
     green = TEST.colour("green")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.chaos
         Pair("cleanup", "promote", 0),
         # The colour that rollback gave the traffic was being replaced.
         Pair("deploy", "rollback", 2),
-        Pair("promote", "promote", 0.5),
+        pytest.param(Pair("promote", "promote", 0.5), marks=pytest.mark.long),
     ],
     ids=lambda pair: f"{pair.first}-{pair.second}",
 )

@@ -21,6 +21,8 @@ from migrations.schema import OWN_TABLES, Schema
 from orders.schema_range import VERSION_TABLE, SchemaRevisions
 from orders.tables import metadata
 
+pytestmark = pytest.mark.long_on("postgresql")
+
 __all__ = ["empty_backend"]
 
 EXPANDED_BY = ["expand_0001", "expand_0002", "expand_0003"]
@@ -209,6 +211,7 @@ def _killed_at(backend: Backend, number: int, moment: str, branch: str) -> bool:
 
 @pytest.mark.parametrize("branch", ["expand", "contract"])
 @pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.long
 def test_killed_at_any_statement_it_goes_on_from_there(empty_backend: Backend, engine: Engine, branch: str, moment: str) -> None:
     schema = Schema(engine)
     schema.downgrade("contract")

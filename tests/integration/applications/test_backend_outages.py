@@ -17,6 +17,8 @@ import pytest
 
 from harness.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend, eventually
 
+pytestmark = pytest.mark.long_on("postgresql")
+
 __all__ = ["backend", "blue", "empty_backend"]
 
 # Of a customer whose order was not taken yet.

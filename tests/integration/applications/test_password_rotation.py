@@ -37,6 +37,8 @@ from harness.backend_fixtures import (
 )
 from orders.envelope import Envelope
 
+pytestmark = pytest.mark.long_on("postgresql")
+
 __all__ = ["backend", "blue", "empty_backend"]
 
 HOUR = 3600
@@ -180,6 +182,7 @@ def statuses(backend: Backend, customer: Customer, token: str) -> list[int]:
 
 
 @no_matter_which_engine
+@pytest.mark.long
 def test_tokens_outlive_a_rotation_and_no_request_fails(backend: Backend, green: ColourUnderTest) -> None:
     customer = Customer.new(backend.colour("blue"))
     old_key, old_token = backend.secret("app", "jwt_key"), customer.token

@@ -79,6 +79,7 @@ def test_a_backup_is_taken_proved_and_listed(arguments: dict[str, Any]) -> None:
     assert found["problems"] == []
 
 
+@pytest.mark.long
 def test_a_restore_is_foretold_built_confirmed_and_kept_from_going_wrong(arguments: dict[str, Any]) -> None:
     env = environment("test", arguments["home"], PREFIX)
     console = ServerConsole(SERVER_DEFINITIONS[ENGINE](env=env, image="", memory=""))

@@ -21,6 +21,8 @@ from harness.images_under_test import image_tag
 from harness.mariadb_under_test import MariadbUnderTest
 from harness.postgres_under_test import PostgresUnderTest, highest_step
 
+pytestmark = pytest.mark.long
+
 # The file is in a folder that every container of a server has mounted.
 _DOCKERFILE = """
 FROM {image}

@@ -173,6 +173,7 @@ def test_a_new_volume_gets_its_first_generation(volume: Volume) -> None:
     assert "initialising" not in volume.enter().stdout
 
 
+@pytest.mark.long
 def test_killed_between_any_two_steps_of_its_first_start(volume: Volume) -> None:
     """Always on with the same volume, one step further each time, until nothing was left to kill."""
     killed = 0
@@ -198,6 +199,7 @@ def test_the_flat_layout_of_an_earlier_version_is_adopted(flat: Volume) -> None:
 # The steps are those of generations.sh, whatever the engine.
 @pytest.mark.engines("postgresql")
 @pytest.mark.parametrize("kill_at", range(1, ADOPTION_STEPS + 1))
+@pytest.mark.long
 def test_killed_between_any_two_steps_of_the_adoption(flat: Volume, kill_at: int) -> None:
     answer = flat.enter(kill_at=kill_at)
     assert answer.returncode == 137, (flat.steps(), answer.stdout, answer.stderr)

@@ -24,6 +24,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.upgrade.upgrade 
 from harness.durable_under_test import DurableUnderTest
 from harness.killed_runs import killed_at
 
+pytestmark = pytest.mark.long
+
 _MAJORS = {"mariadb": ("10.11", "11.8"), "postgresql": ("15", "17")}
 _VERSION = {"mariadb": "SELECT VERSION()", "postgresql": "SELECT current_setting('server_version')"}
 _AMOUNTS = {

@@ -24,6 +24,8 @@ from harness.backend_fixtures import DATABASE_IMAGES, DATABASE_PORTS, Backend, d
 from harness.images_under_test import image_tag
 from migrations.schema import Schema
 
+pytestmark = pytest.mark.long_on("postgresql")
+
 __all__ = ["empty_backend"]
 
 EXPANDED_BY = ["expand_0001", "expand_0002", "expand_0003"]

@@ -20,6 +20,8 @@ from harness.database_under_test import PREFIX, REFUSED, DatabaseUnderTest, copy
 from harness.images_under_test import image_tag
 from harness.module_runner import run_module
 
+pytestmark = pytest.mark.long_on("postgresql")
+
 NETWORKS = {"environment": "test", "network_prefix": PREFIX}
 
 

@@ -22,6 +22,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.restore.drill import RestoreDrill
 from harness.durable_under_test import DurableUnderTest
 
+pytestmark = pytest.mark.long_on("mariadb")
+
 ONLY_ONE = Retention(keep_full=1, keep_days=0, full_every_days=1)
 _ENGINES = ("mariadb", "postgresql")
 

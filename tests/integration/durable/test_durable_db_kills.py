@@ -16,6 +16,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensur
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
 from harness.durable_server import PATIENCE_SECONDS, DurableServer, durable_server
 
+pytestmark = pytest.mark.long
+
 
 @dataclass
 class Doomed(DurableDb):

@@ -32,7 +32,7 @@ from harness.durable_server import eventually
 from harness.mariadb_under_test import MariadbUnderTest, Writer
 from harness.postgres_under_test import PostgresUnderTest, highest_step
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems and reads raw volumes, which takes root")
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems and reads raw volumes, which takes root"), pytest.mark.long]
 
 KEPT = [("kept",)]
 # What a server compares its administrator's password with.

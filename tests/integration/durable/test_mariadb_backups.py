@@ -19,6 +19,8 @@ from harness.durable_server import eventually
 from harness.mariadb_under_test import MariadbUnderTest, Writer
 from harness.s3_under_test import S3_LOGIN, running_bucket
 
+pytestmark = pytest.mark.long
+
 # What the archiver's samples leave open, and as much again.
 FINENESS = timedelta(seconds=0.6)
 

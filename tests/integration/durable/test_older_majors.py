@@ -13,6 +13,8 @@ from harness.database_under_test import DatabaseUnderTest, succeeded
 from integration.durable.test_durable_db import TestInAContainer as InAContainer
 from integration.durable.test_durable_db import engine, networks
 
+pytestmark = pytest.mark.long
+
 __all__ = ["engine", "networks"]
 
 _OLDER = [(name, major) for name, majors in IMAGES.items() for major in majors if major != newest_major(name)]

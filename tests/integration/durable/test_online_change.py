@@ -12,6 +12,8 @@ from harness.backend_fixtures import Backend, backend, empty_backend
 from harness.large_table import LargeTable
 from harness.order_writers import OrderWriters
 
+pytestmark = pytest.mark.long_on("mariadb")
+
 __all__ = ["backend", "empty_backend"]
 
 ROWS = int(os.environ.get("ECHOBASE_LARGE_TABLE_ROWS", "100000"))

@@ -25,6 +25,8 @@ from harness.images_under_test import image_tag
 from harness.postgres_under_test import PostgresUnderTest, highest_step
 from harness.s3_under_test import S3_LOGIN, running_bucket
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresUnderTest]:

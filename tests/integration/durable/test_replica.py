@@ -28,6 +28,8 @@ from orders.credentials import NoSecrets
 from orders.database import Database
 from orders.settings import DatabaseSettings
 
+pytestmark = pytest.mark.long_on("mariadb")
+
 NUMBERS = {"mariadb": 45, "postgresql": 46}
 TABLE = {
     "mariadb": "CREATE TABLE kept (id INT PRIMARY KEY)",

@@ -189,6 +189,7 @@ def test_each_state_twice_and_check_mode(scene: Scene) -> None:
     assert NginxRoutes(scene.home / "routes").exists()
 
 
+@pytest.mark.long
 def test_the_rest_of_the_durable_layer_outlives_the_edge(running: Scene) -> None:
     """`docker compose down` takes every container of the project with it, and the database is one."""
     project = running.env.durable_project
@@ -247,6 +248,7 @@ def test_a_changed_page_goes_live_at_once(running: Scene) -> None:
     assert (page.read_text(), running.container()) == (wanted, before)
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_is_finished_by_the_next(running: Scene) -> None:
     """It is killed while the second nginx shares the work, and a change of mind is a change, too."""
     for then in ({"edge_max_body": "2m"}, {"edge_max_body": "2m"}, {}):
@@ -267,6 +269,7 @@ def test_a_run_that_was_killed_is_finished_by_the_next(running: Scene) -> None:
         assert running.run(**then).changed == 0
 
 
+@pytest.mark.long
 def test_a_second_nginx_that_was_left_behind_goes(running: Scene) -> None:
     shutil.copytree(running.home / "edge", running.home / "edge-next")
     docker("compose", "--file", f"{running.home}/compose/edge.yml", "up", "--detach", "edge-next")
@@ -301,6 +304,7 @@ def test_the_edge_and_the_holder_of_its_sockets_may_die_and_nobody_is_refused(ru
     assert running.run().changed == 0
 
 
+@pytest.mark.long
 def test_an_edge_of_an_earlier_version_that_opened_its_sockets_itself_is_replaced(running: Scene) -> None:
     docker("rm", "--force", running.env.edge_container, running.env.sockets_container)
     # That one kept a log which everybody could read.
@@ -323,6 +327,7 @@ def test_an_edge_of_an_earlier_version_that_opened_its_sockets_itself_is_replace
     assert running.run().changed == 0
 
 
+@pytest.mark.long
 def test_an_edge_that_lost_its_keeper_and_the_holder_gets_sockets_again(running: Scene) -> None:
     processes = docker("top", running.env.edge_container, "-o", "pid,args").splitlines()
     keeper = next(int(line.split()[0]) for line in processes if "edge-sockets take" in line)
@@ -333,6 +338,7 @@ def test_an_edge_that_lost_its_keeper_and_the_holder_gets_sockets_again(running:
     assert running.run().changed == 0
 
 
+@pytest.mark.long
 def test_an_edge_that_missed_a_decision_serves_nobody(running: Scene) -> None:
     undecided = running.home / "routes" / "undecided"
     undecided.write_text("{}")
@@ -357,6 +363,7 @@ def test_a_taken_port_is_named_with_its_holder(scene: Scene) -> None:
     assert not (scene.home / "edge").exists()
 
 
+@pytest.mark.long
 def test_a_container_of_the_same_name_that_is_not_ours_is_left_alone(scene: Scene) -> None:
     for name in (scene.env.edge_container, scene.env.edge_next_container, scene.env.sockets_container):
         docker("create", f"--name={name}", image_tag("nginx"))

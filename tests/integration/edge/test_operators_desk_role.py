@@ -90,6 +90,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     assert gone.failed == 0, gone.output
 
 
+@pytest.mark.long
 def test_each_state_twice_and_check_mode(scene: Scene) -> None:
     assert scene.run(roles=ROLES[:1]).failed == 0
     predicted = scene.run("--check", "--diff")
@@ -112,6 +113,7 @@ def test_each_state_twice_and_check_mode(scene: Scene) -> None:
     assert not docker("ps", "--all", "--quiet", f"--filter=name=^{scene.env.desk_container}$")
 
 
+@pytest.mark.long
 def test_a_container_of_the_same_name_that_is_not_ours_is_left_alone(scene: Scene) -> None:
     name = scene.env.desk_container
     docker("create", f"--name={name}", image_tag("backend"))
@@ -164,6 +166,7 @@ def test_the_container_can_do_little_and_the_edge_alone_speaks_for_clients(scene
     assert scene.password() not in logs
 
 
+@pytest.mark.long
 def test_further_operators_stay_when_secrets_are_kept(scene: Scene) -> None:
     assert scene.run().failed == 0
     file = scene.home / "secrets" / "desk" / "operators.htpasswd"

@@ -65,6 +65,7 @@ def colours(scene: EdgesUnderTest) -> Iterator[dict[str, ColourUnderTest]]:
         yield {"blue": blue, "green": green}
 
 
+@pytest.mark.long
 def test_all_edges_switch_as_one_and_only_once(scene: EdgesUnderTest) -> None:
     scene.switch("-e", "switch_to=green", "--check")
     assert (scene.weights, scene.undecided) == ([BLUE] * 3, [])
@@ -96,6 +97,7 @@ def test_an_edge_that_is_away_leaves_all_as_they_were(scene: EdgesUnderTest) -> 
     assert (scene.weights, scene.undecided) == ([BLUE] * 3, [])
 
 
+@pytest.mark.long
 def test_killed_after_the_decision_the_next_run_completes_it(scene: EdgesUnderTest) -> None:
     process = scene.start("switch", "-e", "switch_to=green")
     await_condition(lambda: scene.memory("west").undecided is not None, "west has agreed")
@@ -116,6 +118,7 @@ def test_killed_after_the_decision_the_next_run_completes_it(scene: EdgesUnderTe
     assert (scene.weights, scene.undecided) == ([GREEN] * 3, [])
 
 
+@pytest.mark.long
 def test_killed_before_the_decision_the_next_run_forgets_it(scene: EdgesUnderTest) -> None:
     with (scene.home("west") / "routes" / ".lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -127,6 +130,7 @@ def test_killed_before_the_decision_the_next_run_forgets_it(scene: EdgesUnderTes
     assert (scene.weights, scene.undecided) == ([BLUE] * 3, [])
 
 
+@pytest.mark.long
 def test_an_edge_that_returns_catches_up_first(scene: EdgesUnderTest) -> None:
     kept = scene.folder / "kept"
     shutil.copytree(scene.home("west") / "routes", kept, symlinks=True)
@@ -140,6 +144,7 @@ def test_an_edge_that_returns_catches_up_first(scene: EdgesUnderTest) -> None:
     assert len({scene.routes(name).current().number for name in NAMES}) == 1
 
 
+@pytest.mark.long
 def test_the_environments_own_host_comes_first(scene: EdgesUnderTest) -> None:
     code, output = scene.run("switch", "-e", "switch_to=green", "-e", '{"traffic_edges": ["south", "north"]}')
     assert code != 0

@@ -100,6 +100,7 @@ def test_built_once_and_again_only_when_something_changed(workshop: Workshop) ->
     assert output == b"good morning\ntwo\n"
 
 
+@pytest.mark.long
 def test_a_refresh_builds_anew_and_is_remembered(workshop: Workshop, tmp_path: Path) -> None:
     """On images without a base, since making one takes as long as all other tests of this file."""
     for name in ("parent", "child"):
@@ -202,6 +203,7 @@ def test_progress_is_told_while_it_builds(workshop: Workshop, tmp_path: Path) ->
     assert "Step 3/" in lines.read_text()
 
 
+@pytest.mark.long
 def test_an_image_in_use_is_kept(workshop: Workshop) -> None:
     tag = workshop.run()["tags"][NAMES[1]]
     container = docker.from_env().containers.create(tag, ["true"], name="zz-images-user")

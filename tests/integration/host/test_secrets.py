@@ -119,6 +119,7 @@ def test_each_consumer_reads_its_own_alone(home: Path) -> None:
     assert Path(result["operator_password_file"]).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.long
 def test_harm_is_named_and_mended_without_new_values(home: Path) -> None:
     run(home)
     before = values(home)
@@ -138,6 +139,7 @@ def test_harm_is_named_and_mended_without_new_values(home: Path) -> None:
     assert not run(home)["changed"]
 
 
+@pytest.mark.long
 def test_no_output_ever_holds_a_value(home: Path, vault_password: Path) -> None:
     """As verbose as Ansible can be, over every kind of run."""
     output = ""
@@ -200,6 +202,7 @@ def test_nothing_is_generated_beside_an_existing_volume(home: Path) -> None:
         }
 
 
+@pytest.mark.long
 def test_an_environment_of_an_earlier_version_converges_beside_its_data(home: Path) -> None:
     run(home)
     folder, known = home / "test/secrets", values(home)

@@ -77,6 +77,7 @@ def test_whoever_comes_second_is_told_and_changes_nothing(scene: EdgesUnderTest,
     assert (code != 0, "has environment test" in output) == (True, True)
 
 
+@pytest.mark.long
 def test_whoever_waits_gets_it(scene: EdgesUnderTest, blue: ColourUnderTest, under_way: Callable[[], subprocess.Popen[str]]) -> None:
     first = under_way()
     second = scene.start("maintenance", "-e", "maintenance=on", "-e", "wait=60")
@@ -89,6 +90,7 @@ def test_whoever_waits_gets_it(scene: EdgesUnderTest, blue: ColourUnderTest, und
     assert scene.events == [("switched", "green"), ("closed", "")]
 
 
+@pytest.mark.long
 def test_a_killed_run_blocks_nobody_and_what_it_did_enters_the_ledger(
     scene: EdgesUnderTest, blue: ColourUnderTest, under_way: Callable[[], subprocess.Popen[str]]
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_canary_grows_and_goes_back(scene: EdgesUnderTest) -> None:
     assert "changed=0" in run(scene, "rollback")
 
 
+@pytest.mark.long
 def test_a_rollback_behind_the_maintenance_page(scene: EdgesUnderTest) -> None:
     run(scene, "switch", switch_weights={"blue": 80, "green": 20})
     output = run(scene, "maintenance", maintenance="on")
@@ -62,6 +63,7 @@ def test_a_rollback_behind_the_maintenance_page(scene: EdgesUnderTest) -> None:
     assert [event for event, _ in scene.events] == ["canary", "closed", "rolled_back", "opened"]
 
 
+@pytest.mark.long
 def test_by_hand(scene: EdgesUnderTest) -> None:
     run(scene, "switch", switch_to="green")
     run(scene, "switch", switch_empty="true")
@@ -87,6 +89,7 @@ def test_by_hand(scene: EdgesUnderTest) -> None:
         ("promote", {}, "there is no candidate to promote - run playbooks/deploy.yml first"),
     ],
 )
+@pytest.mark.long
 def test_misuse_is_one_line_and_moves_nothing(scene: EdgesUnderTest, playbook: str, variables: dict[str, object], message: str) -> None:
     code, output = scene.run(playbook, "-e", json.dumps(variables))
     assert code != 0

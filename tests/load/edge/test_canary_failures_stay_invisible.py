@@ -16,7 +16,7 @@ from counting_client import ClientConfig, CountingClient, Report, Target
 from harness.edge_under_test import EdgeUnderTest, edge_facts, running_edge
 from run_results import Results
 
-pytestmark = pytest.mark.load
+pytestmark = [pytest.mark.load, pytest.mark.long]
 
 NETWORK_PREFIX = "127.47"
 EDGE_PORT = 22453

@@ -13,7 +13,7 @@ from upstreams import Upstream, running
 from counting_client import ClientConfig, Committed, CountingClient, PlannedSwitch, Report, Target, every
 from run_results import Results
 
-pytestmark = pytest.mark.load
+pytestmark = [pytest.mark.load, pytest.mark.long]
 
 PROXY_PORT = 22444
 SESSIONS = 10

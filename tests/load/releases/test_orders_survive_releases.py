@@ -16,8 +16,6 @@ from run_results import Results
 
 pytestmark = pytest.mark.load
 
-ORDERS = 3_000
-SWITCHES = 20
 # Customers who come back after a minute, on the connection that they left.
 LONG_PAUSE = 65.0
 IDLERS = 8
@@ -34,7 +32,8 @@ class Deployed(Protocol):
     def sql(self, statement: str) -> list[list[str]]: ...
 
 
-def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results: Results) -> None:
+@pytest.mark.parametrize(("switches", "orders"), [(6, 1_000), pytest.param(20, 3_000, marks=pytest.mark.long)])
+def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results: Results, switches: int, orders: int) -> None:
     target = Target(both_colours.base_url, both_colours.ca_file)
 
     def serving() -> dict[str, int]:
@@ -47,10 +46,10 @@ def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results
 
         return act
 
-    plan = every(4.0, [switch(both_colours.promote), switch(both_colours.rollback)], SWITCHES)
+    plan = every(4.0, [switch(both_colours.promote), switch(both_colours.rollback)], switches)
     # Registering and logging in is slow on purpose: hence the long timeout.
     # The run goes on until the last switch is over and there were enough orders.
-    busy = OrdersConfig(target, tmp_path / "busy", seconds=80, orders=ORDERS, customers=12, rate=40, timeout=60, weights=serving())
+    busy = OrdersConfig(target, tmp_path / "busy", seconds=80, orders=orders, customers=12, rate=40, timeout=60, weights=serving())
     idle = OrdersConfig(target, tmp_path / "idle", seconds=80, customers=IDLERS, rate=IDLERS / LONG_PAUSE, timeout=60)
     with ThreadPoolExecutor() as pool:
         idling = pool.submit(OrdersClient(idle).run)
@@ -62,8 +61,8 @@ def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results
         print(one.table())
         one.assert_every_order_acknowledged()
         one.attempts.assert_nothing_lost()
-    assert len(report.attempts.switches) == SWITCHES
-    assert report.acknowledged >= ORDERS
+    assert len(report.attempts.switches) == switches
+    assert report.acknowledged >= orders
     assert idlers.acknowledged > IDLERS
     assert min(report.attempts.by_colour[colour] for colour in ("blue", "green")) > 0
 
