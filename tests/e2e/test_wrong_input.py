@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,20 +11,35 @@ from pathlib import Path
 
 import pytest
 
-from harness.environment_under_test import CHECKOUT, try_playbook
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from harness.environment_under_test import CHECKOUT, TEST, try_playbook
+
+UNKNOWN = "devlcal"
+_WATCHED = (TEST.name, UNKNOWN)
+# Not everything carries the label: the colours and their clouds are known by their names.
+_WATCHED_NAME = re.compile(rf"echobase-(aws-)?({'|'.join(_WATCHED)})-")
+_LABEL = f'{{{{.Label "{ENVIRONMENT_LABEL}"}}}}'
+_LISTINGS = (
+    ["docker", "ps", "--all", "--no-trunc", "--format", f"{_LABEL} {{{{.Names}}}} {{{{.ID}}}}"],
+    ["docker", "network", "ls", "--no-trunc", "--format", f"{_LABEL} {{{{.Name}}}} {{{{.ID}}}}"],
+    ["docker", "volume", "ls", "--format", f"{_LABEL} {{{{.Name}}}}"],
+)
 
 
-def everything() -> set[str]:
-    """Every container and volume on this machine."""
-    listings = (["docker", "ps", "-aq", "--no-trunc"], ["docker", "volume", "ls", "-q"])
-    return {line for command in listings for line in subprocess.check_output(command, text=True).split()}
+def what_a_wrong_input_could_touch() -> set[str]:
+    """The containers, networks and volumes of environment test and of the unknown one.
+
+    Whoever else uses this engine may start and remove what they like. That devlocal and ci stay as they are is checked by suite survival.
+    """
+    lines = [line for listing in _LISTINGS for line in subprocess.check_output(listing, text=True).splitlines()]
+    return {line for line in lines if line.partition(" ")[0] in _WATCHED or _WATCHED_NAME.search(line)}
 
 
 @pytest.fixture
 def nothing_changes() -> Iterator[None]:
-    before = everything()
+    before = what_a_wrong_input_could_touch()
     yield
-    assert everything() == before
+    assert what_a_wrong_input_could_touch() == before
 
 
 def inventory_of(folder: Path, environment: str) -> Path:
@@ -39,7 +55,7 @@ def inventory_of(folder: Path, environment: str) -> Path:
 @pytest.mark.parametrize("playbook", ["setup", "deploy_green", "promote", "status", "teardown"])
 def test_an_unknown_environment_is_named_with_the_known_ones(playbook: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory_of(tmp_path, "devlcal")), f"playbooks/{playbook}.yml"],
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory_of(tmp_path, UNKNOWN)), f"playbooks/{playbook}.yml"],
         cwd=CHECKOUT,
         env=os.environ | {"ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
@@ -47,7 +63,7 @@ def test_an_unknown_environment_is_named_with_the_known_ones(playbook: str, tmp_
         check=False,
     )
     assert done.returncode != 0
-    assert "unknown environment 'devlcal' - choose one of devlocal, ci, test" in done.stdout + done.stderr
+    assert f"unknown environment '{UNKNOWN}' - choose one of devlocal, ci, test" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 
