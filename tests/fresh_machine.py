@@ -38,7 +38,7 @@ answer = urllib.request.urlopen("https://localhost/health", context=trust)
 print(answer.status, answer.headers["X-Echobase-Colour"], answer.headers["X-Echobase-Release"])
 """
 # An engine that was started only once names no gateway of its default bridge, which this test's bucket needs.
-FIRST_START_TEST = "tests/integration/test_mariadb_backups.py::test_a_bucket_serves_as_a_folder_does"
+FIRST_START_TEST = "tests/integration/durable/test_mariadb_backups.py::test_a_bucket_serves_as_a_folder_does"
 # Of what the tests need it takes these alone: all of them take longer than the test.
 FIRST_START_NEEDS = ("pytest", "httpx")
 

@@ -26,13 +26,13 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT / ".collections"))
 
-from ansible_collections.echobase.platform.plugins.module_utils.apt_sources import (  # noqa: E402 - the collection is found by the line above
+from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal  # noqa: E402
+from ansible_collections.echobase.platform.plugins.module_utils.host.apt_sources import (  # noqa: E402 - the collection is found by the line above
     Distribution,
     as_line,
     read_sources,
     sources_for,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.errors import Refusal  # noqa: E402
 
 NAME = "echobase-fresh"
 # On the disk, not in memory: the engine's own layers lie in it, too.
