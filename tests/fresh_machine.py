@@ -37,9 +37,9 @@ trust = ssl.create_default_context(cafile="/var/lib/echobase/devlocal-ca.crt")
 answer = urllib.request.urlopen("https://localhost/health", context=trust)
 print(answer.status, answer.headers["X-Echobase-Colour"], answer.headers["X-Echobase-Release"])
 """
-# An engine that was started only once names no gateway of its default bridge, which this test's bucket needs.
-FIRST_START_TEST = "tests/integration/durable/test_mariadb_backups.py::test_a_bucket_serves_as_a_folder_does"
-# Of what the tests need it takes these alone: all of them take longer than the test.
+# An engine that was started only once names no gateway of its default bridge.
+FIRST_START_TEST = "tests/integration/host/test_default_bridge.py"
+# Of what the tests need, it takes these alone.
 FIRST_START_NEEDS = ("pytest", "httpx")
 
 

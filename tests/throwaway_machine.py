@@ -26,7 +26,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT / ".collections"))
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal  # noqa: E402
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal  # noqa: E402
 from ansible_collections.echobase.platform.plugins.module_utils.host.apt_sources import (  # noqa: E402 - the collection is found by the line above
     Distribution,
     as_line,

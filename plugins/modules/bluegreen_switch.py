@@ -233,8 +233,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.environme
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.joint_switch import JointSwitch
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 
 _WANTED = ("to", "weights", "empty", "maintenance")

@@ -14,7 +14,7 @@ from typing import Any
 import pymysql
 from docker.errors import NotFound
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import TrialServer, trial_server, trial_volume
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.backups import MariadbBackups

@@ -40,7 +40,7 @@ http {
 """
 
 
-def _address_of_bridge(engine: DockerClient) -> str:
+def address_of_bridge(engine: DockerClient) -> str:
     """Of the host on the default network. An engine that was never started before does not name it: it takes the first address."""
     pool = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
     return str(pool.get("Gateway") or next(IPv4Network(pool["Subnet"], strict=False).hosts()))
@@ -49,7 +49,7 @@ def _address_of_bridge(engine: DockerClient) -> str:
 @contextmanager
 def running_bucket(engine: DockerClient, folder: Path, network: str = "bridge") -> Iterator[BackupTarget]:
     """Containers of the default network reach it at the bridge's own address, those of another one by its name."""
-    gateway = _address_of_bridge(engine)
+    gateway = address_of_bridge(engine)
     name = gateway if network == "bridge" else f"{network}-s3"
     make_certificates(folder, [name])
     (folder / "nginx.conf").write_text(_NGINX)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import Reading
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 DEFAULT_READ_DAYS = 7
 # Runs of every day begin at about the same time, not at the same second.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, BackupTool, Damage
 from ansible_collections.echobase.platform.plugins.module_utils.database.clock import CLOCK_TOLERANCE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key

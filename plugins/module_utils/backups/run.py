@@ -14,9 +14,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.record i
 from ansible_collections.echobase.platform.plugins.module_utils.backups.repository_reading import DEFAULT_READ_DAYS, due
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import damage_told, restorable
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, BackupTool, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.contents import differences

@@ -6,11 +6,12 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
+_FOLDER = Path("/run/lock")
 _SECONDS_BETWEEN_TRIES = 0.05
 
 
@@ -29,6 +30,11 @@ def exclusive(path: Path, waiting: Callable[[], None] = lambda: None, patience: 
         yield
     finally:
         os.close(held)
+
+
+def host_lock(name: str) -> AbstractContextManager[None]:
+    """One process at a time on this machine, also across checkouts and state folders: names of containers are the machine's."""
+    return exclusive(_FOLDER / f"echobase-{name}.lock")
 
 
 def _await(held: int, path: Path, patience: float | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import SERVING, containers_of, problem_with
 from ansible_collections.echobase.platform.plugins.module_utils.colours.health import ColourHealth, Endpoints
 from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight

@@ -6,7 +6,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, SERVICES, Environment
 
 ROOT, DATABASE, NGINX, APPLICATION = 0, 999, 101, 10001

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.files import (
     Change,
     apply_changes,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials import token_keys, vault
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -67,7 +67,6 @@ FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
 # What the administrator's password was when the data were made. It opens nothing any more, but the fingerprint that is written on their
 # volume for ever is made from it.
 FIRST_ROOT_PASSWORD = "db_root_password_first"
-NEXT_KEYS = ("db_volume_key_next", "db_backup_key_next")
 # Of the S3 service that keeps the backups: a user has them from there, and nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
 # They take a new value with the next set-up: those of the database's accounts, and the operator's.

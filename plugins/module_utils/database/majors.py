@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 # The image that has it, by major version; the newest first. It has the bare name of the engine's service.
 IMAGES = {

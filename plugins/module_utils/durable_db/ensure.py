@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import PREPARE_FIRST, DatabaseBackend, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import Login
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup

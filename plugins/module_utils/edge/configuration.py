@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import EdgeLogFolder
 from ansible_collections.echobase.platform.plugins.module_utils.edge.nginx_test import NginxTrial
 from ansible_collections.echobase.platform.plugins.module_utils.edge.pages import page_files

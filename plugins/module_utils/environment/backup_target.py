@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, Environment
 
 DEFAULT_REGION = "us-east-1"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 # Predefined by the builder: they appear neither in the image nor in its history.
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 # What takes the environment back to the tags that no refresh has part in.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import containers_of
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment

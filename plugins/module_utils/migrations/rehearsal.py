@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_test import SmokeTest
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.reader import read_secret
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import Container, containers_of, problem_with
 from ansible_collections.echobase.platform.plugins.module_utils.colours.health import ColourHealth, Endpoints, Probe, probe
 from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight

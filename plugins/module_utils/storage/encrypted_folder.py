@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import MIB
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
 from ansible_collections.echobase.platform.plugins.module_utils.storage.folder_copy import exchange, make_same

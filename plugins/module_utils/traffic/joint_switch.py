@@ -6,23 +6,23 @@ Until the decision is on the first edge's disk everybody can go back (`abort`); 
 
 from __future__ import annotations
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import NOTHING, Generation
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.report import SwitchReport
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import (
     AwaitSilence,
     BluegreenSwitch,
+    Findings,
+    Order,
+    SwitchReport,
     in_force,
+    judge,
     nobody_claims,
     prune,
     wanted,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.verdict import Findings, judge
 
 _AGAIN = "run the playbook again: it first brings every edge to what was decided"
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
@@ -35,10 +34,6 @@ class Proposal:
         if fencing_number is not None and not isinstance(fencing_number, int):
             raise _malformed(value)
         return cls(Generation(number, weights, candidate, maintenance), edges, fencing_number)
-
-    @classmethod
-    def parse_if_any(cls, value: Mapping[str, Any] | None) -> Proposal | None:
-        return cls.parse(value) if value else None
 
     def as_dict(self) -> dict[str, Any]:
         return {**self.generation.as_dict(), "fencing_number": self.fencing_number, "edges": list(self.edges)}

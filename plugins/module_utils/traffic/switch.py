@@ -2,19 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import NOTHING, Generation
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.report import SwitchReport
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Router
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.verdict import Findings, judge
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 
+# What speaks against a colour getting traffic; nothing speaks for it but silence.
+Findings = Callable[[str], list[str]]
 # Waits for the colours' last answers and tells how it went.
 AwaitSilence = Callable[[Iterable[str]], dict[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody asks of the traffic.
+
+    What is not mentioned stays as it is, so that a rollback under maintenance moves what traffic will return to.
+    """
+
+    weights: Weights | None = None
+    maintenance: bool | None = None
+    break_glass: str = ""
+    fencing_number: int | None = None
+    repair: bool = False
+
+    def after(self, before: Generation, number: int) -> Generation:
+        weights = before.weights if self.weights is None else self.weights
+        # With nothing to return to, there is nothing to maintain; a first release would else go live behind a closed door.
+        remains = before.maintenance and not weights.is_empty
+        return before.followed_by(number, weights, remains if self.maintenance is None else self.maintenance)
+
+
+@dataclass(frozen=True)
+class SwitchReport:
+    """What a switch tells: exactly what was, what is now, and how it went."""
+
+    before: Generation
+    after: Generation
+    break_glass: str = ""
+    overridden: Sequence[str] = ()
+    microseconds: float | None = None
+    drained: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            changed=self.before != self.after,
+            before=_shown(self.before),
+            after=_shown(self.after),
+            facts={
+                "before": self.before.as_dict(),
+                "after": self.after.as_dict(),
+                "live": self.after.weights.live,
+                "idle": self.after.weights.idle,
+                "candidate": self.after.candidate,
+                "maintenance": self.after.maintenance,
+                "switch_microseconds": self.microseconds,
+                "break_glass": self.break_glass,
+                "overridden": list(self.overridden),
+                "drained": dict(self.drained),
+            },
+            warnings=[
+                *self.warnings,
+                *(_warning(colour, drained) for colour, drained in self.drained.items() if drained["in_flight"] != 0),
+            ],
+        )
 
 
 def nobody_claims(_: str) -> list[str]:
@@ -54,6 +111,22 @@ class BluegreenSwitch:
         return self._claims(colour) or self._findings(colour)
 
 
+def judge(findings: Findings, before: Generation, after: Generation, break_glass: str) -> list[str]:
+    """Whether whoever gets more traffic than before can take it: what spoke against that and was overridden.
+
+    A Refusal when nothing overrides it.
+    """
+    found = {colour: findings(colour) for colour in _gaining(before, after)}
+    spoken = [finding for colour in found.values() for finding in colour]
+    if spoken and not break_glass:
+        colour = next(name for name, finding in found.items() if finding)
+        raise Refusal(
+            f"{colour} cannot take traffic: {'; '.join(found[colour])}",
+            "traffic was not moved; mend or deploy that colour, or give break_glass a reason to switch all the same",
+        )
+    return spoken
+
+
 def in_force(router: Router, repair: bool) -> Generation:
     try:
         return router.current()
@@ -76,3 +149,23 @@ def wanted(router: Router, order: Order, before: Generation) -> Generation:
     """The generation in force itself where it says already what is asked for."""
     after = order.after(before, router.upcoming())
     return before if before != NOTHING and after.says_the_same_as(before) else after
+
+
+def _warning(colour: str, drained: Mapping[str, Any]) -> str:
+    if drained["problem"]:
+        return f"traffic left {colour}, which does not tell what it is still answering: {drained['problem']}"
+    return f"traffic left {colour}, which after {drained['seconds']} s is still answering {drained['in_flight']}: leave it up for a while"
+
+
+def _shown(generation: Generation) -> str:
+    """One line a colour, so that a diff shows who gains and who loses."""
+    lines = [f"{colour}: {share}%" for colour, share in generation.weights.as_dict().items()]
+    lines += [f"candidate: {generation.candidate}"] * bool(generation.candidate)
+    lines += ["maintenance: on"] * generation.maintenance
+    return "".join(f"{line}\n" for line in (*lines, f"generation: {generation.number}"))
+
+
+def _gaining(before: Generation, after: Generation) -> list[str]:
+    """Promised traffic counts as well: what maintenance will return to is asked twice, now and then."""
+    gaining = {*after.weights.gaining(before.weights), *after.served.gaining(before.served)}
+    return [colour for colour in COLOURS if colour in gaining]

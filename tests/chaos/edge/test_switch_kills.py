@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import KEPT_GENERATIONS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord, Proof, Record
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable, restorable
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
 from harness.durable_server import DurableServer, eventually
 from harness.images_under_test import image_tag

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger

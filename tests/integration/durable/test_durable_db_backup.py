@@ -17,7 +17,7 @@ from docker import DockerClient
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable, restorable
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.restore.drill import RestoreDrill
 from harness.durable_under_test import DurableUnderTest

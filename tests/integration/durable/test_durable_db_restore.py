@@ -13,8 +13,7 @@ import pytest
 from docker import DockerClient
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import restorable
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
 from harness.durable_under_test import DurableUnderTest

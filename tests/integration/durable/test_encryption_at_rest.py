@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from docker.errors import APIError
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import ENCRYPTION_PROGRESS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES

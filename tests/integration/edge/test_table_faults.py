@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import KEPT_GENERATIONS, NginxRoutes
 from harness.table_fault_scene import ALL_BLUE, ALL_GREEN, ALL_LOUD, BLUE, GREEN, FaultScene, running_scene
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.preview import preview_headers, preview_link, preview_token
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from operators_desk.form_tokens import SECONDS, FormTokens

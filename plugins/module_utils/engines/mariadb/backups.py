@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.host_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.clock import refuse_named_twice
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import DATABASE_UID

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import STANZA, PgBackrest, refusal
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.wal import (

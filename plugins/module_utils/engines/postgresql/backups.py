@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.clock import CLOCK_TOLERANCE, refuse_named_twice
 from ansible_collections.echobase.platform.plugins.module_utils.database.majors import OLDER_BACKUP_REMEDY

@@ -6,7 +6,7 @@ import subprocess
 from types import TracebackType
 from typing import Self
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 _END = "end of answer"
 _OPTIONS = ("--username=postgres", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--field-separator=\t", "--set=ON_ERROR_STOP=1")

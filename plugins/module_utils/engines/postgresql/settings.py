@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import GIB, MIB
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import ARCHIVE_COMMAND
 
 SMALLEST_MEMORY = 256 * MIB

@@ -6,7 +6,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import Reading
 from ansible_collections.echobase.platform.plugins.module_utils.backups.repository_reading import due
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Damage
 
 NOW = datetime(2026, 3, 10, 3, 10, tzinfo=UTC)

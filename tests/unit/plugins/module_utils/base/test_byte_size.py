@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import byte_size
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 
 @pytest.mark.parametrize(("text", "size"), [("1024", 1024), ("512k", 512 << 10), ("64M", 64 << 20), ("1g", 1 << 30), ("2GB", 2 << 30)])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 
 def test_the_second_waits_and_says_so(tmp_path: Path) -> None:

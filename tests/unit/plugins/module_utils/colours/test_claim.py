@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import REMOVED, REPLACED, Claim, ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch, Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_test import MOVED, NOT_MOVED, SmokeTest, smoke_customer
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import Answer
 

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.networks import DockerNetwork, Observed, Step, plan
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Network

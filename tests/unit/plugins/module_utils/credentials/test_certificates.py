@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials import certificates
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import Certificates, Leaf, wanted_leaves
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, environment

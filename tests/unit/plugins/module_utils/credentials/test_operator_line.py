@@ -5,7 +5,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import (
     KEPT,
     REMOVED,

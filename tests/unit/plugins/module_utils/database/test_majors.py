@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.echobase.platform.plugins.filter.database_image import database_image
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.majors import IMAGES, image_of_major
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, environment
 

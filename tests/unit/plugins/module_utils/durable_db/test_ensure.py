@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import Login
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import Plan, Step, Wanted, plan

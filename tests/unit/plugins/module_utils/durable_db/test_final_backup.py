@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup, verify
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 

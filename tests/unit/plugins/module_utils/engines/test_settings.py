@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import GIB, MIB, byte_size
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import mariadb_settings
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.settings import postgres_settings
 

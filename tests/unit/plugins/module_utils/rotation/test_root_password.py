@@ -7,7 +7,7 @@ from typing import Any
 import docker.errors
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.root_password import RootPasswordRotation

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.joint_state import compare
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.joint_switch import JointSwitch
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from harness.sudden_death import survives
 

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.order import Order
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch, Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 
 BLUE, GREEN, BOTH = Weights.all_to("blue"), Weights.all_to("green"), Weights(80, 20)

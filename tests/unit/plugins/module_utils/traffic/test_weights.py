@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import BUCKETS, EMPTY, Weights
 
 ALL = [Weights(BUCKETS - green, green) for green in range(BUCKETS + 1)]

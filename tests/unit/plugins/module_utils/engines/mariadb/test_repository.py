@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.repository import MariadbRepository, microseconds, moment
 
 FULL, FIRST, SECOND = "20261121-100000F", "20261121-100000F_20261121-110000I", "20261121-100000F_20261121-120000I"
