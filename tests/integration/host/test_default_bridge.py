@@ -1,4 +1,4 @@
-"""Where a container finds the host: an engine that was never started before does not name its bridge's address, and it is found all the same."""
+"""Where a container finds the host: an engine that never ran before does not name its bridge, and it is found all the same."""
 
 from __future__ import annotations
 
