@@ -14,9 +14,10 @@ sql_string() {
 first_statements() {
   local password
   password=$(<"$MARIADB_ROOT_PASSWORD_FILE")
-  # Aria's log is never encrypted, and would keep the hash of each password; what is left of one in memory gets into its index of the rights.
+  # Aria's log is never encrypted, and would keep the hash of each password; what is left of one in memory gets into the index of a table that changes.
   echo 'ALTER TABLE mysql.global_priv ENGINE=InnoDB;'
   echo 'ALTER TABLE mysql.db ENGINE=InnoDB;'
+  echo 'ALTER TABLE mysql.proxies_priv ENGINE=InnoDB;'
   # A server in bootstrap mode knows accounts only once it has loaded the grant tables, hence the FLUSH.
   # mariadb-install-db leaves root without a password for every name of this machine: only the local socket's stays.
   echo "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost';"

@@ -83,7 +83,7 @@ def _mariadb(env: Environment, values: Mapping[str, str]) -> list[str]:
         REPLICA_USER: [("REPLICATION SLAVE", "*.*")],
     }
     # Data of before have them in Aria, whose log is never encrypted and would keep the hash of each password.
-    statements = [f"ALTER TABLE mysql.{table} ENGINE=InnoDB" for table in ("global_priv", "db")]
+    statements = [f"ALTER TABLE mysql.{table} ENGINE=InnoDB" for table in ("global_priv", "db", "proxies_priv")]
     statements.append(_mariadb_administrator(values))
     for user, password in _passwords(env, values).items():
         account = f"'{user}'@'%'"
