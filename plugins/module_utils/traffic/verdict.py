@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.errors import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import COLOURS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 
 # What speaks against a colour getting traffic; nothing speaks for it but silence.
