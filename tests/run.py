@@ -118,7 +118,7 @@ def lint(_: Ring) -> list[Test]:
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         ("lint-imports", "--no-logo", "--no-cache"),
-        ("mypy", "plugins/module_utils", "plugins/filter"),
+        ("mypy", "plugins/module_utils", "plugins/filter", "plugins/lookup"),
         ("mypy", "apps/orders", "apps/api_gateway", "apps/operators_desk", "apps/order_processor", "apps/migrations"),
         ("mypy", "images/mariadb/backups"),
         ("yamllint", "--strict", "."),

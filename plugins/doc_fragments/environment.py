@@ -24,6 +24,20 @@ options:
       - Change it where they overlap with a network that the host already reaches.
     type: str
     default: "10.231"
+  index:
+    description:
+      - The number that the environment's ports and subnets follow from, V(3) to V(9), each once on a host.
+      - The environments V(devlocal), V(ci) and V(test) have their own.
+    type: int
+  ports:
+    description:
+      - Ports that are given outright instead. The keys are V(mariadb), V(postgres), V(redis), V(edge), V(operators), V(mariadb_replica),
+        V(postgres_replica), and V(blue_offset) and V(green_offset), which say how far a colour's ports are off devlocal's blue.
+      - Together with O(subnets) they make O(index) needless, if only the replicas' are left out.
+    type: dict
+  subnets:
+    description: A block of 2048 addresses for all subnets of the environment, such as V(10.240.8.0/21), that is given outright instead.
+    type: str
   lease:
     description:
       - The number that M(echobase.platform.release_lease) returned to this run.

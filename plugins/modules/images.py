@@ -45,6 +45,15 @@ options:
     description: First two octets of the subnets of all environments. Images do not depend on it.
     type: str
     default: "10.231"
+  index:
+    description: The index of O(environment). Images do not depend on it.
+    type: int
+  ports:
+    description: Ports of O(environment) that are given outright. Images do not depend on them.
+    type: dict
+  subnets:
+    description: The block of subnets of O(environment), if it is given outright. Images do not depend on it.
+    type: str
   lease:
     description:
       - The number that M(echobase.platform.release_lease) returned to this run for O(environment).
@@ -126,22 +135,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import (
-    DEFAULT_HOME,
-    DEFAULT_NETWORK_PREFIX,
-    environment,
-)
 from ansible_collections.echobase.platform.plugins.module_utils.images.base import BaseImage
 from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.images.refresh import ImageRefresh
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     base = BaseImage.of_host()
-    env = environment(params["environment"], params["home"]) if params["environment"] else None
+    env = environment_of(params) if params["environment"] else None
     refresh = ImageRefresh(env, params["refresh"])
     catalogue = ImageCatalogue.load(Path(params["catalogue"]), base.recipe, refresh.wanted)
     builder = ImageBuilder(
@@ -170,10 +175,8 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "default": []},
             "catalogue": {"type": "path", "default": "images/catalogue.yml"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "home": {"type": "path", "default": DEFAULT_HOME},
+            **ENVIRONMENT_ARGUMENTS,
             "environment": {"type": "str", "default": ""},
-            "network_prefix": {"type": "str", "default": DEFAULT_NETWORK_PREFIX},
-            "lease": {"type": "int"},
             "refresh": {"type": "str", "default": ""},
             **PROGRESS_ARGUMENTS,
         },

@@ -11,11 +11,12 @@ short_description: Keep the durable networks of an environment
 description:
   - An environment has two networks that outlive its releases, one for the databases and one between the edge and the colours.
   - Both have fixed subnets. A subnet that overlaps with another Docker network or with a route of this host is refused
-    before anything is made.
+    before anything is made, and so is a port or subnet that another environment on this host has.
   - On the network between the edge and the colours no container reaches another one, nor anything outside; the edge, which is on
     the host's own network, reaches them all. One of an earlier version is made anew as soon as no container is attached to it;
     until then a warning says so.
   - A network of the same name that echobase did not make is never touched.
+  - The environment's ports and subnets are written to C(environment.json) in its folder, where the others find them.
 options:
   state:
     description: V(absent) removes the networks if no container, running or stopped, is attached to them.

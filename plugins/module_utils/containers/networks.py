@@ -6,12 +6,15 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.neighbours import Neighbours, Place, PlaceRecord
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, Network
+from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
 from ansible_collections.echobase.platform.plugins.module_utils.host.routes import Route, host_routes
 
 if TYPE_CHECKING:
@@ -49,6 +52,11 @@ class DockerNetwork:
 class Observed:
     networks: tuple[DockerNetwork, ...]
     routes: tuple[Route, ...]
+
+    @property
+    def owned_subnets(self) -> list[tuple[str, str]]:
+        """Each with the environment that the network says it belongs to."""
+        return [(network.labels.get(ENVIRONMENT_LABEL, ""), subnet) for network in self.networks for subnet in network.subnets]
 
     def named(self, name: str) -> DockerNetwork | None:
         return next((network for network in self.networks if network.name == name), None)
@@ -119,6 +127,7 @@ def _refuse_overlap(wanted: Network, existing: DockerNetwork | None, observed: O
 class Networks:
     def __init__(self, docker: DockerClient, env: Environment) -> None:
         self._docker = docker
+        self._env = env
         self._environment = env.name
         self._wanted = (env.durable_network, env.edge_network)
 
@@ -130,12 +139,21 @@ class Networks:
 
     def _ensure(self, state: str, apply: bool) -> Outcome:
         observed = self._observe()
+        if state == "present":
+            Neighbours(self._env, observed.owned_subnets).refuse_collisions()
         steps = plan(self._environment, self._wanted, state, observed)
+        if all(step is Step.CREATE for step in steps.values()):
+            self._refuse_taken_ports()
+        record, place = PlaceRecord(Path(self._env.home)), Place.of(self._env)
+        is_news = state == "present" and record.read() != place
+        if apply and is_news:
+            # Before the networks: whoever sees those finds it.
+            record.write(place)
         if apply:
             for network in self._wanted:
                 self._apply(steps[network.name], network, observed)
         return Outcome(
-            changed=any(step is not Step.KEEP for step in steps.values()),
+            changed=is_news or any(step is not Step.KEEP for step in steps.values()),
             before={network.name: list(found.subnets) for network in self._wanted if (found := observed.named(network.name))},
             after={network.name: [network.subnet] for network in self._wanted} if state == "present" else {},
             facts={
@@ -152,6 +170,17 @@ class Networks:
                 and is_too_open(network, found)
             ],
         )
+
+    def _refuse_taken_ports(self) -> None:
+        """Nothing of the environment runs yet, so whoever has a port of its colours is somebody else. Database and edge ask later."""
+        for colour in self._env.colours.values():
+            for what, port in colour.ports.items():
+                holder = port_holder(port, self._docker)
+                if holder:
+                    raise Refusal(
+                        f"port {port}, which environment {self._environment} needs ({colour.name} {what}), is taken by {holder}",
+                        f"stop that, or give another {colour.name}_offset in echobase_ports",
+                    )
 
     def _observe(self) -> Observed:
         names = {network.name for network in self._wanted}

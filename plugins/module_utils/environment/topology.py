@@ -1,7 +1,6 @@
 """Names, ports, addresses and folders of every environment: the one place that knows them.
 
-The published interface is the three tables below. Everything else follows from them by rule, so a third
-environment is a new row, never a new branch.
+What sets environments apart is their layout (layout.py); everything else follows from it by rule.
 """
 
 from __future__ import annotations
@@ -10,33 +9,25 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import (
+    COLOUR_PORTS,
+    COLOURS,
+    REPLICA_PORTS,
+    Placement,
+    layout_of,
+)
 
-COLOURS = ("blue", "green")
 ENGINES = ("mariadb", "postgresql")
 SERVICES = ("frontend", "api-gateway", "order-processor", "localstack")
 DEFAULT_HOME = "/var/lib/echobase"
-DEFAULT_NETWORK_PREFIX = "10.231"
 
-# (name of the Compose project, prefix of its container names, port offset), by environment and colour.
-_STACKS = {
-    ("devlocal", "blue"): ("echobase", "echobase-devlocal", 0),
-    ("devlocal", "green"): ("echobase-devlocal-green", "echobase-devlocal-green", 200),
-    ("ci", "green"): ("echobase-green", "echobase-green", 100),
-    ("ci", "blue"): ("echobase-ci-blue", "echobase-ci-blue", 300),
-    ("test", "blue"): ("echobase-test-blue", "echobase-test-blue", 400),
-    ("test", "green"): ("echobase-test-green", "echobase-test-green", 500),
-}
-# The order gives each environment its durable ports and its block of subnets.
-_DURABLE_PROJECTS = {"devlocal": "echobase-durable", "ci": "echobase-ci-durable", "test": "echobase-test-durable"}
 # Last octet of a colour's services on the edge network.
 _EDGE_HOSTS = {"blue": 20, "green": 30}
 _DESK_HOST = 10
 # Behind the operators' login: last octet on the edge network, and port.
 _TOOLS = {"grafana": (40, 3000), "prometheus": (41, 9090), "jaeger": (42, 16686), "loki": (43, 3100)}
 
-ENVIRONMENTS = tuple(_DURABLE_PROJECTS)
-# Of a replica beside its primary: how far its port and its last octet are off.
-_REPLICA_PORTS = 100
+# How far a replica's last octet is off its primary's.
 _REPLICA_HOSTS = 2
 # The service, its port and where it mounts its volume, by engine.
 _SERVERS = {
@@ -156,6 +147,12 @@ class Environment:
     database_user: str = "app_user"
     colours: dict[str, Colour] = field(default_factory=dict)
     tools: dict[str, Tool] = field(default_factory=dict)
+    # None where ports and subnets are given outright.
+    index: int | None = None
+    # The block that all subnets lie in.
+    subnets: str = ""
+    # Those that the inventory gives; the others follow their primary's.
+    replica_ports: dict[str, int] = field(default_factory=dict)
 
     def server(self, engine: str) -> DatabaseServer:
         if engine not in ENGINES:
@@ -208,32 +205,47 @@ class Environment:
     @property
     def client_cookie(self) -> str:
         """Cookies ignore ports: without the environment's name, devlocal and ci on one host would overwrite each other's."""
-        return f"echobase_{self.name}_client"
+        return f"echobase_{self._word}_client"
 
     @property
     def preview_cookie(self) -> str:
-        return f"echobase_{self.name}_preview"
+        return f"echobase_{self._word}_preview"
 
     @property
     def operator_cookie(self) -> str:
-        return f"echobase_{self.name}_operator"
+        return f"echobase_{self._word}_operator"
+
+    @property
+    def _word(self) -> str:
+        """The name as part of a cookie's: nginx reads cookies through variables, and those have no hyphens."""
+        return self.name.replace("-", "_")
 
     @property
     def cloud_access_key(self) -> str:
-        """The name that goes with the secret key of the environment's cloud emulators."""
-        return f"ECHOBASE{self.name.upper()}"
+        """The name that goes with the secret key of the environment's cloud emulators: letters and digits only, as AWS gives them."""
+        return f"ECHOBASE{self.name.replace('-', '').upper()}"
 
     @property
     def ports(self) -> dict[str, int]:
         return {
             "mariadb": self.mariadb_port,
             "postgres": self.postgres_port,
-            "mariadb_replica": self.mariadb_port + _REPLICA_PORTS,
-            "postgres_replica": self.postgres_port + _REPLICA_PORTS,
+            "mariadb_replica": self.replica_ports.get("mariadb_replica", self.mariadb_port + REPLICA_PORTS),
+            "postgres_replica": self.replica_ports.get("postgres_replica", self.postgres_port + REPLICA_PORTS),
             "redis": self.redis_port,
             "edge": self.edge_port,
             "operators": self.operators_port,
         }
+
+    @property
+    def bindings(self) -> dict[str, int]:
+        """Every port that the environment may bind on its host, by what it is for."""
+        return self.ports | {f"{colour.name} {what}": port for colour in self.colours.values() for what, port in colour.ports.items()}
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        own = [network for colour in self.colours.values() for network in (colour.network, colour.cloud_network)]
+        return (self.durable_network, self.edge_network, *own)
 
     def colour(self, name: str) -> Colour:
         if name not in self.colours:
@@ -253,53 +265,60 @@ class Environment:
         return "/".join((self.home, *parts))
 
 
-def environment(name: str, home: str = "", network_prefix: str = "") -> Environment:
+def environment(name: str, home: str = "", network_prefix: str = "", placement: Placement | None = None) -> Environment:
     """`home` is the folder above the environment's own; empty values mean the defaults."""
-    if name not in ENVIRONMENTS:
-        raise Refusal(f"unknown environment '{name}'", f"choose one of {', '.join(ENVIRONMENTS)}")
-    index = ENVIRONMENTS.index(name)
-    prefix = network_prefix or DEFAULT_NETWORK_PREFIX
-
-    def subnet(offset: int) -> str:
-        return f"{prefix}.{index * 8 + offset}"
-
-    edge = subnet(1)
+    layout = layout_of(name, replace(placement or Placement(), network_prefix=network_prefix))
+    subnets = [str(subnet.network_address).rpartition(".")[0] for subnet in layout.subnets.subnets(new_prefix=24)]
+    durable, edge = subnets[:2]
     colours = {}
     for position, colour in enumerate(COLOURS):
-        project, container_prefix, ports = _STACKS[(name, colour)]
+        stack = layout.stacks[colour]
+        own, cloud = subnets[2 + position], subnets[4 + position]
         colours[colour] = Colour(
             name=colour,
-            project=project,
-            container_prefix=container_prefix,
-            network=Network(f"{project}-network", f"{subnet(2 + position)}.0/24"),
-            cloud_network=Network(f"echobase-aws-{name}-{colour}-network", f"{subnet(4 + position)}.0/24"),
-            frontend_https_port=3443 + ports,
-            frontend_http_port=3000 + ports,
-            api_port=3001 + ports,
-            emulator_port=4566 + ports,
-            emulator_second_port=4571 + ports,
+            project=stack.project,
+            container_prefix=stack.container_prefix,
+            network=Network(f"{stack.project}-network", f"{own}.0/24"),
+            cloud_network=Network(stack.cloud_network, f"{cloud}.0/24"),
+            **{f"{port}_port": base + stack.offset for port, base in COLOUR_PORTS.items()},
             frontend_address=f"{edge}.{_EDGE_HOSTS[colour]}",
             gateway_address=f"{edge}.{_EDGE_HOSTS[colour] + 1}",
-            frontend_inside_address=f"{subnet(2 + position)}.{_EDGE_HOSTS[colour]}",
+            frontend_inside_address=f"{own}.{_EDGE_HOSTS[colour]}",
         )
-    return Environment(
+    env = Environment(
         name=name,
         home=f"{(home or DEFAULT_HOME).rstrip('/')}/{name}",
-        durable_project=_DURABLE_PROJECTS[name],
-        mariadb_port=3306 + index,
-        postgres_port=5432 + index,
-        redis_port=6379 + index,
-        edge_port=443 + 100 * index,
-        operators_port=1443 + 100 * index,
-        durable_network=Network(f"echobase-{name}-durable-network", f"{subnet(0)}.0/24"),
+        durable_project=layout.durable_project,
+        mariadb_port=layout.ports["mariadb"],
+        postgres_port=layout.ports["postgres"],
+        redis_port=layout.ports["redis"],
+        edge_port=layout.ports["edge"],
+        operators_port=layout.ports["operators"],
+        durable_network=Network(f"echobase-{name}-durable-network", f"{durable}.0/24"),
         edge_network=Network(f"echobase-{name}-edge-network", f"{edge}.0/24", is_closed=True),
-        mariadb_address=f"{subnet(0)}.10",
-        postgres_address=f"{subnet(0)}.11",
+        mariadb_address=f"{durable}.10",
+        postgres_address=f"{durable}.11",
         desk_address=f"{edge}.{_DESK_HOST}",
         edge_address=f"{edge}.1",
         colours=colours,
         tools={tool: Tool(tool, f"{edge}.{host}", port) for tool, (host, port) in _TOOLS.items()},
+        index=layout.index,
+        subnets=str(layout.subnets),
+        replica_ports={name: port for name, port in layout.ports.items() if name.endswith("_replica")},
     )
+    _refuse_equal_ports(env)
+    return env
+
+
+def _refuse_equal_ports(env: Environment) -> None:
+    seen: dict[int, str] = {}
+    for what, port in env.bindings.items():
+        if port in seen:
+            raise Refusal(
+                f"environment {env.name} has port {port} twice, for {seen[port]} and for {what}",
+                "give one of them another in echobase_ports",
+            )
+        seen[port] = what
 
 
 def as_facts(env: Environment) -> dict[str, Any]:

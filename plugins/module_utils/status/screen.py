@@ -10,7 +10,8 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import REMOVED, Claim, ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import ACCOUNTS_FILE, KEPT
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import COLOURS, SERVICES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
 from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
@@ -23,7 +24,8 @@ _OLD_DAYS = 30
 # Events after which the colour they name had all traffic.
 _SWITCHES = ("promoted", "rolled_back", "switched")
 _ENGINE_NAMES = {"mariadb": "MariaDB", "postgresql": "PostgreSQL"}
-_INVENTORIES = {"test": "tests/inventory"}
+# Those that lie in the checkout; ansible.cfg names devlocal's.
+_INVENTORIES = {"devlocal": "", "ci": "inventories/ci", "test": "tests/inventory"}
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class StatusScreen:
     image_ages: Sequence[ImageAge] = ()
     # What became of the operator's line in the file of accounts.
     operator: str = KEPT
+    # Where the environment's inventory lies, if it is none of the checkout's.
+    inventory: str = ""
 
     def lines(self, with_hints: bool) -> list[str]:
         sections = [[*self._traffic(), *self._work()], self._colours(), self._durable(), self._releases(), self._entrances()]
@@ -270,7 +274,8 @@ class StatusScreen:
 
     def _playbook(self, name: str, variable: str = "") -> str:
         """What to type."""
-        inventory = "" if self.env.name == "devlocal" else f" -i {_INVENTORIES.get(self.env.name, f'inventories/{self.env.name}')}"
+        path = _INVENTORIES.get(self.env.name, self.inventory or f"inventories/{self.env.name}")
+        inventory = f" -i {path}" if path else ""
         return f"ansible-playbook{inventory} playbooks/{name}.yml{f' -e {variable}' if variable else ''}"
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import COLOURS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Committed, Prepared, Router
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import COLOURS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 

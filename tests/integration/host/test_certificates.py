@@ -162,4 +162,4 @@ def test_two_runs_at_once_agree(home: Path) -> None:
 def test_unknown_environment_is_one_line(home: Path) -> None:
     answer = run_module("certificates", {"environment": "prod", "home": str(home)})
     assert answer["failed"]
-    assert answer["msg"] == "unknown environment 'prod' - choose one of devlocal, ci, test"
+    assert answer["msg"].startswith("unknown environment 'prod' - choose one of devlocal, ci, test, or add a line such as")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network
@@ -17,12 +19,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from harness.module_runner import RunningModule, run_module
 
 PREFIX = "10.241"
-ENV = environment("test", network_prefix=PREFIX)
+HOME = tempfile.mkdtemp(prefix="echobase-networks-")
+ENV = environment("test", HOME, PREFIX)
 NAMES = (ENV.durable_network.name, ENV.edge_network.name)
 
 
 def ensure(state: str = "present", check: bool = False, prefix: str = PREFIX) -> dict[str, Any]:
-    return run_module("networks", {"environment": "test", "network_prefix": prefix, "state": state}, check=check)
+    return run_module("networks", {"environment": "test", "home": HOME, "network_prefix": prefix, "state": state}, check=check)
 
 
 @pytest.fixture
@@ -30,6 +33,12 @@ def engine() -> Iterator[DockerClient]:
     client = docker.DockerClient.from_env()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_home() -> Iterator[None]:
+    yield
+    shutil.rmtree(HOME)
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +84,7 @@ def test_present_and_absent_twice_with_check_and_diff(engine: DockerClient) -> N
 
 
 def test_two_at_once_make_each_network_once(engine: DockerClient) -> None:
-    running = [RunningModule("networks", {"environment": "test", "network_prefix": PREFIX}) for _ in range(2)]
+    running = [RunningModule("networks", {"environment": "test", "home": HOME, "network_prefix": PREFIX}) for _ in range(2)]
     answers = [module.answer() for module in running]
     assert sorted(answer["changed"] for answer in answers) == [False, True]
     assert sorted(found["Name"] for found in engine.api.networks(list(NAMES))) == sorted(NAMES)

@@ -6,40 +6,33 @@ import itertools
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import (
+    KNOWN_ENVIRONMENTS,
+    LARGEST_INDEX,
+    SMALLEST_FREE_INDEX,
+    Placement,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import (
     ENGINES,
-    ENVIRONMENTS,
     SERVICES,
-    Environment,
-    Network,
     as_facts,
     environment,
 )
 
-ALL = [environment(name) for name in ENVIRONMENTS]
+ALL = [environment(name) for name in KNOWN_ENVIRONMENTS]
+ALL += [environment(f"made-{index}", placement=Placement(index)) for index in range(SMALLEST_FREE_INDEX, LARGEST_INDEX + 1)]
 
 
 def test_no_two_bindings_on_one_host_collide() -> None:
     bindings: dict[int, str] = {}
     for env in ALL:
-        named = {f"{env.name} {what}": port for what, port in env.ports.items()}
-        for colour in env.colours.values():
-            named |= {f"{env.name} {colour.name} {what}": port for what, port in colour.ports.items()}
-        for what, port in named.items():
-            assert port not in bindings, f"{what} and {bindings[port]} both want port {port}"
-            bindings[port] = what
-
-
-def networks_of_colours(env: Environment) -> list[Network]:
-    return [network for colour in env.colours.values() for network in (colour.network, colour.cloud_network)]
+        for what, port in env.bindings.items():
+            assert port not in bindings, f"{env.name}'s {what} and {bindings[port]} both want port {port}"
+            bindings[port] = f"{env.name}'s {what}"
 
 
 def test_no_two_networks_overlap() -> None:
-    networks = [
-        ipaddress.ip_network(network.subnet)
-        for env in ALL
-        for network in (env.durable_network, env.edge_network, *networks_of_colours(env))
-    ]
+    networks = [ipaddress.ip_network(network.subnet) for env in ALL for network in env.networks]
     for one, other in itertools.combinations(networks, 2):
         assert not one.overlaps(other)
 
@@ -48,10 +41,10 @@ def test_no_two_containers_projects_or_networks_share_a_name() -> None:
     names: list[str] = []
     for env in ALL:
         names += [server.container for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
-        names += [env.edge_container, env.durable_project, env.durable_network.name, env.edge_network.name]
+        names += [env.edge_container, env.durable_project]
         for colour in env.colours.values():
             names += [colour.container(service) for service in SERVICES] + [colour.project]
-        names += [network.name for network in networks_of_colours(env)]
+        names += [network.name for network in env.networks]
     assert len(names) == len(set(names))
 
 
@@ -95,7 +88,7 @@ def test_the_published_interface(env: str, colour: str, project: str, gateway: s
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(Refusal, match="unknown environment 'prod' - choose one of devlocal, ci, test"):
+    with pytest.raises(Refusal, match="unknown environment 'prod' - choose one of devlocal, ci, test, or add"):
         environment("prod")
     with pytest.raises(Refusal, match="unknown colour 'red' - choose one of blue, green"):
         environment("test").colour("red")

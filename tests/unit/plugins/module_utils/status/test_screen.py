@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import REMOVED, REPLACED, Claim, ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import Placement
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
@@ -149,6 +150,14 @@ def test_it_says_how_old_the_packages_are_and_how_to_have_newer_ones() -> None:
     at = lines.index(f"PACKAGES  31 days old ({today - timedelta(days=31)}): nginx")
     assert lines[at + 1] == "          ansible-playbook -i inventories/ci playbooks/refresh_images.yml builds the images with today's"
     assert old.is_well
+
+
+def test_hints_name_the_inventory_that_an_environment_came_from() -> None:
+    env = environment("staging", placement=Placement(index=3))
+    lines = StatusScreen(env, traffic(), DATABASE, inventory="/etc/echobase/staging.yml").lines(with_hints=True)
+    assert "          ansible-playbook -i /etc/echobase/staging.yml playbooks/promote.yml     traffic moves to it" in lines
+    lines = StatusScreen(env, traffic(), DATABASE).lines(with_hints=True)
+    assert "          ansible-playbook -i inventories/staging playbooks/promote.yml     traffic moves to it" in lines
 
 
 def test_hints_fit_the_environment() -> None:
