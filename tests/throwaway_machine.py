@@ -321,7 +321,7 @@ class ThrowawayMachine:
         _copy(Path("/") / _AUTHORITIES, ROOT / _AUTHORITIES)
         copied = [ROOT / "etc/apt", *(ROOT / target for target in self._settings.values())]
         for file in (file for place in copied for file in (place.rglob("*") if place.is_dir() else (place,)) if file.is_file()):
-            if file.suffix not in (".gpg", ".asc"):
+            if file.suffix not in (".gpg", ".asc") and not file.is_symlink():
                 file.write_text(self._network.seen_from_inside(file.read_text()))
 
     def start(self) -> None:
