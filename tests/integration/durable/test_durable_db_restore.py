@@ -19,7 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore.restore 
 from harness.durable_under_test import DurableUnderTest
 from harness.killed_runs import killed_at
 
-pytestmark = pytest.mark.long_on("mariadb")
+pytestmark = pytest.mark.long
 
 _ENGINES = ("mariadb", "postgresql")
 OLD, NEW = "000001", "000002"
@@ -153,7 +153,6 @@ every_step = pytest.mark.engines("postgresql")
         pytest.param("opened", marks=every_step),
     ],
 )
-@pytest.mark.long
 def test_killed_at_any_step_it_goes_on_or_back(database: DurableUnderTest, step: str) -> None:
     now = database.volume.generations().current
     other = NEW if now == OLD else OLD
@@ -177,7 +176,6 @@ def test_killed_at_any_step_it_goes_on_or_back(database: DurableUnderTest, step:
 
 
 @pytest.mark.parametrize("step", [pytest.param("building", marks=every_step), pytest.param("tried", marks=every_step), "settled"])
-@pytest.mark.long
 def test_killed_while_it_is_built_nothing_is_left_of_it(database: DurableUnderTest, step: str) -> None:
     now = database.volume.generations().current
     killed(database, step, "built", "latest")
