@@ -31,7 +31,7 @@ from harness.edge_under_test import EdgeUnderTest
 from harness.throwaway_tls import make_certificates
 from run_results import Results
 
-pytestmark = pytest.mark.load
+pytestmark = [pytest.mark.load, pytest.mark.long]
 
 NETWORK_PREFIX = "127.61"
 EDGE_PORT = 24443
@@ -142,7 +142,6 @@ def test_a_new_configuration_and_a_new_image_lose_nothing(
     assert not edge.ensure(another_image, edge_max_body="2m")
 
 
-@pytest.mark.long
 def test_nobody_is_refused_while_a_killed_edge_comes_back(edge: UpgradedEdge, upstream: Upstream) -> None:
     """By its process id: `docker kill` would suppress the restart policy. What it had accepted dies with it, and nothing else."""
     callers = [_Caller(edge) for _ in range(8)]
