@@ -59,10 +59,15 @@ class Onlooker:
             self.seen.add(self.customer.get("/api/orders").status_code)
 
 
-@pytest.mark.long
-def test_a_drill_measures_what_a_loss_would_cost(deployed_environment: DeployedEnvironment, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def backed_up(deployed_environment: DeployedEnvironment) -> DeployedEnvironment:
     deployed_environment.run("backup")
-    drill = deployed_environment.run("drill", "-e", "drill_write_seconds=10").output
+    return deployed_environment
+
+
+@pytest.mark.long
+def test_a_drill_measures_what_a_loss_would_cost(backed_up: DeployedEnvironment, capsys: pytest.CaptureFixture[str]) -> None:
+    drill = backed_up.run("drill", "-e", "drill_write_seconds=10").output
     measured = re.search(r"RPO ([\d.]+) s.*?RTO ([\d.]+) s", drill, re.S)
     assert measured, drill
     # A loss costs what was written since the log was archived last, which is done every 30 s.
@@ -70,20 +75,20 @@ def test_a_drill_measures_what_a_loss_would_cost(deployed_environment: DeployedE
         print(f"\nrestore drill: RPO {measured[1]} s, RTO {measured[2]} s")
 
 
-def test_a_restore_closes_the_shop_and_opens_it_again(deployed_environment: DeployedEnvironment, customer: httpx.Client) -> None:
+def test_a_restore_closes_the_shop_and_opens_it_again(backed_up: DeployedEnvironment, customer: httpx.Client) -> None:
     kept = place_order(customer, "kept")
-    marked = deployed_environment.run("backup", "-e", "backup_take=none").output
+    marked = backed_up.run("backup", "-e", "backup_take=none").output
     mark = re.search(r"mark to restore to: (\S+)", marked)
     assert mark, marked
     discarded = place_order(customer, "discarded")
 
-    built = deployed_environment.run("restore", "-e", f"restore_to={mark[1]}").output
+    built = backed_up.run("restore", "-e", f"restore_to={mark[1]}").output
     assert discarded in built
     assert kept not in built
     assert orders_of(customer) == {kept, discarded}
 
     with Onlooker(customer) as onlooker:
-        live = deployed_environment.run("restore", "-e", f"restore_to={mark[1]}", "-e", f"restore_confirm={_VOLUME}")
+        live = backed_up.run("restore", "-e", f"restore_to={mark[1]}", "-e", f"restore_confirm={_VOLUME}")
     assert live.changed > 0
     assert onlooker.seen == {200, 503}
     assert orders_of(customer) == {kept}
@@ -91,7 +96,7 @@ def test_a_restore_closes_the_shop_and_opens_it_again(deployed_environment: Depl
 
     old = re.search(r"back: .*restore_to=(\d{6})", live.output)
     assert old, live.output
-    assert deployed_environment.run("restore", "-e", "restore_state=confirmed", "-e", f"restore_confirm={old[1]}").changed == 1
-    status = deployed_environment.run("status").output
+    assert backed_up.run("restore", "-e", "restore_state=confirmed", "-e", f"restore_confirm={old[1]}").changed == 1
+    status = backed_up.run("status").output
     assert "restorable as of" in status
     assert "TROUBLE: " not in status
