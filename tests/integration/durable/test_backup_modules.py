@@ -79,7 +79,6 @@ def test_a_backup_is_taken_proved_and_listed(arguments: dict[str, Any]) -> None:
     assert found["problems"] == []
 
 
-@pytest.mark.long
 def test_a_restore_is_foretold_built_confirmed_and_kept_from_going_wrong(arguments: dict[str, Any]) -> None:
     env = environment("test", arguments["home"], PREFIX)
     console = ServerConsole(SERVER_DEFINITIONS[ENGINE](env=env, image="", memory=""))
@@ -112,7 +111,6 @@ def test_a_restore_is_foretold_built_confirmed_and_kept_from_going_wrong(argumen
     assert done("durable_db_restore", confirmed)["changed"] is False
 
 
-@pytest.mark.long
 def test_setting_up_waits_while_a_restore_is_cut_off(arguments: dict[str, Any]) -> None:
     journal = Path(arguments["home"], "test", "durable", "restore.json")
     cut_off = {"step": "swapping", "engine": ENGINE, "to": "latest", "began": "2026-03-01T12:00:00+00:00"}
