@@ -49,7 +49,7 @@ def tests_of_report(report: Path, exit_code: int) -> list[Test]:
 def close(suites: list[Suite], left_out: list[str], output: Path) -> int:
     """Prints the table and gives the exit code of the whole run."""
     tests = [test for suite in suites for test in suite.tests]
-    counts = {outcome: sum(test.outcome == outcome for test in tests) for outcome in ("passed", "failed", "skipped")}
+    passed, failed, skipped = _counts(tests)
     print(f"\n  {'suite':<14} {'area':<14} {'tests':>6} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
     for suite in suites:
         for area, line in _lines(suite).items():
@@ -58,21 +58,25 @@ def close(suites: list[Suite], left_out: list[str], output: Path) -> int:
     print(f"\n  the {SLOWEST} slowest tests")
     for test in sorted(tests, key=lambda test: test.seconds, reverse=True)[:SLOWEST]:
         print(f"  {test.seconds:8.0f} s  {test.file or '-'}  {test.name}")
-    failed = [test for test in tests if test.outcome == "failed"]
     if failed:
         print("\n  failed")
-        print("\n".join(f"  ✗ {test.file or '-'}  {test.name}" for test in failed))
+        print("\n".join(f"  ✗ {test.file or '-'}  {test.name}" for test in tests if test.outcome == "failed"))
     if left_out:
         print("\n  not run, for want of time; `make test-all` runs them")
         print("\n".join(f"  - {name}" for name in left_out))
     (output / "summary.json").write_text(json.dumps([asdict(suite) for suite in suites], indent=1))
-    print(f"\n{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped", flush=True)
-    return 1 if failed or not counts["passed"] else 0
+    print(f"\n{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    return 1 if failed or not passed else 0
+
+
+def _counts(tests: list[Test]) -> list[int]:
+    """How many passed, failed and were skipped."""
+    return [sum(test.outcome == outcome for test in tests) for outcome in ("passed", "failed", "skipped")]
 
 
 def _lines(suite: Suite) -> dict[str, str]:
     def line(tests: list[Test], seconds: float) -> str:
-        passed, failed, skipped = (sum(test.outcome == outcome for test in tests) for outcome in ("passed", "failed", "skipped"))
+        passed, failed, skipped = _counts(tests)
         return f"{len(tests):6d} {passed:7d} {failed:7d} {skipped:8d} {seconds:8.0f}"
 
     areas: dict[str, list[Test]] = {}

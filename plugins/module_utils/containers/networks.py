@@ -128,7 +128,6 @@ class Networks:
     def __init__(self, docker: DockerClient, env: Environment) -> None:
         self._docker = docker
         self._env = env
-        self._environment = env.name
         self._wanted = (env.durable_network, env.edge_network)
 
     def ensure(self, state: str, check_mode: bool) -> Outcome:
@@ -141,7 +140,7 @@ class Networks:
         observed = self._observe()
         if state == "present":
             Neighbours(self._env, observed.owned_subnets).refuse_collisions()
-        steps = plan(self._environment, self._wanted, state, observed)
+        steps = plan(self._env.name, self._wanted, state, observed)
         if all(step is Step.CREATE for step in steps.values()):
             self._refuse_taken_ports()
         record, place = PlaceRecord(Path(self._env.home)), Place.of(self._env)
@@ -178,7 +177,7 @@ class Networks:
                 holder = port_holder(port, self._docker)
                 if holder:
                     raise Refusal(
-                        f"port {port}, which environment {self._environment} needs ({colour.name} {what}), is taken by {holder}",
+                        f"port {port}, which environment {self._env.name} needs ({colour.name} {what}), is taken by {holder}",
                         f"stop that, or give another {colour.name}_offset in echobase_ports",
                     )
 
@@ -225,6 +224,6 @@ class Networks:
             driver="bridge",
             options=_CLOSED if network.is_closed else None,
             ipam=IPAMConfig(pool_configs=[pool]),
-            labels={ENVIRONMENT_LABEL: self._environment},
+            labels={ENVIRONMENT_LABEL: self._env.name},
             check_duplicate=True,
         )

@@ -110,10 +110,8 @@ def layout_of(name: str, placement: Placement) -> Layout:
     index = _index_of(name, placement.index, bool(ports or subnets))
     if index is None:
         _refuse_gaps(name, ports, subnets)
-        # All that follows from an index is given, so none of it is used below.
-        by_rule = 0
-    else:
-        by_rule = index
+    # Without an index all that follows from one is given, so none of it is used below.
+    by_rule = index or 0
     row = _KNOWN.get(name) or _row_by_rule(name, by_rule)
     return Layout(
         index=index,
