@@ -105,9 +105,9 @@ class EdgeUnderTest:
         return done.stdout
 
     def access_log(self) -> list[dict[str, Any]]:
-        """What is written so far; nginx keeps lines back for a second."""
-        lines = (self.home / "edge-log" / "access.log").read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        """What is written so far, in old logs too: a worker writes into one for a moment after a rotation. nginx keeps lines back for a second."""
+        logs = sorted((self.home / "edge-log").glob("access.log*"), reverse=True)
+        return [json.loads(line) for log in logs for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     def logged(self, request_id: str) -> dict[str, Any]:
         return self.logged_requests({request_id})[request_id]
