@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 
 _FOLDER = Path("/run/lock")
 _SECONDS_BETWEEN_TRIES = 0.05
@@ -41,18 +41,11 @@ def _await(held: int, path: Path, patience: float | None) -> None:
     if patience is None:
         fcntl.flock(held, fcntl.LOCK_EX)
         return
-    end = time.monotonic() + patience
-    while True:
-        try:
+    for _ in looks(patience, interval=_SECONDS_BETWEEN_TRIES):
+        with suppress(BlockingIOError):
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise Refusal(
-                    f"{path} is locked for more than {patience:g} s by {_holder(path)}", "let it finish or end it, then run this again"
-                ) from None
-            time.sleep(_SECONDS_BETWEEN_TRIES)
-        else:
             return
+    raise Refusal(f"{path} is locked for more than {patience:g} s by {_holder(path)}", "let it finish or end it, then run this again")
 
 
 def _holder(path: Path) -> str:

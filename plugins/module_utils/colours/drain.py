@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight
 
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -39,10 +40,9 @@ class Drain:
     def _await_silence_of(self, colour: str) -> Drained:
         started = time.monotonic()
         silent = 0
-        while True:
+        for _ in looks(self._ceiling, interval=_SECONDS_BETWEEN_LOOKS):
             found = self._count(colour)
             silent = silent + 1 if found.total == 0 else 0
-            elapsed = time.monotonic() - started
-            if silent == _LOOKS_IN_A_ROW or found.problem or elapsed >= self._ceiling:
-                return Drained(found.total, round(elapsed, 1), found.problem)
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            if silent == _LOOKS_IN_A_ROW or found.problem:
+                break
+        return Drained(found.total, round(time.monotonic() - started, 1), found.problem)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import containers_of
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -83,11 +83,11 @@ def await_gateways(
     gateways: Callable[[], list[Gateway]], what: str, is_so: Callable[[Mapping[str, Any]], bool], patience: float = PATIENCE_SECONDS
 ) -> None:
     """Until each gateway that runs says so about itself."""
-    deadline = time.monotonic() + patience
-    while late := [gateway.name for gateway in gateways() if not is_so(gateway.readiness())]:
-        if time.monotonic() > deadline:
-            raise Refusal(
-                f"{' and '.join(late)} did not {what} within {patience:.0f} s",
-                "see `make status`; running the same again goes on from here",
-            )
-        time.sleep(_SECONDS_BETWEEN_QUESTIONS)
+    for _ in looks(patience, interval=_SECONDS_BETWEEN_QUESTIONS):
+        late = [gateway.name for gateway in gateways() if not is_so(gateway.readiness())]
+        if not late:
+            return
+    raise Refusal(
+        f"{' and '.join(late)} did not {what} within {patience:.0f} s",
+        "see `make status`; running the same again goes on from here",
+    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import Answer, HttpsClient
 
 NOT_MOVED = "traffic was not moved; see `make logs`"
@@ -61,9 +61,7 @@ class SmokeTest:
         return str(self._expect("logging in", answer, 200).json()["token"])
 
     def _await_processed(self, identity: str, headers: dict[str, str]) -> None:
-        end = time.monotonic() + self.deadline
-        status = ""
-        while time.monotonic() < end:
+        for _ in looks(self.deadline):
             answer = self.client.request("GET", f"/api/orders/{identity}", headers=headers)
             status = str(self._expect("reading the order", answer, 200).json().get("status"))
             if status == "processed":
@@ -71,7 +69,6 @@ class SmokeTest:
                 return
             if status == "failed":
                 break
-            time.sleep(0.2)
         raise self._failure(
             "processing an order", f"order {identity} is '{status}' after {self.deadline:.0f} s; is the order processor working?"
         )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks, wait_until
 
 DEADLINE_SECONDS = 60.0
-_SECONDS_BETWEEN_QUESTIONS = 0.2
 _LOG_LINES = 5
 
 
@@ -21,11 +20,8 @@ def systemd_runs(root: Path = Path("/")) -> bool:
 
 def start_by_systemd(answers: Callable[[], bool], deadline: float = DEADLINE_SECONDS) -> None:
     done = subprocess.run(["systemctl", "enable", "--now", "docker.service"], capture_output=True, text=True, check=False)
-    until = time.monotonic() + deadline
-    while done.returncode == 0 and time.monotonic() < until:
-        if answers():
-            return
-        time.sleep(_SECONDS_BETWEEN_QUESTIONS)
+    if done.returncode == 0 and wait_until(answers, deadline):
+        return
     said = done.stderr.strip().splitlines()[-1:] or [f"it did not answer within {deadline:.0f} s"]
     raise Refusal(f"the Docker engine does not start: {said[0]}", "see journalctl --unit docker.service")
 
@@ -48,17 +44,13 @@ class DetachedDaemon:
                 )
             except FileNotFoundError as error:
                 raise Refusal("there is no dockerd to start", "install Docker Engine 20.10 or newer") from error
-        until = time.monotonic() + deadline
-        while not answers():
-            if time.monotonic() >= until:
-                process.terminate()
-                raise self._refusal(f"did not answer within {deadline:.0f} s")
-            try:
-                process.wait(timeout=_SECONDS_BETWEEN_QUESTIONS)
-            except subprocess.TimeoutExpired:
-                continue
-            raise self._refusal(f"left with exit code {process.returncode}")
-        return process.pid
+        for _ in looks(deadline):
+            if answers():
+                return process.pid
+            if process.poll() is not None:
+                raise self._refusal(f"left with exit code {process.returncode}")
+        process.terminate()
+        raise self._refusal(f"did not answer within {deadline:.0f} s")
 
     def _remove_stale_pid_file(self) -> None:
         """The daemon refuses to start while the process named there exists, whatever it is: after a crash, perhaps a stranger."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import MIGRATE_USER
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -36,16 +35,17 @@ class WriterFence:
 
     def close(self) -> None:
         self._tell(_LOCK)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while self._tell(_COUNT) != [["0"]]:
-            self._tell(_END)
-            if time.monotonic() > deadline:
-                raise Refusal(
-                    f"connections of {' and '.join(self._writers)} to {self._console.container} do not end",
-                    "look what they do, end them, then run this again",
-                )
-            # A connection ends when the server gets round to it, which it tells nobody.
-            time.sleep(0.1)
+        if not wait_until(self._no_writer_is_left, _PATIENCE_SECONDS, interval=0.1):
+            raise Refusal(
+                f"connections of {' and '.join(self._writers)} to {self._console.container} do not end",
+                "look what they do, end them, then run this again",
+            )
+
+    def _no_writer_is_left(self) -> bool:
+        if self._tell(_COUNT) == [["0"]]:
+            return True
+        self._tell(_END)
+        return False
 
     def open(self) -> None:
         """Restored data may have accounts and passwords of before: they get those of now."""

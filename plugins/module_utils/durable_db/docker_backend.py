@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import (
     CONFIGURATION_LABEL,
     found_or_none,
@@ -193,30 +193,33 @@ class DockerDatabase(DatabaseBackend):
                 path.unlink(missing_ok=True)
 
     def await_ready(self, timeout: float) -> Login:
-        deadline = time.monotonic() + timeout
         hopeless = self._restarts() + _HOPELESS_RESTARTS
         repairs: dict[type[NotReadyError], Callable[[], None]] = {
             CertificateRejectedError: self.reload_certificate,
             _AccountsOutdatedError: self.apply_accounts,
         }
-        while True:
+        for _ in looks(timeout):
             try:
-                return self._wanted_login()
+                return self._login_after(repairs)
             except NotReadyError as error:
                 reason = str(error)
-                repair = repairs.pop(type(error), None)
-            if repair:
-                repair()
-                continue
             status = (self._container() or {"State": {"Status": "gone"}})["State"]["Status"]
             if status not in _RUNNING:
                 raise self._not_ready(f"is {status}")
             if self._restarts() >= hopeless:
                 raise self._not_ready("keeps dying")
-            if time.monotonic() > deadline:
-                raise self._not_ready(f"is not ready after {timeout:.0f} s ({reason})")
-            # A TCP server has no event to wait for but an answer.
-            time.sleep(0.2)
+        raise self._not_ready(f"is not ready after {timeout:.0f} s ({reason})")
+
+    def _login_after(self, repairs: dict[type[NotReadyError], Callable[[], None]]) -> Login:
+        """Each repair is tried once, when its problem shows, and is taken out of `repairs`."""
+        while True:
+            try:
+                return self._wanted_login()
+            except NotReadyError as error:
+                repair = repairs.pop(type(error), None)
+                if repair is None:
+                    raise
+            repair()
 
     def dump(self, stream: BinaryIO) -> None:
         for chunk in self._as_root(*self._server.dump_command):

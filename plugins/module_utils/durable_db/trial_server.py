@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
@@ -188,15 +188,15 @@ def host_config_like(docker: DockerClient, model: dict[str, Any], data_mount: st
 
 
 def _await_answer(docker: DockerClient, console: ServerConsole) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not console.is_answering():
-        state = docker.api.inspect_container(console.container)["State"]
-        if not state["Running"] or time.monotonic() > deadline:
-            problem = "ended" if not state["Running"] else f"does not answer after {_PATIENCE_SECONDS:.0f} s"
-            log = docker.api.logs(console.container, tail=4).decode(errors="replace").splitlines()
-            raise Refusal(f"the trial server on the restored data {problem}; its last words: {' | '.join(log)}", "restore another backup")
-        # A server on a socket has no event to wait for but an answer.
-        time.sleep(0.2)
+    problem = f"does not answer after {_PATIENCE_SECONDS:.0f} s"
+    for _ in looks(_PATIENCE_SECONDS):
+        if console.is_answering():
+            return
+        if not docker.api.inspect_container(console.container)["State"]["Running"]:
+            problem = "ended"
+            break
+    log = docker.api.logs(console.container, tail=4).decode(errors="replace").splitlines()
+    raise Refusal(f"the trial server on the restored data {problem}; its last words: {' | '.join(log)}", "restore another backup")
 
 
 def _trial_name(env: Environment, engine: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks, wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.edge.container import EdgeContainer
 from ansible_collections.echobase.platform.plugins.module_utils.edge.plan import Observed
@@ -22,7 +22,6 @@ SOCKETS_COMPOSE = "compose/edge-sockets.yml"
 _HOLDS = ("edge-sockets", "check", "/sockets/holder")
 # A new holder gets the sockets from the running nginx, or opens them, within a fraction of a second.
 _HOLD_SECONDS = 5
-_POLL_SECONDS = 0.2
 _REMIND_SECONDS = 5
 
 
@@ -59,12 +58,12 @@ class EdgeServers:
 
     def hold_sockets(self) -> None:
         self._compose(SOCKETS_COMPOSE).up("edge-sockets")
-        if _comes_true(self._sockets_are_held, _HOLD_SECONDS):
+        if wait_until(self._sockets_are_held, _HOLD_SECONDS):
             return
         if self.edge.runs():
             self._progress.say(f"{self.edge.name} has listening sockets that it cannot hand over: it stops serving for a moment")
             self.edge.stop()
-        if not _comes_true(self._sockets_are_held, _HOLD_SECONDS):
+        if not wait_until(self._sockets_are_held, _HOLD_SECONDS):
             self._refuse_taken_ports()
             raise _failure(self.sockets, "does not hold the listening sockets")
 
@@ -98,19 +97,18 @@ class EdgeServers:
             return
         server.leave()
         left = server.connections(self._ports)
-        end = time.monotonic() + self._drain_seconds
-        remind = time.monotonic()
-        while left and time.monotonic() < end:
-            if time.monotonic() >= remind:
-                self._progress.say(f"{server.name} waits for {len(left)} connections to end, {end - time.monotonic():.0f} s at most")
-                remind = time.monotonic() + _REMIND_SECONDS
-            time.sleep(_POLL_SECONDS)
+        remind_at = self._drain_seconds
+        for seconds in looks(self._drain_seconds):
             left &= server.connections(self._ports)
-        if left:
-            self._progress.say(f"{server.name} still has {len(left)} connections: they are ended when what they do now is done")
+            if not left:
+                return
+            if 0 < seconds <= remind_at:
+                self._progress.say(f"{server.name} waits for {len(left)} connections to end, {seconds:.0f} s at most")
+                remind_at = seconds - _REMIND_SECONDS
+        self._progress.say(f"{server.name} still has {len(left)} connections: they are ended when what they do now is done")
 
     def _await_ready(self, server: EdgeContainer) -> None:
-        if not _comes_true(server.is_ready, self._ready_seconds):
+        if not wait_until(server.is_ready, self._ready_seconds):
             raise _failure(server, f"is not ready after {self._ready_seconds:g} s")
 
     def _refuse_taken_ports(self) -> None:
@@ -128,15 +126,6 @@ class EdgeServers:
 
     def _compose(self, file: str) -> ComposeFile:
         return ComposeFile(self._env.durable_project, self._env.path(file))
-
-
-def _comes_true(condition: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(_POLL_SECONDS)
-    return True
 
 
 def _failure(container: EdgeContainer, what: str) -> Refusal:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +22,7 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
@@ -72,8 +72,7 @@ class ReleaseLease:
 
     def take(self, wanted: Lease, wait: float = 0, ended_run: str = "") -> Taken:
         """`wanted` says whose run it is and what it does; `ended_run` is a run of which the caller knows that it has ended."""
-        deadline = time.monotonic() + wait
-        while True:
+        for _ in looks(wait, interval=_SECONDS_BETWEEN_TRIES):
             with self._exclusive():
                 lease = self.read()
                 blocker = self._blocker(lease, wanted.run, ended_run)
@@ -81,9 +80,7 @@ class ReleaseLease:
                     if blocker is not None and blocker.operation in DURABLE_OPERATIONS:
                         return Taken(blocker.number, beside=blocker.holder)
                     return self._hand_over(lease, wanted, blocker)
-            if time.monotonic() >= deadline:
-                raise self.held_by(blocker, wait)
-            time.sleep(_SECONDS_BETWEEN_TRIES)
+        raise self.held_by(lease, wait)
 
     def look(self, operation: str, run: str) -> None:
         """What `take` would say now, with nothing written."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
@@ -103,13 +103,12 @@ class ReleaseOnCopy:
         return HttpsClient("127.0.0.1", int(binding["HostPort"]), self.env.path("tls", "ca.crt"), {})
 
     def _await_ready(self, gateway: Container, client: HttpsClient) -> None:
-        deadline = time.monotonic() + _READY_SECONDS
-        while problem := _problem(client):
-            if time.monotonic() > deadline:
-                log = gateway.logs(tail=4).decode(errors="replace").splitlines()
-                raise Refusal(f"release {self.release.name} does not get ready: {problem}; its last words: {' | '.join(log)}", "mend it")
-            # A gateway that starts has no event to wait for but an answer.
-            time.sleep(0.2)
+        for _ in looks(_READY_SECONDS):
+            problem = _problem(client)
+            if not problem:
+                return
+        log = gateway.logs(tail=4).decode(errors="replace").splitlines()
+        raise Refusal(f"release {self.release.name} does not get ready: {problem}; its last words: {' | '.join(log)}", "mend it")
 
 
 def _problem(client: HttpsClient) -> str:

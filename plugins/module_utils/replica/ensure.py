@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks, wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import PREPARE_FIRST, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
@@ -173,10 +173,8 @@ class DurableReplica:
         self._watch.primary.query(_ADD_SLOT)
 
     def _remove_slot(self) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
         # Whoever sent the log to the replica needs a moment to notice that it left.
-        while self._watch.primary.query(f"SELECT count(*) {_SLOT} AND active") != [["0"]] and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: self._watch.primary.query(f"SELECT count(*) {_SLOT} AND active") == [["0"]], _PATIENCE_SECONDS)
         self._watch.primary.query(_DROP_SLOT)
 
     @property
@@ -201,13 +199,11 @@ class DurableReplica:
         return file.exists() and datetime.fromtimestamp(int(file.stat().st_mtime), UTC) > started
 
     def _await_following(self, timeout: float) -> ReplicaState:
-        deadline = time.monotonic() + timeout
-        while True:
+        for _ in looks(timeout):
             state = self._watch.look()
-            if state.follows or time.monotonic() > deadline:
-                return state
-            # It has no event to wait for but an answer.
-            time.sleep(0.2)
+            if state.follows:
+                break
+        return state
 
     def _state(self, wanted: WantedReplica, observed: Observed, *, done: bool) -> ReplicaState | None:
         if wanted.state != "present" or not wanted.present:

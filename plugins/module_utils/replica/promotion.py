@@ -5,7 +5,6 @@ Names, ports and accounts stay, so nobody has to be told where the database is. 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
@@ -143,7 +143,7 @@ class ReplicaPromotion:
         self._replica.query(_GO_ON_APPLYING[self.engine])
         [[last]] = self._primary.query(PRIMARY_POSITION[self.engine])
         self.progress.say("the replica gets the last of it")
-        if not self._awaited(lambda: distance(self.engine, self._position(), last) <= 0):
+        if not wait_until(lambda: distance(self.engine, self._position(), last) <= 0, _PATIENCE_SECONDS):
             self._swap.open()
             self._journal.remove()
             raise Refusal(
@@ -167,7 +167,7 @@ class ReplicaPromotion:
         self._start_replica()
         self._replica.query(_GO_ON_APPLYING[self.engine])
         self.progress.say("the replica applies what it got")
-        if not self._awaited(lambda: self._replica.query(_ALL_APPLIED[self.engine]) == [["1"]]):
+        if not wait_until(lambda: self._replica.query(_ALL_APPLIED[self.engine]) == [["1"]], _PATIENCE_SECONDS):
             self._unfence(promotion)
             problem = self._watch.look().problem or "it is slow"
             raise Refusal(f"{self._replica.container} does not apply all that it got: {problem}", "see to that, then run this again")
@@ -203,7 +203,7 @@ class ReplicaPromotion:
 
     def _start_replica(self) -> None:
         self.docker.api.start(self._replica.container)
-        if not self._awaited(self._replica.is_answering):
+        if not wait_until(self._replica.is_answering, _PATIENCE_SECONDS):
             raise Refusal(f"{self._replica.container} does not answer", f"see docker logs {self._replica.container}")
 
     def _remove_replica(self) -> None:
@@ -228,15 +228,6 @@ class ReplicaPromotion:
 
     def _position(self) -> str:
         return self._replica.query(_POSITION[self.engine])[0][0]
-
-    def _awaited(self, condition: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not condition():
-            if time.monotonic() > deadline:
-                return False
-            # A server has no event to wait for but an answer.
-            time.sleep(0.1)
-        return True
 
     @property
     def _volume_name(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import AccessDeniedError, NotReadyError
@@ -87,12 +87,8 @@ class GenerationSwap:
         return True
 
     def _await(self, otherwise: str, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _READY_SECONDS
-        while not condition():
-            if time.monotonic() > deadline:
-                raise Refusal(
-                    f"{self.console.container} is not ready after {_READY_SECONDS:.0f} s: {otherwise}",
-                    f"see docker logs {self.console.container}; {self.way_on or ways_on(self.env.server(self.console.engine).volume)}",
-                )
-            # A server has no event to wait for but an answer.
-            time.sleep(0.2)
+        if not wait_until(condition, _READY_SECONDS):
+            raise Refusal(
+                f"{self.console.container} is not ready after {_READY_SECONDS:.0f} s: {otherwise}",
+                f"see docker logs {self.console.container}; {self.way_on or ways_on(self.env.server(self.console.engine).volume)}",
+            )

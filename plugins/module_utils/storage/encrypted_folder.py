@@ -10,7 +10,6 @@ import inspect
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import MIB
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
 from ansible_collections.echobase.platform.plugins.module_utils.storage.folder_copy import exchange, make_same
@@ -219,12 +219,7 @@ class EncryptedFolder:
                 return False
             _run("umount", str(self.mount))
         # A container that is just being made, of whomever, holds all mounts for a moment.
-        patience = time.monotonic() + _LETTING_GO_SECONDS
-        while used := _run("losetup", "--associated", str(self.image)):
-            if time.monotonic() > patience:
-                break
-            time.sleep(0.05)
-        return not used
+        return wait_until(lambda: not _run("losetup", "--associated", str(self.image)), _LETTING_GO_SECONDS, interval=0.05)
 
     def _grow(self, device: str) -> None:
         self._reserve(self.image)
