@@ -9,9 +9,8 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,12 +26,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.envi
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from harness.cloud_callers import cloud_client, secret_key_in
 from harness.images_under_test import image_tag
+from harness.waiting import eventually
 from orders.credentials import NoSecrets
 from orders.database import Database
 from orders.settings import DatabaseSettings
 
 LABEL = "io.echobase.test=backend"
-PATIENCE_SECONDS = 60.0
 DATABASE_PORTS = {"mariadb": 3306, "postgresql": 5432}
 DATABASE_IMAGES = {"mariadb": "mariadb", "postgresql": "postgres"}
 _HARDENED = [
@@ -44,17 +43,6 @@ def docker(*arguments: str, check: bool = True) -> str:
     done = subprocess.run(["docker", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0 or not check, f"docker {' '.join(arguments)}: {done.stderr}"
     return done.stdout.strip()
-
-
-def eventually(condition: Callable[[], Any], what: str, patience: float = PATIENCE_SECONDS) -> Any:
-    """The first true answer of the condition."""
-    deadline = time.monotonic() + patience
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"still not so after {patience:g} s: {what}"
-        time.sleep(0.05)
 
 
 def answers_ok(url: str, trust: ssl.SSLContext | bool = True) -> bool:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.database_under_test import REFUSED, DatabaseUnderTest, succeeded, wait_until
+from harness.database_under_test import REFUSED, DatabaseUnderTest, succeeded
+from harness.waiting import eventually
 
 
 class DatabaseConformance:
@@ -108,10 +109,10 @@ class DatabaseConformance:
         try:
             for _ in range(3):
                 before = len(acknowledged)
-                wait_until(lambda before=before: len(acknowledged) > before + 200, "rows before the kill")  # type: ignore[misc]
+                eventually(lambda before=before: len(acknowledged) > before + 200, "rows before the kill")  # type: ignore[misc]
                 running.kill()
                 after = len(acknowledged)
-                wait_until(lambda after=after: len(acknowledged) > after + 200, "the server to come back by itself")  # type: ignore[misc]
+                eventually(lambda after=after: len(acknowledged) > after + 200, "the server to come back by itself")  # type: ignore[misc]
         finally:
             enough.set()
             writer.join()

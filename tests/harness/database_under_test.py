@@ -6,7 +6,6 @@ import os
 import signal
 import ssl
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.majors 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from harness.images_under_test import image_tag
 from harness.module_runner import RunningModule, run_module
+from harness.waiting import eventually
 
 PREFIX = "10.241"
-DEADLINE = 60
 REFUSED = (pymysql.err.Error, psycopg.Error, OSError)
 
 
@@ -142,7 +141,7 @@ class DatabaseUnderTest:
         """By the host's process id: `docker kill` would suppress the restart policy."""
         pids: list[int] = []
         # Process 0 stands for one that does not run, and to kill(2) for the caller's own group.
-        wait_until(lambda: pids.append(self.host_pid()) or pids[-1] > 0, "the server's process")  # type: ignore[func-returns-value]
+        eventually(lambda: pids.append(self.host_pid()) or pids[-1] > 0, "the server's process", interval=0.005)  # type: ignore[func-returns-value]
         os.kill(pids[-1], signal.SIGKILL)
 
     def host_pid(self) -> int:
@@ -166,13 +165,6 @@ def absent_as_none(inspect: Callable[[], dict[str, Any]]) -> dict[str, Any] | No
 def succeeded(answer: dict[str, Any]) -> dict[str, Any]:
     assert "failed" not in answer, answer["msg"]
     return answer
-
-
-def wait_until(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        time.sleep(0.005)
 
 
 def copy(source: Path, folder: Path) -> None:

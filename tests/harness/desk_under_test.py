@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import bcrypt
 import httpx
 
 from harness.edge_under_test import EdgeUnderTest
+from harness.waiting import eventually
 from operators_desk import PORT
 
 APPS = Path(__file__).resolve().parents[2] / "apps"
@@ -87,10 +87,9 @@ class DeskUnderTest:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        end = time.monotonic() + 30
-        while not self._answers():
-            assert time.monotonic() < end and self._process.poll() is None, self.log
-            time.sleep(0.05)
+        process = self._process
+        eventually(lambda: self._answers() or process.poll() is not None, lambda: self.log, 30)
+        assert process.poll() is None, self.log
 
     def stop(self) -> None:
         if self._process is not None:

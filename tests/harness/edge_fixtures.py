@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -66,10 +65,3 @@ def as_client(client_id: str) -> dict[str, str]:
 
 def colour_for(client: httpx.Client, client_id: str) -> str:
     return str(client.get("/", headers=as_client(client_id)).headers["X-Echobase-Colour"])
-
-
-def await_condition(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)

@@ -7,7 +7,6 @@ import os
 import signal
 import ssl
 import subprocess
-import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.edge.pages impor
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import as_facts, environment
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from harness.throwaway_tls import make_certificates
+from harness.waiting import eventually
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "edge"
 
@@ -91,10 +91,7 @@ class EdgeUnderTest:
         assert done.returncode == 0, done.stdout
 
     def await_ready(self, seconds: float = 20) -> None:
-        end = time.monotonic() + seconds
-        while self.state()["Health"]["Status"] != "healthy":
-            assert time.monotonic() < end, self.logs()
-            time.sleep(0.1)
+        eventually(lambda: self.state()["Health"]["Status"] == "healthy", self.logs, seconds, interval=0.1)
 
     def state(self) -> dict[str, Any]:
         shown = subprocess.run(["docker", "inspect", "--format", "{{json .State}}", self.container], check=True, capture_output=True)
@@ -105,7 +102,7 @@ class EdgeUnderTest:
         return done.stdout
 
     def access_log(self) -> list[dict[str, Any]]:
-        """What is written so far, in old logs too: a worker writes into one for a moment after a rotation. nginx keeps lines back for a second."""
+        """What is written so far; nginx keeps lines back for a second. A worker writes into the old log for a moment after a rotation."""
         logs = sorted((self.home / "edge-log").glob("access.log*"), reverse=True)
         return [json.loads(line) for log in logs for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
@@ -114,15 +111,16 @@ class EdgeUnderTest:
 
     def logged_requests(self, request_ids: Collection[str], seconds: float = 20) -> dict[str, dict[str, Any]]:
         """Awaits the line of each of these requests."""
-        end = time.monotonic() + seconds
         # Makes nginx write what it keeps back, and open the file anew, as after a rotation.
         os.kill(self.state()["Pid"], signal.SIGUSR1)
-        while True:
-            found = {line["request_id"]: line for line in self.access_log() if line["request_id"] in request_ids}
-            if len(found) == len(request_ids):
-                return found
-            assert time.monotonic() < end, "requests are missing in the access log"
-            time.sleep(0.05)
+        found: dict[str, dict[str, Any]] = {}
+
+        def all_are_there() -> bool:
+            found.update({line["request_id"]: line for line in self.access_log() if line["request_id"] in request_ids})
+            return len(found) == len(request_ids)
+
+        eventually(all_are_there, "the access log tells of each request", seconds)
+        return found
 
     def tls_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.ca_file))
@@ -132,10 +130,7 @@ class EdgeUnderTest:
         (self.home / "edge" / "nginx.conf").write_text(self.render("nginx.conf.j2"))
         before = self._workers()
         os.kill(self.state()["Pid"], signal.SIGHUP)
-        end = time.monotonic() + 20
-        while self._workers() & before:
-            assert time.monotonic() < end, self.logs()
-            time.sleep(0.05)
+        eventually(lambda: not self._workers() & before, self.logs, 20)
 
     def _workers(self) -> set[str]:
         """Those that take new connections."""

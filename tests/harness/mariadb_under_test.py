@@ -20,7 +20,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.backups import MariadbBackups
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget, default_target
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
-from harness.durable_server import DurableServer, eventually
+from harness.durable_server import DurableServer
+from harness.waiting import eventually
 
 # Rotates more often than a user would want, so that a test has many logs.
 ARCHIVE_SECONDS = 2

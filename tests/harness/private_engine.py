@@ -7,10 +7,11 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from harness.waiting import eventually
 
 _CLONE_NEWNET = 0x40000000
 _START_SECONDS = 60
@@ -28,8 +29,7 @@ class PrivateEngine:
         self._namespace = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
         self._daemon: subprocess.Popen[bytes] | None = None
         own = Path("/proc/self/ns/net").readlink()
-        while self._network.readlink() == own:
-            time.sleep(0.01)
+        eventually(lambda: self._network.readlink() != own, "the network is the engine's own", interval=0.01)
         subprocess.run(["nsenter", f"--net={self._network}", "ip", "link", "set", "lo", "up"], check=True)
 
     @property
@@ -44,10 +44,13 @@ class PrivateEngine:
         command = ["nsenter", f"--net={self._network}", "unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
         with (self._folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen([*command, *places, *_OPTIONS], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        end = time.monotonic() + _START_SECONDS
-        while subprocess.run(["docker", "--host", self.host, "version"], capture_output=True, check=False).returncode != 0:
-            assert self._daemon.poll() is None and time.monotonic() < end, (self._folder / "log").read_text()[-2000:]
-            time.sleep(0.1)
+        daemon, asks = self._daemon, ["docker", "--host", self.host, "version"]
+
+        def answers() -> bool:
+            assert daemon.poll() is None, self._last_words()
+            return subprocess.run(asks, capture_output=True, check=False).returncode == 0
+
+        eventually(answers, self._last_words, _START_SECONDS, interval=0.1)
 
     def load(self, image: str) -> None:
         """From the machine's own engine."""
@@ -86,6 +89,9 @@ class PrivateEngine:
                 yield
             finally:
                 _enter(before.fileno())
+
+    def _last_words(self) -> str:
+        return (self._folder / "log").read_text()[-2000:]
 
     @property
     def _network(self) -> Path:

@@ -12,9 +12,9 @@ import httpx
 from docker import DockerClient
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
-from harness.durable_server import eventually
 from harness.images_under_test import image_tag
 from harness.throwaway_tls import make_certificates
+from harness.waiting import eventually
 
 # The emulator takes any.
 S3_LOGIN = {"backup_s3_key": "AKIAPLANTED", "backup_s3_secret": "planted-secret-of-the-bucket"}

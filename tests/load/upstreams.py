@@ -8,12 +8,13 @@ import json
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from harness.waiting import eventually
 
 _PROGRAM = Path(__file__).with_name("echo_upstream.py")
 
@@ -53,18 +54,19 @@ class Upstream:
 
     def await_sessions(self, websockets: int, event_streams: int, seconds: float = 20.0) -> None:
         """Until so many are open and each listener has been sent an event since."""
-        wanted, end, sent_before = {"websockets": websockets, "event_streams": event_streams}, time.monotonic() + seconds, None
-        while True:
+        wanted = {"websockets": websockets, "event_streams": event_streams}
+        events: list[int] = []
+
+        def each_listener_has_had_an_event() -> bool:
             found = dict(json.loads(self._get("/sessions")))
             sent = found.pop("events")
-            if found != wanted:
-                sent_before = None
-            elif sent_before is None:
-                sent_before = sent
-            elif sent > sent_before:
-                return
-            assert time.monotonic() < end, f"{self.colour} has {found}, not {wanted}"
-            time.sleep(0.05)
+            if found == wanted:
+                events.append(sent)
+            else:
+                events.clear()
+            return bool(events) and events[-1] > events[0]
+
+        eventually(each_listener_has_had_an_event, lambda: f"{self.colour} has {self._get('/sessions')!r}, not {wanted}", seconds)
 
     def _get(self, path: str) -> bytes:
         connection = http.client.HTTPSConnection(self.address, self.port, context=self._trusting_itself(), timeout=20)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
@@ -17,6 +17,7 @@ from counting_client import ClientConfig, Committed, CountingClient, Report, Tar
 from harness.edge_processes import EdgeProcesses, HeldConnection
 from harness.edge_under_test import EdgeUnderTest, edge_facts, running_edge
 from harness.images_under_test import image_tag
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
@@ -45,13 +46,6 @@ def move(edge: EdgeUnderTest, weights: Weights) -> Committed:
     committed = Committed(weights.as_dict())
     edge.routes.prune()
     return committed
-
-
-def await_condition(what: str, holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + HEALED
-    while not holds():
-        assert time.monotonic() < end, f"{what} did not come true within {HEALED} s"
-        time.sleep(0.05)
 
 
 class Load:
@@ -113,7 +107,7 @@ def test_a_killed_worker_takes_its_own_connections_with_it_and_no_others(edge: E
         worker = min(before)
         its_clients = processes.clients_of(worker)
         os.kill(worker, signal.SIGKILL)
-        await_condition("another worker is at work", lambda: len(set(processes.workers) - {worker}) == len(before))
+        eventually(lambda: len(set(processes.workers) - {worker}) == len(before), "another worker is at work")
         unserved = {customer.port for customer in held if not customer.is_served()}
         load.go_on()
     mine = {customer.port for customer in held}
@@ -131,7 +125,7 @@ def test_a_killed_edge_comes_back_with_the_colour_of_the_table(edge: EdgeUnderTe
     master = processes.master
     with closing(HeldConnection(edge)) as customer, Load(edge) as load:
         os.kill(getattr(processes, victim), signal.SIGKILL)
-        await_condition("the container runs again", lambda: processes.master not in (0, master) and len(processes.workers) > 0)
+        eventually(lambda: processes.master not in (0, master) and len(processes.workers) > 0, "the container runs again")
         assert not customer.is_served()
         load.go_on()
     assert_only_lost(load.report)
@@ -145,7 +139,7 @@ def test_without_the_holder_of_its_sockets_the_edge_goes_on(edge: EdgeUnderTest,
     holder = processes.socket_holder
     with closing(HeldConnection(edge)) as customer, Load(edge) as load:
         os.kill(holder, signal.SIGKILL)
-        await_condition("the holder runs again", lambda: processes.socket_holder not in (0, holder))
+        eventually(lambda: processes.socket_holder not in (0, holder), "the holder runs again")
         assert customer.is_served()
         load.go_on()
     load.report.assert_nothing_lost()
@@ -159,7 +153,7 @@ def test_killed_together_with_its_sockets_it_comes_back_all_the_same(edge: EdgeU
     with Load(edge) as load:
         os.kill(holder, signal.SIGKILL)
         os.kill(master, signal.SIGKILL)
-        await_condition("both run again", lambda: processes.socket_holder not in (0, holder) and processes.master not in (0, master))
+        eventually(lambda: processes.socket_holder not in (0, holder) and processes.master not in (0, master), "both run again")
         edge.await_ready(HEALED)
         load.go_on()
     print(load.report.table())

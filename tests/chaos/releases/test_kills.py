@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import docker
@@ -16,17 +14,11 @@ from conftest import DeployedEnvironment
 
 from counting_client import OrdersClient, OrdersConfig, OrdersReport, PlannedSwitch, Target, compare_with_rows, verify_orders
 from harness.environment_under_test import TEST
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
 HEALED = 60
-
-
-def await_condition(what: str, holds: Callable[[], bool], deadline: float = HEALED) -> None:
-    end = time.monotonic() + deadline
-    while not holds():
-        assert time.monotonic() < end, f"{what} did not come true within {deadline:.0f} s"
-        time.sleep(0.2)
 
 
 def host_process(container: str) -> int:
@@ -67,7 +59,7 @@ class OrdersUnderWay:
 
     def await_further(self, orders: int) -> None:
         wanted = self.acknowledged + orders
-        await_condition(f"{orders} further acknowledged orders", lambda: self.acknowledged >= wanted)
+        eventually(lambda: self.acknowledged >= wanted, f"{orders} further acknowledged orders")
 
     @property
     def report(self) -> OrdersReport:
@@ -95,7 +87,7 @@ def test_kill_under_load_loses_no_acknowledged_order(victim: str, both_colours: 
     with OrdersUnderWay(both_colours, tmp_path / "journal") as orders:
         process = host_process(container)
         os.kill(process, signal.SIGKILL)
-        await_condition(f"{container} is healthy again by itself", lambda: is_healthy(container, process))
+        eventually(lambda: is_healthy(container, process), f"{container} is healthy again by itself")
         orders.await_further(40)
     prove(both_colours, orders)
 

@@ -14,8 +14,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, event, inspect
 
-from harness.backend_fixtures import Backend, docker, empty_backend, eventually
+from harness.backend_fixtures import Backend, docker, empty_backend
 from harness.images_under_test import image_tag
+from harness.waiting import eventually
 from migrations.journal import JOURNAL_TABLE
 from migrations.schema import OWN_TABLES, Schema
 from orders.schema_range import VERSION_TABLE, SchemaRevisions

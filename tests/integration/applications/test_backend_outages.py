@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from harness.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend, eventually
+from harness.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.long_on("postgresql")
 

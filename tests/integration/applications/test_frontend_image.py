@@ -23,6 +23,7 @@ from docker.models.networks import Network
 from ansible_collections.echobase.platform.plugins.module_utils.colours.health import Probe
 from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight
 from harness.images_under_test import image_tag
+from harness.waiting import eventually
 
 APP_UID = 10001
 COLOUR, RELEASE, VERSION = "blue", "1.2.3-abcdef01", "1.2.3"
@@ -158,15 +159,12 @@ def gateway(certificates: Path, network: Network) -> Iterator[None]:
 
 
 def _await_healthy(container: Container) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
+    def is_healthy() -> bool:
         container.reload()
-        if container.attrs["State"]["Health"]["Status"] == "healthy":
-            return
-        if container.status == "exited":
-            break
-        time.sleep(0.2)
-    pytest.fail(f"the container did not get healthy: {container.logs().decode()}")
+        assert container.status != "exited", container.logs().decode()
+        return bool(container.attrs["State"]["Health"]["Status"] == "healthy")
+
+    eventually(is_healthy, lambda: container.logs().decode(), interval=0.2)
 
 
 def test_the_page_names_colour_and_release_and_allows_only_its_own_files(page: Page) -> None:
@@ -262,10 +260,7 @@ def test_it_counts_what_it_is_answering_until_the_last_byte(page: Page, gateway:
         return InFlight.of(Probe("gateway", body={"in_flight": 0}), told).total
 
     def await_in_flight(count: int) -> None:
-        end = time.monotonic() + 60
-        while in_flight() != count:
-            assert time.monotonic() < end, f"{in_flight()} in flight, not {count}"
-            time.sleep(0.05)
+        eventually(lambda: in_flight() == count, lambda: f"{in_flight()} are in flight, not {count}")
 
     await_in_flight(0)
     trust = ssl.create_default_context(cafile=str(page.authority))

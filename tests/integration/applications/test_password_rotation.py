@@ -33,8 +33,8 @@ from harness.backend_fixtures import (
     blue,
     docker,
     empty_backend,
-    eventually,
 )
+from harness.waiting import eventually
 from orders.envelope import Envelope
 
 pytestmark = pytest.mark.long_on("postgresql")

@@ -16,10 +16,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.restorab
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
-from harness.durable_server import DurableServer, eventually
+from harness.durable_server import DurableServer
 from harness.images_under_test import image_tag
 from harness.mariadb_under_test import MariadbUnderTest
 from harness.postgres_under_test import PostgresUnderTest, highest_step
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.long
 

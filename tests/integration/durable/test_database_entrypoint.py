@@ -14,8 +14,8 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
-from harness.durable_server import eventually
 from harness.images_under_test import image_tag
+from harness.waiting import eventually
 
 MOUNTS = {"mariadb": "/var/lib/mysql", "postgresql": "/var/lib/postgresql/data"}
 SIGNS = {"mariadb": "mysql", "postgresql": "PG_VERSION"}

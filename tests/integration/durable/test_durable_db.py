@@ -16,9 +16,10 @@ from docker import DockerClient
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
 from harness.database_conformance import DatabaseConformance
-from harness.database_under_test import PREFIX, REFUSED, DatabaseUnderTest, copy, succeeded, wait_until
+from harness.database_under_test import PREFIX, REFUSED, DatabaseUnderTest, copy, succeeded
 from harness.images_under_test import image_tag
 from harness.module_runner import run_module
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.long_on("postgresql")
 
@@ -81,11 +82,11 @@ class TestInAContainer(DatabaseConformance):
         assert inspected["Config"]["StopTimeout"] >= 120
         status = Path(f"/proc/{inspected['State']['Pid']}/status").read_text()
         assert "CapEff:\t0000000000000000" in status
-        wait_until(lambda: (running.inspect() or {})["State"]["Health"]["Status"] == "healthy", "the container's own health check")
+        eventually(lambda: (running.inspect() or {})["State"]["Health"]["Status"] == "healthy", "the container's own health check")
 
     def test_it_is_encrypted_as_far_as_it_was_asked_for(self, running: DatabaseUnderTest) -> None:
         wanted = {"mariadb": "complete", "postgresql": "off"}[running.engine]
-        wait_until(lambda: running.info()["encryption"] == wanted, f"encryption to be {wanted}")
+        eventually(lambda: running.info()["encryption"] == wanted, f"encryption to be {wanted}")
 
     def test_no_secret_shows_in_the_container_or_its_log(self, running: DatabaseUnderTest) -> None:
         shown = str(running.inspect()) + running.log
@@ -215,9 +216,9 @@ class TestInAContainer(DatabaseConformance):
 
     def test_a_kill_9_in_the_first_initialisation_leaves_no_half_database(self, database: DatabaseUnderTest) -> None:
         presence = database.begin()
-        wait_until(database.inspect_volume, "the volume")
+        eventually(database.inspect_volume, "the volume", interval=0.005)
         data = Path((database.inspect_volume() or {})["Mountpoint"])
-        wait_until(lambda: any(data.glob("generations/*.building/*")), "a data folder that is being filled")
+        eventually(lambda: any(data.glob("generations/*.building/*")), "a data folder that is being filled", interval=0.005)
         database.kill()
         answer = presence.answer()
         assert answer.get("ready"), answer

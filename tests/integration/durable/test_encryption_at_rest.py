@@ -20,7 +20,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
 from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
-from harness.durable_server import DurableServer, durable_server, eventually
+from harness.durable_server import DurableServer, durable_server
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads raw volumes and mounts file systems, which takes root")
 

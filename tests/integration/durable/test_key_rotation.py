@@ -28,9 +28,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.rotation.root_pa
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.volume_key import VolumeKeyRotation
 from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
 from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
-from harness.durable_server import eventually
 from harness.mariadb_under_test import MariadbUnderTest, Writer
 from harness.postgres_under_test import PostgresUnderTest, highest_step
+from harness.waiting import eventually
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems and reads raw volumes, which takes root"), pytest.mark.long]
 

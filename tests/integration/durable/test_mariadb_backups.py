@@ -15,9 +15,9 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Damage, Point
-from harness.durable_server import eventually
 from harness.mariadb_under_test import MariadbUnderTest, Writer
 from harness.s3_under_test import S3_LOGIN, running_bucket
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.long
 

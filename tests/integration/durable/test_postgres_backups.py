@@ -20,10 +20,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.backups import PostgresBackups
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
-from harness.durable_server import eventually
 from harness.images_under_test import image_tag
 from harness.postgres_under_test import PostgresUnderTest, highest_step
 from harness.s3_under_test import S3_LOGIN, running_bucket
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.long
 

@@ -20,9 +20,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore.journal 
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import published_volume
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.root_password import RootPasswordRotation
 from harness.database_under_test import REFUSED
-from harness.durable_server import eventually
 from harness.replicated_server import ReplicatedServer, replicated_server
 from harness.throwaway_tls import make_certificates
+from harness.waiting import eventually
 from migrations.replica_pace import ReplicaPace
 from orders.credentials import NoSecrets
 from orders.database import Database

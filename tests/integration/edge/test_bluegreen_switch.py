@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from harness.colour_under_test import ColourUnderTest, running_colour
 from harness.images_under_test import image_tag
 from harness.module_runner import RunningModule, run_module
 from harness.throwaway_tls import make_certificates
+from harness.waiting import eventually
 
 # The colours' addresses are then this machine's own, and the tests answer there.
 NETWORK_PREFIX = "127.78"
@@ -61,13 +61,6 @@ class Scene:
     def remove_containers(self, colour: str) -> None:
         place = self.env.colour(colour)
         docker("rm", "--force", *(place.container(service) for service in SERVICES))
-
-
-def await_condition(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, f"still not so: {what}"
-        time.sleep(0.02)
 
 
 def docker(*arguments: str) -> str:
@@ -228,7 +221,7 @@ def test_maintenance_keeps_the_weights_and_a_rollback_under_it_changes_them(scen
 def test_it_waits_for_the_last_answer(scene: Scene, colours: dict[str, ColourUnderTest]) -> None:
     colours["blue"].in_flight = 1
     running = RunningModule("bluegreen_switch", scene.options | {"to": "green", "drain_seconds": 300})
-    await_condition(lambda: scene.routes.current().weights == Weights.all_to("green"), "traffic has moved")
+    eventually(lambda: scene.routes.current().weights == Weights.all_to("green"), "traffic has moved")
     colours["blue"].in_flight = 0
     answer = running.answer()
     assert answer["drained"]["blue"]["in_flight"] == 0

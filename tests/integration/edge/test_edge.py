@@ -24,7 +24,6 @@ from harness.edge_fixtures import (
     GREEN,
     PAGE,
     as_client,
-    await_condition,
     blue_is_live,
     colours,
     customer,
@@ -37,6 +36,7 @@ from harness.edge_under_test import EdgeUnderTest
 from harness.murmur import bucket_of
 from harness.raw_http1 import RawConnection
 from harness.throwaway_tls import make_certificates
+from harness.waiting import eventually
 
 __all__ = ["blue_is_live", "colours", "customer", "edge"]
 
@@ -133,9 +133,9 @@ def test_a_table_that_the_workers_cannot_read_is_never_silently_a_default(edge: 
             ]
 
         # It may pass the filter of nginx's complaints, which takes a moment.
-        await_condition(lambda: alarms() == ["routing-table-unreadable"], "there is no alarm")
+        eventually(lambda: alarms() == ["routing-table-unreadable"], "there is an alarm")
         if part == "current":
-            await_condition(lambda: edge.state()["Health"]["Status"] == "unhealthy", "the container did not become unhealthy")
+            eventually(lambda: edge.state()["Health"]["Status"] == "unhealthy", "the container becomes unhealthy")
     finally:
         hidden.chmod(mode)
     assert customer.get("/").status_code == 200
@@ -265,10 +265,10 @@ def test_the_access_log_tells_who_answered_and_keeps_secrets(edge: EdgeUnderTest
 def test_the_access_log_is_written_without_being_asked_and_goes_on_in_a_new_file(edge: EdgeUnderTest, customer: httpx.Client) -> None:
     log = edge.home / "edge-log" / "access.log"
     first = customer.get("/").headers["X-Request-Id"]
-    await_condition(lambda: first in log.read_text(), "the request was not logged")
+    eventually(lambda: first in log.read_text(), "the request is logged")
     log.rename(log.with_name("access.log.1"))
     os.kill(edge.state()["Pid"], signal.SIGUSR1)
-    await_condition(log.exists, "no new file was opened")
+    eventually(log.exists, "a new file is opened")
     edge.logged(customer.get("/").headers["X-Request-Id"])
 
 
@@ -334,7 +334,7 @@ def test_a_leaving_edge_serves_everybody_and_sends_them_elsewhere(
         quiet.send(REQUEST)
         assert "connection: close" not in head_of(quiet)
         waiting.send(REQUEST.replace(b"/api/orders", b"/api/slow"))
-        await_condition(lambda: any(request.path == "/api/slow" for request in colours["blue"].requests), "the request did not arrive")
+        eventually(lambda: any(request.path == "/api/slow" for request in colours["blue"].requests), "the request arrives")
         leave()
         colours["blue"].held["/api/slow"].set()
         assert "200 OK" in head_of(waiting)
@@ -383,10 +383,10 @@ def test_killed_workers_and_masters_come_back_with_the_same_table(edge: EdgeUnde
     workers = [int(pid) for pid in nginx_processes(edge) if int(pid) != master]
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
-    await_condition(lambda: answers(customer, "green"), "no worker came back")
+    eventually(lambda: answers(customer, "green"), "a worker comes back")
     assert edge.state()["Pid"] == master
     os.kill(master, signal.SIGKILL)
-    await_condition(lambda: edge.state()["Pid"] not in (0, master) and answers(customer, "green"), "the edge did not come back")
+    eventually(lambda: edge.state()["Pid"] not in (0, master) and answers(customer, "green"), "the edge comes back")
 
 
 def answers(client: httpx.Client, colour: str) -> bool:

@@ -23,6 +23,7 @@ from harness.edge_under_test import EdgeUnderTest, edge_facts
 from harness.images_under_test import image_tag
 from harness.raw_http1 import RawAnswer, RawConnection
 from harness.raw_http2 import RawHttp2
+from harness.waiting import eventually
 
 SHORT = "3s"
 LONG_TIMEOUTS = ("client_header_timeout 15s;", "client_body_timeout 30s;", "send_timeout 60s;")
@@ -78,11 +79,12 @@ def assert_served(customer: httpx.Client) -> None:  # noqa: F811
 def await_cut_off(connections: Iterable[RawConnection], tick: bytes = b"") -> None:
     """Until the edge has hung up on all of them; meanwhile each goes on saying `tick`."""
     left = list(connections)
-    end = time.monotonic() + PATIENCE
-    while left:
-        assert time.monotonic() < end, f"{len(left)} connections still stand"
-        left = [connection for connection in left if not _is_cut_off(connection, tick)]
-        time.sleep(0.2)
+
+    def all_are_cut_off() -> bool:
+        left[:] = [connection for connection in left if not _is_cut_off(connection, tick)]
+        return not left
+
+    eventually(all_are_cut_off, lambda: f"{len(left)} connections still stand", PATIENCE, interval=0.2)
 
 
 def _is_cut_off(connection: RawConnection, tick: bytes) -> bool:
@@ -149,10 +151,7 @@ def test_one_client_cannot_take_all_connections(
         taken = [stack.enter_context(RawConnection(edge.port, context, greedy)) for _ in range(CONNECTIONS_PER_CLIENT)]
         for connection in taken:
             connection.send(b"GET /api/held HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        end = time.monotonic() + PATIENCE
-        while len(colours["blue"].requests) < CONNECTIONS_PER_CLIENT:
-            assert time.monotonic() < end, "not all of them reached the colour"
-            time.sleep(0.05)
+        eventually(lambda: len(colours["blue"].requests) >= CONNECTIONS_PER_CLIENT, "all of them reach the colour", PATIENCE)
         assert status_for(edge, greedy) == 429
         assert_served(customer)
         release.set()

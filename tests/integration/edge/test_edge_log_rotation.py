@@ -12,10 +12,11 @@ from pathlib import Path
 import httpx
 
 from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import DESK, EdgeLogFolder
-from harness.edge_fixtures import await_condition, blue_is_live, colours, customer, customer_of, edge  # noqa: F401 - fixtures
+from harness.edge_fixtures import blue_is_live, colours, customer, customer_of, edge  # noqa: F401 - fixtures
 from harness.edge_under_test import EdgeUnderTest
 from harness.raw_http1 import RawConnection
 from harness.raw_http2 import RawHttp2
+from harness.waiting import eventually
 from operators_desk.edge_metrics import EdgeMetrics
 
 EDGE_PLACE = ("rotation", 30473, "127.68")
@@ -67,10 +68,10 @@ def test_rotation_under_load_loses_no_line_and_no_request(edge: EdgeUnderTest) -
         try:
             # As many as are kept, so that every line can be found.
             for rotations in range(1, 4):
-                await_condition(lambda: log.exists() and log.stat().st_size > LIMIT, "the log does not grow")
+                eventually(lambda: log.exists() and log.stat().st_size > LIMIT, "the log grows")
                 rotate(edge, LIMIT)
                 assert (edge.home / "edge-log" / f"access.log.{rotations}").exists()
-                await_condition(log.exists, "nginx did not open a new log")
+                eventually(log.exists, "nginx opens a new log")
         finally:
             stop.set()
         request_ids = [request_id for asker in askers for request_id in asker.result()]
@@ -80,10 +81,10 @@ def test_rotation_under_load_loses_no_line_and_no_request(edge: EdgeUnderTest) -
         return re.findall(r'"request_id":"([0-9.-]+)"', "\n".join(lines))
 
     # The last lines may stand in an old log: a worker opens the new one a moment after the master has made it.
-    await_condition(lambda: set(request_ids) <= set(logged()), "a line was lost")
+    eventually(lambda: set(request_ids) <= set(logged()), "each line is in the log")
     rotate(edge, 10**9)
     assert sorted(logged()) == sorted(request_ids)
-    await_condition(lambda: counted(metrics) >= len(request_ids), "the metrics do not keep up")
+    eventually(lambda: counted(metrics) >= len(request_ids), "the metrics keep up")
     metrics.count_new_lines()
     assert counted(metrics) == len(request_ids)
     assert "echobase_edge_log_lines_unparsable_total 0\n" in metrics.render()
@@ -102,7 +103,7 @@ def test_no_more_than_three_old_logs_are_kept(edge: EdgeUnderTest, customer: htt
     for _ in range(5):
         edge.logged_requests([customer.get("/").headers["X-Request-Id"]])
         rotate(edge, 0)
-        await_condition((edge.home / "edge-log" / "access.log").exists, "nginx did not open a new log")
+        eventually((edge.home / "edge-log" / "access.log").exists, "nginx opens a new log")
     assert [file.name for file in log_files(edge)] == ["access.log", "access.log.1", "access.log.2", "access.log.3"]
 
 
@@ -113,7 +114,7 @@ def test_nobody_but_the_desk_reads_a_log(edge: EdgeUnderTest, customer: httpx.Cl
         # Asked to open its log, nginx gives it to its workers; what they write then is there, so they may open it.
         edge.logged_requests([customer.get("/").headers["X-Request-Id"]])
         rotate(edge, 0)
-        await_condition((folder / "access.log").exists, "nginx did not open a new log")
+        eventually((folder / "access.log").exists, "nginx opens a new log")
         edge.logged_requests([customer.get("/").headers["X-Request-Id"]])
     assert not EdgeLogFolder(folder).outdated()
     for path in (folder, *log_files(edge)):
@@ -133,8 +134,8 @@ def test_a_rotation_that_was_killed_half_way_is_finished_by_the_next_health_chec
     log = edge.home / "edge-log" / "access.log"
     log.rename(log.with_suffix(".log.1"))
     request_id = customer.get("/").headers["X-Request-Id"]
-    await_condition(log.exists, "nobody asked nginx for a new log")
-    await_condition(lambda: request_id in "".join(lines_of(log_files(edge))), "a line was lost")
+    eventually(log.exists, "somebody asks nginx for a new log")
+    eventually(lambda: request_id in "".join(lines_of(log_files(edge))), "each line is in the log")
 
 
 def test_whatever_clients_write_into_the_log_is_counted(edge: EdgeUnderTest) -> None:  # noqa: F811
@@ -166,6 +167,6 @@ def test_whatever_clients_write_into_the_log_is_counted(edge: EdgeUnderTest) -> 
         metrics.count_new_lines()
         return sum(map(int, re.findall(r"^echobase_edge_requests_total{.*} (\d+)$", metrics.render(), re.M))) >= len(paths) + 21
 
-    await_condition(all_are_counted, "lines are missing")
+    eventually(all_are_counted, "each line is counted")
     assert "echobase_edge_log_lines_unparsable_total 0\n" in metrics.render()
     assert 'colour="green",status' not in metrics.render()

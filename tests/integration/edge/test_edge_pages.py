@@ -16,7 +16,6 @@ from harness.edge_fixtures import (
     BLUE,
     PAGE,
     as_client,
-    await_condition,
     blue_is_live,
     colours,
     customer,
@@ -28,6 +27,7 @@ from harness.edge_fixtures import (
 from harness.edge_under_test import EdgeUnderTest
 from harness.murmur import bucket_of
 from harness.raw_http1 import RawConnection
+from harness.waiting import eventually
 
 __all__ = ["blue_is_live", "colours", "customer", "edge"]
 
@@ -153,7 +153,7 @@ def test_no_query_is_written_down_whoever_answers(edge: EdgeUnderTest, customer:
         return [line for line in edge.logs().splitlines() if "/api/reset" in line]
 
     # Two for each that was reset: it is tried once more, on a fresh connection.
-    await_condition(lambda: len(complaints()) >= 2, "nginx does not complain any more")
+    eventually(lambda: len(complaints()) >= 2, "nginx complains")
     assert all('request: "POST /api/reset? HTTP/1.1", upstream: "https://' in line for line in complaints() if '"POST' in line)
     assert all(line.endswith('referrer: "https://localhost/from?"') for line in complaints())
     assert secret not in edge.logs()
@@ -174,7 +174,7 @@ def test_complaints_are_passed_on_again_when_their_filter_dies(edge: EdgeUnderTe
     colours["blue"].failure = lambda _: "reset"
     with customer_of(edge) as client:
         assert client.post("/api/after-the-filter-died?x").status_code == 502
-    await_condition(lambda: "/api/after-the-filter-died?" in edge.logs(), "nobody passes complaints on")
+    eventually(lambda: "/api/after-the-filter-died?" in edge.logs(), "somebody passes complaints on")
 
 
 def test_an_address_that_is_too_long_is_refused(customer: httpx.Client) -> None:
@@ -201,7 +201,7 @@ def test_one_client_cannot_take_all(edge: EdgeUnderTest, colours: dict[str, Colo
     try:
         for connection in connections[:3]:
             connection.send(b"GET /api/slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await_condition(lambda: len(colours["blue"].requests) == 3, "the requests did not arrive")
+        eventually(lambda: len(colours["blue"].requests) == 3, "the requests arrive")
         with customer_of(edge) as greedy:
             assert_problem(greedy.get("/api/orders"), 429, "too-many-requests")
             assert_page(greedy.get("/", headers=PAGE), 429, "Too many requests at once")

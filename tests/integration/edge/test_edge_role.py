@@ -12,9 +12,8 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from harness.images_under_test import image_tag
 from harness.killed_runs import kill_with_descendants
 from harness.module_runner import CHECKOUT
 from harness.throwaway_tls import make_certificates
+from harness.waiting import eventually
 
 NETWORK_PREFIX = "127.79"
 _RECAP = re.compile(r"ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
@@ -114,13 +114,6 @@ def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def await_condition(condition: Callable[[], bool], otherwise: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, otherwise
-        time.sleep(0.05)
-
-
 class Customer:
     """Asks all the time, on one connection for as long as the edge lets it."""
 
@@ -133,7 +126,7 @@ class Customer:
 
     def __enter__(self) -> Customer:
         self._thread.start()
-        await_condition(lambda: self.answers.total() > 0, "the edge answers nobody")
+        eventually(lambda: self.answers.total() > 0, "the edge answers somebody")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -257,7 +250,7 @@ def test_a_run_that_was_killed_is_finished_by_the_next(running: Scene) -> None:
             # An idle connection holds the run up, and the edge is leaving by then.
             assert idle.get("/edge/health").status_code == 200
             killed = running.start(edge_max_body="3m")
-            await_condition(lambda: running.succeeds(running.env.edge_container, "test", "-e", "/tmp/leaving"), "the edge does not leave")
+            eventually(lambda: running.succeeds(running.env.edge_container, "test", "-e", "/tmp/leaving"), "the edge leaves")
             kill_with_descendants(killed)
         assert running.env.edge_next_container in running.containers()
         with Customer(running) as customer:
@@ -297,10 +290,10 @@ def test_the_edge_and_the_holder_of_its_sockets_may_die_and_nobody_is_refused(ru
             pid = running.process(victim)
             os.kill(pid, signal.SIGKILL)
             # Its workers are gone when it is; what they had accepted dies with them.
-            await_condition(lambda pid=pid: not Path(f"/proc/{pid}").exists(), f"{victim} did not die")
+            eventually(lambda pid=pid: not Path(f"/proc/{pid}").exists(), f"{victim} dies")
             answers_a_new_connection()
-            await_condition(lambda victim=victim, pid=pid: running.process(victim) not in (0, pid), f"{victim} did not come back")
-        await_condition(holds, "no sockets were handed back")
+            eventually(lambda victim=victim, pid=pid: running.process(victim) not in (0, pid), f"{victim} comes back")
+        eventually(holds, "the sockets are handed back")
     assert running.run().changed == 0
 
 
@@ -319,7 +312,7 @@ def test_an_edge_of_an_earlier_version_that_opened_its_sockets_itself_is_replace
     earlier = re.sub("io.echobase.configuration: .*", "", earlier)
     (running.home / "earlier.yml").write_text(earlier)
     docker("compose", "--file", f"{running.home}/earlier.yml", "up", "--detach", "edge")
-    await_condition(lambda: running.succeeds(running.env.edge_container, "edge-health"), "the earlier edge does not start")
+    eventually(lambda: running.succeeds(running.env.edge_container, "edge-health"), "the earlier edge starts")
     assert running.run().changed == 1
     assert running.post(10) == 503
     assert running.succeeds(running.env.sockets_container, "edge-sockets", "check", "/sockets/holder")

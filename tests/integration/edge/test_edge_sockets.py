@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.edge_fixtures import await_condition
 from harness.images_under_test import image_tag
+from harness.waiting import eventually
 
 MOST_CLIENTS = 16
 TAKE, KEEP = b"T", b"K"
@@ -68,8 +68,8 @@ def holder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holder]:
     try:
         inspected = subprocess.run(["docker", "inspect", "--format={{.State.Pid}}", container], check=True, capture_output=True, text=True)
         holder = Holder(folder / "holder", int(inspected.stdout))
-        await_condition(holder.path.exists, "there is no holder")
-        await_condition(holder.gives_its_sockets, "it holds nothing")
+        eventually(holder.path.exists, "there is a holder")
+        eventually(holder.gives_its_sockets, "it holds sockets")
         yield holder
     finally:
         subprocess.run(["docker", "kill", container], check=True, capture_output=True)
@@ -83,7 +83,7 @@ def test_what_travels_beside_an_empty_message_is_closed(holder: Holder) -> None:
             client.sendmsg([b""], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [listening.fileno()] * MOST_CLIENTS))])
             assert client.recv(1) == b""
     assert holder.gives_its_sockets()
-    await_condition(lambda: holder.descriptors() <= before, "descriptors are left behind")
+    eventually(lambda: holder.descriptors() <= before, "no descriptor is left behind")
 
 
 def test_clients_that_say_nothing_neither_keep_it_busy_nor_others_out(holder: Holder) -> None:

@@ -19,7 +19,6 @@ from harness.edge_fixtures import (
     CLIENT,
     GREEN,
     as_client,
-    await_condition,
     blue_is_live,
     colours,
     customer,
@@ -31,6 +30,7 @@ from harness.edge_fixtures import (
 from harness.edge_under_test import EdgeUnderTest
 from harness.murmur import bucket_of
 from harness.raw_http1 import RawConnection
+from harness.waiting import eventually
 
 __all__ = ["blue_is_live", "colours", "customer", "edge"]
 
@@ -162,7 +162,7 @@ def test_a_slow_reader_does_not_hold_a_colour(edge: EdgeUnderTest, colours: dict
     plain.connect(("127.0.0.1", edge.port))
     with edge.tls_context().wrap_socket(plain, server_hostname="localhost") as slow:
         slow.sendall(b"GET /api/large HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await_condition(lambda: len(colours["blue"].sent) == 1, "the colour is still busy with its answer")
+        eventually(lambda: len(colours["blue"].sent) == 1, "the colour has sent its answer")
         assert slow.recv(15) == b"HTTP/1.1 200 OK"
 
 

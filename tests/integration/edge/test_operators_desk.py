@@ -7,7 +7,6 @@ import json
 import re
 import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from urllib.parse import quote, unquote_to_bytes
@@ -34,9 +33,10 @@ from harness.desk_under_test import (
     running_desk,
     visitor,
 )
-from harness.edge_fixtures import BLUE, GREEN, PAGE, await_condition, switch
+from harness.edge_fixtures import BLUE, GREEN, PAGE, switch
 from harness.edge_under_test import EdgeUnderTest, edge_facts, running_edge
 from harness.images_under_test import image_tag
+from harness.waiting import eventually
 
 PREFIX = "127.93"
 SESSION, PREVIEW = "echobase_test_operator", "echobase_test_preview"
@@ -708,7 +708,7 @@ def test_without_the_desk_operators_are_told_and_customers_notice_nothing(
         assert customer.client.get("/edge/ready").status_code == operator.client.get("/edge/ready").status_code == 200
     finally:
         desk.start()
-    await_condition(lambda: operator.client.get("/").status_code == 200, "the desk did not come back")
+    eventually(lambda: operator.client.get("/").status_code == 200, "the desk comes back")
 
 
 def test_a_renewed_certificate_is_taken_up_without_a_restart(desk: DeskUnderTest, operator: Visitor) -> None:
@@ -718,8 +718,5 @@ def test_a_renewed_certificate_is_taken_up_without_a_restart(desk: DeskUnderTest
         content = (folder / name).read_bytes()
         (folder / name).unlink()
         (folder / name).write_bytes(content)
-    end = time.monotonic() + 30
-    while desk.log.count("the renewed certificate is in use") == before:
-        assert time.monotonic() < end, desk.log
-        time.sleep(0.1)
+    eventually(lambda: desk.log.count("the renewed certificate is in use") > before, lambda: desk.log)
     assert operator.client.get("/").status_code == 200

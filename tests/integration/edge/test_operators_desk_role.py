@@ -20,10 +20,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.cert
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from harness.desk_under_test import visitor
-from harness.edge_fixtures import await_condition
 from harness.edge_under_test import edge_facts, running_edge
 from harness.images_under_test import image_tag
 from harness.module_runner import CHECKOUT
+from harness.waiting import eventually
 
 PREFIX = "10.242"
 ROLES = ["echobase.platform.networks", "echobase.platform.operators_desk"]
@@ -141,7 +141,7 @@ def test_the_container_can_do_little_and_the_edge_alone_speaks_for_clients(scene
             assert operator.client.get("/edge/metrics").status_code == 200
             docker("kill", "--signal=KILL", scene.env.desk_container)
             docker("start", scene.env.desk_container)
-            await_condition(lambda: operator.client.get("/edge/metrics").status_code == 200, "the session did not survive")
+            eventually(lambda: operator.client.get("/edge/metrics").status_code == 200, "the session survives")
             assert operator.log_out().status_code == 303
         assert "operator logged in from 127.2.0.9" in docker("logs", scene.env.desk_container)
 

@@ -7,8 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -20,19 +19,12 @@ from harness.colour_under_test import ColourUnderTest, running_colour
 from harness.edges_under_test import EdgesUnderTest
 from harness.killed_runs import kill_with_descendants
 from harness.module_runner import run_module
+from harness.waiting import eventually
 
 NETWORK_PREFIX = "127.81"
 NAMES = ("north", "south", "west")
 BLUE, GREEN = Weights.all_to("blue"), Weights.all_to("green")
 NOBODY_LISTENS = "https://127.81.0.1:9"
-PATIENCE_SECONDS = 60
-
-
-def await_condition(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"still not so: {what}"
-        time.sleep(0.005)
 
 
 def waiting_for(lock: IO[str]) -> set[int]:
@@ -51,7 +43,7 @@ def waiting_for(lock: IO[str]) -> set[int]:
 def kill(process: subprocess.Popen[str], lock: IO[str]) -> None:
     """Its module has a session of its own and would go on, once it gets the lock."""
     kill_with_descendants(process)
-    await_condition(lambda: not waiting_for(lock), "the module is gone")
+    eventually(lambda: not waiting_for(lock), "the module is gone")
 
 
 @pytest.fixture
@@ -100,12 +92,12 @@ def test_an_edge_that_is_away_leaves_all_as_they_were(scene: EdgesUnderTest) -> 
 @pytest.mark.long
 def test_killed_after_the_decision_the_next_run_completes_it(scene: EdgesUnderTest) -> None:
     process = scene.start("switch", "-e", "switch_to=green")
-    await_condition(lambda: scene.memory("west").undecided is not None, "west has agreed")
+    eventually(lambda: scene.memory("west").undecided is not None, "west has agreed", interval=0.005)
     # From here on west does not get to switch.
     with (scene.home("west") / "routes" / ".lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        await_condition(lambda: scene.undecided == ["west"], "south has switched")
-        await_condition(lambda: bool(waiting_for(lock)), "west is about to switch")
+        eventually(lambda: scene.undecided == ["west"], "south has switched", interval=0.005)
+        eventually(lambda: bool(waiting_for(lock)), "west is about to switch")
         kill(process, lock)
     assert scene.weights == [GREEN, GREEN, BLUE]
     assert scene.undecided == ["west"]
@@ -123,7 +115,7 @@ def test_killed_before_the_decision_the_next_run_forgets_it(scene: EdgesUnderTes
     with (scene.home("west") / "routes" / ".lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = scene.start("switch", "-e", "switch_to=green")
-        await_condition(lambda: bool(waiting_for(lock)), "west is about to agree")
+        eventually(lambda: bool(waiting_for(lock)), "west is about to agree")
         kill(process, lock)
     assert (scene.weights, scene.undecided) == ([BLUE] * 3, ["north", "south"])
     scene.switch("-e", "switch_to=blue")

@@ -10,8 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.containers.daemon import DetachedDaemon
 from harness.module_runner import run_module
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("dockerd") is None, reason="needs root and dockerd")
 
@@ -48,7 +48,7 @@ class SecondEngine:
         containerd = Path("/proc", (self.folder / "exec/containerd/containerd.pid").read_text().strip())
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        await_condition(lambda: not containerd.exists())
+        eventually(lambda: not containerd.exists(), "its containerd is gone")
 
     def stop(self) -> None:
         with suppress(FileNotFoundError, ProcessLookupError, ChildProcessError):
@@ -58,13 +58,6 @@ class SecondEngine:
         # The daemon mounts its own folder, and a crash leaves the mount behind.
         while subprocess.run(["umount", str(self.folder / "data")], capture_output=True, check=False).returncode == 0:
             pass
-
-
-def await_condition(holds: Callable[[], bool], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "the condition did not come true in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture

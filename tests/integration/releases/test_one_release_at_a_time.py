@@ -16,9 +16,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.ledg
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from harness.colour_under_test import ColourUnderTest, running_colour
-from harness.durable_server import eventually
 from harness.edges_under_test import EdgesUnderTest
 from harness.module_runner import run_module
+from harness.waiting import eventually
 
 BLUE, GREEN = Weights.all_to("blue"), Weights.all_to("green")
 

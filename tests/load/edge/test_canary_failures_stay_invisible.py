@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from upstreams import Upstream, running
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from counting_client import ClientConfig, CountingClient, Report, Target
 from harness.edge_under_test import EdgeUnderTest, edge_facts, running_edge
+from harness.waiting import eventually
 from run_results import Results
 
 pytestmark = [pytest.mark.load, pytest.mark.long]
@@ -62,13 +62,14 @@ def count(edge: EdgeUnderTest, seconds: float, **profile: Any) -> Report:
 
 def logged(edge: EdgeUnderTest, requests: int, seconds: float = 20.0) -> list[dict[str, Any]]:
     """The access log, once it tells of so many requests."""
-    end = time.monotonic() + seconds
     # Makes nginx write what it keeps back.
     os.kill(edge.state()["Pid"], signal.SIGUSR1)
-    while len(lines := [line for line in edge.access_log() if line["path"] == "/api/orders"]) < requests:
-        assert time.monotonic() < end, f"the log tells of {len(lines)} requests, the client of {requests}"
-        time.sleep(0.1)
-    return lines
+
+    def lines() -> list[dict[str, Any]]:
+        return [line for line in edge.access_log() if line["path"] == "/api/orders"]
+
+    eventually(lambda: len(lines()) >= requests, lambda: f"{len(lines())} requests are logged of {requests}", seconds, interval=0.1)
+    return lines()
 
 
 def test_keyed_clients_see_no_failure_and_each_is_charged_to_the_candidate(

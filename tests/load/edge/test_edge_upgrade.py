@@ -8,9 +8,8 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights 
 from counting_client import ClientConfig, Committed, CountingClient, PlannedSwitch, Target
 from harness.edge_under_test import EdgeUnderTest
 from harness.throwaway_tls import make_certificates
+from harness.waiting import eventually
 from run_results import Results
 
 pytestmark = [pytest.mark.load, pytest.mark.long]
@@ -190,20 +190,13 @@ class _Caller(threading.Thread):
         return "answered" if answer.startswith(b"HTTP/1.1 200 ") else f"answer {answer[:40]!r}" if answer else "reset"
 
 
-def _await(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def _kill_once(edge: UpgradedEdge, callers: list[_Caller]) -> None:
     """Returns when another process serves."""
     pid = edge.process(edge.env.edge_container)
     answered = _answered(callers)
     os.kill(pid, signal.SIGKILL)
-    _await(lambda: edge.process(edge.env.edge_container) not in (0, pid))
-    _await(lambda: _answered(callers) > answered + 100)
+    eventually(lambda: edge.process(edge.env.edge_container) not in (0, pid), "another process serves")
+    eventually(lambda: _answered(callers) > answered + 100, "customers are answered again")
 
 
 def _answered(callers: list[_Caller]) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from upstreams import Upstream
+
+from harness.waiting import eventually
 
 # Stock settings, but for the paths of a container without writable folders: nothing here was chosen to lose requests.
 _CONFIGURATION = """
@@ -77,14 +78,14 @@ class ReloadingProxy:
         (self.folder / "nginx.conf").write_text(_CONFIGURATION.format(address=upstream.address, port=upstream.port, listen=self.port))
 
     def _await_listening(self, seconds: float = 20.0) -> None:
-        end = time.monotonic() + seconds
-        while True:
+        def listens() -> bool:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
             except OSError:
-                assert time.monotonic() < end, f"{self.container} does not listen"
-                time.sleep(0.05)
+                return False
+            return True
+
+        eventually(listens, f"{self.container} listens", seconds)
 
 
 @contextmanager
