@@ -23,6 +23,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import Certificates
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from harness.cloud_callers import cloud_client, secret_key_in
 from harness.images_under_test import image_tag
@@ -195,7 +196,7 @@ class Backend:
         done = docker(
             "run", "--rm", "--label", LABEL, "--network", self.network, *_HARDENED, *_as_options(variables),
             "--volume", f"{self.env.path('secrets', 'migrate')}:/run/secrets:ro",
-            "--volume", f"{self.env.path('tls', 'ca.crt')}:/run/tls-ca/ca.crt:ro",
+            "--volume", f"{self.env.path('tls', 'ca.crt')}:{AUTHORITY_FILE}:ro",
             image_tag("backend"), "python", "-m", "migrations", *arguments,
         )  # fmt: skip
         return dict(json.loads(done))
@@ -235,7 +236,7 @@ class Backend:
             "DB_NAME": env.database,
             "DB_USER": env.database_user,
             "DB_PASSWORD_FILE": "/run/secrets/db_password",
-            "DB_CA_FILE": "/run/tls-ca/ca.crt",
+            "DB_CA_FILE": AUTHORITY_FILE,
             "DB_SECRET_ID": f"echobase/{env.name}/database",
             "JWT_SECRET_ID": f"echobase/{env.name}/jwt",
             "JWT_KEY_FILE": "/run/secrets/jwt_key",
@@ -330,7 +331,7 @@ class ColourUnderTest:
             *_as_options(self.backend.variables(self.name) | self.extra | (variables or {})),
             "--volume", f"{env.path('secrets', secrets)}:/run/secrets:ro",
             "--volume", f"{env.path('tls', self.name)}:/run/tls:ro",
-            "--volume", f"{env.path('tls', 'ca.crt')}:/run/tls-ca/ca.crt:ro",
+            "--volume", f"{env.path('tls', 'ca.crt')}:{AUTHORITY_FILE}:ro",
             image_tag(image), *command,
         )  # fmt: skip
 

@@ -26,9 +26,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, NGINX, ROOT
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, SERVICES, Environment
 
-ROOT, DATABASE, NGINX, APPLICATION = 0, 999, 101, 10001
 # A new authority may sign whatever ends in this: a name that comes later belongs below it, or every client has to trust anew.
 INTERNAL = "echobase.internal"
 _LOOPBACK = "127.0.0.0/8"

@@ -20,9 +20,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import GIVEN, further_keys
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import TokenKeys
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import accounts_sql, administrator_sql
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, ROOT
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
-ROOT, DATABASE, APPLICATION = 0, 999, 10001
 _NEXT_BACKUP_KEY, _NEXT_VOLUME_KEY = "db/backup_key_next", "volume_key_next"
 # Of earlier versions. Their nginx still read secrets/edge: that folder goes when it reads it no more, by module edge_config.
 _RETIRED_FILES = ("operator_session",)

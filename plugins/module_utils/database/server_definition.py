@@ -13,17 +13,15 @@ from typing import Any, ClassVar
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import byte_size
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget, default_target
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import DatabaseServer, Environment
 
-DATABASE_UID = 999
 CERTIFICATE_FILE = "/run/tls/tls.crt"
 SECRETS_FOLDER = "/run/secrets"
 ROOT_PASSWORD_FILE = f"{SECRETS_FOLDER}/root_password"
 # SQL that a MariaDB executes whenever it starts.
 ADMINISTRATOR_FILE = f"{SECRETS_FOLDER}/root.sql"
 REPLICA_PASSWORD_FILE = f"{SECRETS_FOLDER}/replica_password"
-# Of the authority, where a container has to look whom it talks to.
-AUTHORITY_FILE = "/run/tls-ca/ca.crt"
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,7 @@ class ServerDefinition(ABC):
         return {
             "image": self.image,
             "container_name": names.container,
-            "user": f"{DATABASE_UID}:{DATABASE_UID}",
+            "user": user_and_group(DATABASE),
             "read_only": True,
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],

@@ -32,12 +32,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.login i
 )
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
     CERTIFICATE_FILE,
-    DATABASE_UID,
     SECRETS_FOLDER,
     ServerDefinition,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import application_login
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import local_backups
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
 from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
 from ansible_collections.echobase.platform.plugins.module_utils.storage.volume import DatabaseVolume
@@ -403,5 +403,5 @@ def _server_state(container: dict[str, Any] | None) -> Server:
 def _make_backups_folder(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(parents=True)
-        os.chown(folder, DATABASE_UID, DATABASE_UID)
+        os.chown(folder, DATABASE, DATABASE)
         folder.chmod(0o700)

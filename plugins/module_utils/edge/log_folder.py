@@ -6,8 +6,10 @@ import os
 import stat
 from pathlib import Path
 
-NGINX, DESK = 101, 10001
-# With the group's bit of the folder, a new log belongs to the desk's group, whoever begins it.
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, NGINX
+
+# The desk, which reads the logs, runs as the application's user. With the group's bit of the folder, a new log belongs to its group,
+# whoever begins it.
 FOLDER_MODE = 0o2750
 _FILE_MODE = 0o640
 
@@ -21,20 +23,20 @@ class EdgeLogFolder:
         if not self._folder.is_dir():
             return [self._folder]
         found = self._folder.stat()
-        is_ours = (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (NGINX, DESK, FOLDER_MODE)
+        is_ours = (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (NGINX, APPLICATION, FOLDER_MODE)
         return [*([] if is_ours else [self._folder]), *(log for log in self._folder.iterdir() if _is_open(log))]
 
     def converge(self) -> None:
         self._folder.mkdir(mode=0o750, exist_ok=True)
-        os.chown(self._folder, NGINX, DESK)
+        os.chown(self._folder, NGINX, APPLICATION)
         self._folder.chmod(FOLDER_MODE)
         for log in self._folder.iterdir():
             if _is_open(log):
-                os.chown(log, -1, DESK)
+                os.chown(log, -1, APPLICATION)
                 log.chmod(_FILE_MODE)
 
 
 def _is_open(log: Path) -> bool:
     """nginx begins a log as root and gives it to its workers later, so either may own it."""
     found = log.stat()
-    return (found.st_gid, stat.S_IMODE(found.st_mode)) != (DESK, _FILE_MODE)
+    return (found.st_gid, stat.S_IMODE(found.st_mode)) != (APPLICATION, _FILE_MODE)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE, DATABASE, NGINX
 from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import (
     COLOUR_PORTS,
     COLOURS,
@@ -326,6 +327,8 @@ def as_facts(env: Environment) -> dict[str, Any]:
     facts = asdict(env)
     facts["databases"] = {engine: asdict(env.server(engine)) for engine in ENGINES}
     facts["replicas"] = {engine: asdict(env.replica(engine)) for engine in ENGINES}
+    facts["users"] = {"database": DATABASE, "nginx": NGINX, "application": APPLICATION}
+    facts["authority_file"] = AUTHORITY_FILE
     for name in _DERIVED:
         facts[name] = getattr(env, name)
     for name, colour in env.colours.items():

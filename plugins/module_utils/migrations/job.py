@@ -11,6 +11,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB, SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import MIGRATE_USER
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 # Containers of this kind that have ended were left by a module that was killed.
 _JOB_LABEL = "io.echobase.job"
 _JOB = "migrations"
-_APPLICATION = "10001:10001"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ReachableDatabase:
             "DB_NAME": env.database,
             "DB_USER": user,
             "DB_PASSWORD_FILE": "/run/secrets/db_password",
-            "DB_CA_FILE": "/run/tls-ca/ca.crt",
+            "DB_CA_FILE": AUTHORITY_FILE,
             "DB_SECRET_ID": f"echobase/{env.name}/database",
             **({"DB_REPLICA_HOST": self.replica} if self.replica else {}),
         }
@@ -116,9 +116,9 @@ def hardened(env: Environment, folders: Mapping[str, str]) -> dict[str, Any]:
     """Options of a container as the Compose project of a colour has them; it reads these folders and the authority's certificate."""
     from docker.types import Mount  # noqa: PLC0415 - see docker_client
 
-    mounts = {env.path("tls", "ca.crt"): "/run/tls-ca/ca.crt", **folders}
+    mounts = {env.path("tls", "ca.crt"): AUTHORITY_FILE, **folders}
     return {
-        "user": _APPLICATION,
+        "user": user_and_group(APPLICATION),
         "read_only": True,
         "tmpfs": {"/tmp": in_memory(SMALL_TEMPORARY)},
         "cap_drop": ["ALL"],

@@ -11,6 +11,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB, SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import server_container, trial_lock, trial_server
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import PRIMARY_POSITION, distance
 
@@ -50,7 +51,7 @@ class LostTransactions:
             server_container(self.docker, self.env, self.engine)["Image"],
             ["-ceu", _COUNT, "bash", f"{names.data_mount}/{folder}", position],
             entrypoint="bash",
-            user="999:999",
+            user=user_and_group(DATABASE),
             network_mode="none",
             cap_drop=["ALL"],
             read_only=True,

@@ -16,12 +16,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.limit
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import BACKUP_USER, REPLICA_USER
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
-    AUTHORITY_FILE,
     SECRETS_FOLDER,
     ServerDefinition,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import server_container
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.server import REPLICATION_SLOT
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
 
 if TYPE_CHECKING:
@@ -98,12 +98,15 @@ class ReplicaSeed:
             ["-ceuo", "pipefail", _BEGIN + _COPY[definition.engine] + _END, "seed", definition.env.server(definition.engine).container],
             name=name,
             entrypoint="bash",
-            user="999:999",
+            user=user_and_group(DATABASE),
             labels={ENVIRONMENT_LABEL: definition.env.name},
             network=definition.env.durable_network.name,
             cap_drop=["ALL"],
             read_only=True,
-            tmpfs={"/tmp": in_memory(LARGE_TEMPORARY), "/run/mysqld": in_memory(SMALL_TEMPORARY, "uid=999,gid=999,mode=0755")},
+            tmpfs={
+                "/tmp": in_memory(LARGE_TEMPORARY),
+                "/run/mysqld": in_memory(SMALL_TEMPORARY, f"uid={DATABASE},gid={DATABASE},mode=0755"),
+            },
             mem_limit=definition.memory,
             pids_limit=DATA_JOB_PROCESSES,
             mounts=self._mounts(primary),

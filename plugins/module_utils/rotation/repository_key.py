@@ -15,11 +15,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.stop 
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import DATABASE_UID
 from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.tools import MariadbTools
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget, default_target
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap
@@ -83,7 +83,7 @@ class RepositoryKeyRotation:
         if folder.exists():
             folder.rename(aside)
         folder.mkdir(mode=0o700)
-        os.chown(folder, DATABASE_UID, DATABASE_UID)
+        os.chown(folder, DATABASE, DATABASE)
         self.secrets.change({_KEY: KINDS[_KEY].generate(), f"{_KEY}_until_{now}": old})
         self.docker.api.start(self.env.server(self.engine).container)
         console = ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory=""))

@@ -18,11 +18,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size i
 from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
 from ansible_collections.echobase.platform.plugins.module_utils.storage.folder_copy import exchange, make_same
 
-_OWNER = 999
 _SMALLEST = 256 * MIB
 # Of this much, what is left is little.
 _SCARCE = 0.1
@@ -120,7 +120,7 @@ class EncryptedFolder:
         """Empty, for a volume that is new."""
         folder = self.folder(volume)
         folder.mkdir(mode=0o700, exist_ok=True)
-        os.chown(folder, _OWNER, _OWNER)
+        os.chown(folder, DATABASE, DATABASE)
         sync_directory(folder.parent)
 
     def remove_folder(self, volume: str) -> None:

@@ -11,6 +11,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE, user_and_group
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 FIRST_GENERATION = "generations/000001"
 _NAME = re.compile(r"\d{6}")
 _BUILDING = ".building"
-_USER = "999:999"
 
 _LOOK = """
 readlink current || echo
@@ -137,7 +137,7 @@ class DataVolume:
             self.image,
             ["-ceu", f"cd /volume; {script}", "bash", *arguments],
             entrypoint="bash",
-            user=_USER,
+            user=user_and_group(DATABASE),
             network_mode="none",
             cap_drop=["ALL"],
             volumes={self.name: {"bind": "/volume", "mode": "rw"}},

@@ -22,10 +22,10 @@ from docker.models.networks import Network
 
 from ansible_collections.echobase.platform.plugins.module_utils.colours.health import Probe
 from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION
 from harness.images_under_test import image_tag
 from harness.waiting import eventually
 
-APP_UID = 10001
 COLOUR, RELEASE, VERSION = "blue", "1.2.3-abcdef01", "1.2.3"
 GATEWAY = "zz-frontend-gateway"
 NAVIGATION = {"Accept": "text/html,application/xhtml+xml"}
@@ -100,7 +100,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "tls.key").write_bytes(secret)
     (folder / "tls.key").chmod(0o440)
-    os.chown(folder / "tls.key", 0, APP_UID)
+    os.chown(folder / "tls.key", 0, APPLICATION)
     return folder
 
 
@@ -118,7 +118,7 @@ def page(certificates: Path, network: Network) -> Iterator[Page]:
         name="zz-frontend-test",
         detach=True,
         network=network.name,
-        user=f"{APP_UID}:{APP_UID}",
+        user=f"{APPLICATION}:{APPLICATION}",
         read_only=True,
         tmpfs={"/tmp": ""},
         cap_drop=["ALL"],
@@ -242,7 +242,7 @@ def _first_answer_but_502(page: Page, path: str) -> Answer:
 
 
 def test_the_program_runs_without_root_and_cannot_write_its_files(page: Page) -> None:
-    assert page.container.exec_run("id -u").output.strip() == str(APP_UID).encode()
+    assert page.container.exec_run("id -u").output.strip() == str(APPLICATION).encode()
     assert page.container.exec_run("touch /usr/share/frontend/x").exit_code != 0
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import DESK, EdgeLogFolder
+from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import EdgeLogFolder
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION
 from harness.edge_fixtures import blue_is_live, colours, customer, customer_of, edge  # noqa: F401 - fixtures
 from harness.edge_under_test import EdgeUnderTest
 from harness.raw_http1 import RawConnection
@@ -118,11 +119,11 @@ def test_nobody_but_the_desk_reads_a_log(edge: EdgeUnderTest, customer: httpx.Cl
         edge.logged_requests([customer.get("/").headers["X-Request-Id"]])
     assert not EdgeLogFolder(folder).outdated()
     for path in (folder, *log_files(edge)):
-        assert (path.stat().st_gid, path.stat().st_mode & 0o027) == (DESK, 0), path
+        assert (path.stat().st_gid, path.stat().st_mode & 0o027) == (APPLICATION, 0), path
     # Whoever may not even enter the folders above is not asked here.
     door = os.open(folder, os.O_PATH)
     try:
-        for account, may in ((DESK, True), (1000, False)):
+        for account, may in ((APPLICATION, True), (1000, False)):
             command = ["cat", f"/proc/self/fd/{door}/access.log"]
             read = subprocess.run(command, user=account, group=account, extra_groups=(), pass_fds=(door,), capture_output=True, check=False)
             assert (read.returncode == 0, bool(read.stdout)) == (may, may), read.stderr

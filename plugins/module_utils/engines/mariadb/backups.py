@@ -14,7 +14,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock i
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.clock import refuse_named_twice
-from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import DATABASE_UID
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.archiver import MariadbArchiver
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.repository import (
     Described,
@@ -24,6 +23,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.tools import MariadbTools
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class MariadbBackups(BackupTool):
         folder = Path(self._target.location)
         if not self._target.is_remote and not folder.is_dir():
             folder.mkdir(parents=True)
-            os.chown(folder, DATABASE_UID, DATABASE_UID)
+            os.chown(folder, DATABASE, DATABASE)
             folder.chmod(0o700)
 
 

@@ -9,7 +9,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.limit
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import REPLICA_USER
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
     ADMINISTRATOR_FILE,
-    AUTHORITY_FILE,
     REPLICA_PASSWORD_FILE,
     ROOT_PASSWORD_FILE,
     SECRETS_FOLDER,
@@ -18,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
     read_only,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import MARIADB_GUARDED, mariadb_settings
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE
 
 # Runs a client as root. The password comes by a pipe of the shell, so it is in no argument and in no environment.
 _AS_ROOT = (
@@ -115,7 +115,7 @@ class MariadbServer(ServerDefinition):
             # Tables that are built or sorted there are given up, rather than the whole server, when they get too large.
             "tmpfs": [
                 f"/tmp:{in_memory(str(self.memory_bytes // 2))}",
-                f"/run/mysqld:{in_memory(SMALL_TEMPORARY, 'uid=999,gid=999,mode=0755')}",
+                f"/run/mysqld:{in_memory(SMALL_TEMPORARY, f'uid={DATABASE},gid={DATABASE},mode=0755')}",
             ],
             "environment": {"MARIADB_DATABASE": self.env.database, "MARIADB_ROOT_PASSWORD_FILE": ROOT_PASSWORD_FILE},
             "healthcheck": health_check("--connect", "--innodb_initialized"),

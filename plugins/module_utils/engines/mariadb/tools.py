@@ -16,8 +16,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.limit
 )
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import Ended, run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.database.majors import OLDER_BACKUP_REMEDY
-from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import DATABASE_UID
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from docker.types import Mount
 
 PROGRAM = ("python3", "-m", "backups")
-USER = f"{DATABASE_UID}:{DATABASE_UID}"
-AUTHORITY = "/run/tls-ca/ca.crt"
+USER = user_and_group(DATABASE)
 REPOSITORY = "/backups"
 _S3_AUTHORITY = "/run/s3-ca.crt"
 # Of these the server alone has use.
@@ -77,7 +76,7 @@ class MariadbTools:
         """Source and whether it can be written, by its place inside."""
         files = {
             "/run/secrets": (self.env.path("secrets", "db"), False),
-            AUTHORITY: (self.env.path("tls", "ca.crt"), False),
+            AUTHORITY_FILE: (self.env.path("tls", "ca.crt"), False),
         }
         if self.target.ca_file:
             files[_S3_AUTHORITY] = (self.target.ca_file, False)
@@ -103,7 +102,7 @@ class MariadbTools:
                 read_only=True,
                 tmpfs={
                     "/tmp": in_memory(LARGE_TEMPORARY),
-                    "/run/mysqld": in_memory(SMALL_TEMPORARY, f"uid={DATABASE_UID},gid={DATABASE_UID},mode=0755"),
+                    "/run/mysqld": in_memory(SMALL_TEMPORARY, f"uid={DATABASE},gid={DATABASE},mode=0755"),
                 },
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges:true"],

@@ -33,12 +33,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.postgres
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.wal import SEGMENT_BYTES, Line, Segment
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.workplace import PostgresWorkplace
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_USER = 999
 _KINDS: dict[Kind, str] = {"full": "full", "incremental": "incr"}
 # What a segment begins with.
 _PAGE_HEADER_BYTES = 40
@@ -323,8 +323,8 @@ def _verdict(status: int, output: str, complaint: str) -> list[str]:
 
 def _make_repository(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != _USER:
-        os.chown(folder, _USER, _USER)
+    if folder.stat().st_uid != DATABASE:
+        os.chown(folder, DATABASE, DATABASE)
 
 
 def _text_of(path: Path) -> str | None:

@@ -14,6 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.limit
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import refusal
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.wal import position
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE, user_and_group
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -127,7 +128,7 @@ class PostgresRecovery:
             ["-ceu", _SCRIPT, "bash", folder, backup, "yes" if target.moment else "no", *options],
             name=self.name,
             entrypoint="bash",
-            user="999:999",
+            user=user_and_group(DATABASE),
             labels={ENVIRONMENT_LABEL: self.environment},
             network_mode=self.network,
             cap_drop=["ALL"],

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import REPLICA_USER
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
-    AUTHORITY_FILE,
     REPLICA_PASSWORD_FILE,
     ROOT_PASSWORD_FILE,
     SECRETS_FOLDER,
@@ -18,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import ARCHIVE_COMMAND, CONFIGURATION_FOLDER
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.settings import POSTGRES_GUARDED, postgres_settings
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE
 
 _CONFIGURATION, _HOST_RULES = "postgresql.conf", "pg_hba.conf"
 # The first line that fits decides. Whoever is user 999 in the container is postgres; nobody is that over the network.
@@ -112,7 +112,7 @@ class PostgresServer(ServerDefinition):
             "command": ["postgres", f"--config-file={CONFIGURATION_FOLDER}/{_CONFIGURATION}"],
             "tmpfs": [
                 f"/tmp:{in_memory(SMALL_TEMPORARY)}",
-                f"/run/postgresql:{in_memory(SMALL_TEMPORARY, 'uid=999,gid=999,mode=0775')}",
+                f"/run/postgresql:{in_memory(SMALL_TEMPORARY, f'uid={DATABASE},gid={DATABASE},mode=0775')}",
             ],
             # Workers of one query share their results there.
             "shm_size": "256m",

@@ -14,6 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.postgres
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.recovery import PostgresRecovery
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.session import PostgresSession
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class PostgresWorkplace:
             entrypoint="sleep",
             detach=True,
             auto_remove=True,
-            user="999:999",
+            user=user_and_group(DATABASE),
             labels={ENVIRONMENT_LABEL: self.env.name},
             network_mode=self._network,
             cap_drop=["ALL"],

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import DESK, NGINX, EdgeLogFolder
+from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import EdgeLogFolder
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, NGINX
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
 
@@ -20,7 +21,7 @@ def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     folder = EdgeLogFolder(tmp_path / "log")
     assert folder.outdated() == [tmp_path / "log"]
     folder.converge()
-    assert modes(tmp_path / "log") == {"log": (NGINX, DESK, "2750")}
+    assert modes(tmp_path / "log") == {"log": (NGINX, APPLICATION, "2750")}
     assert folder.outdated() == []
 
 
@@ -34,6 +35,10 @@ def test_logs_of_an_earlier_version_are_closed_to_others(tmp_path: Path) -> None
     assert len(folder.outdated()) == 3
     folder.converge()
     assert folder.outdated() == []
-    assert modes(log) == {"log": (NGINX, DESK, "2750"), "access.log": (0, DESK, "640"), "access.log.1": (NGINX, DESK, "640")}
+    assert modes(log) == {
+        "log": (NGINX, APPLICATION, "2750"),
+        "access.log": (0, APPLICATION, "640"),
+        "access.log.1": (NGINX, APPLICATION, "640"),
+    }
     (log / "access.log").chmod(0o644)
     assert folder.outdated() == [log / "access.log"]

@@ -1,0 +1,21 @@
+"""What is the same inside all of our containers: the numbers of their users, and where the authority's certificate lies.
+
+The images say the same in their own files, which cannot import this one; tests/unit/images/test_inside.py compares them.
+"""
+
+from __future__ import annotations
+
+ROOT = 0
+# Every database server and every tool that reads or writes its files.
+DATABASE = 999
+NGINX = 101
+# The application's programs in a colour, the migrations and the operators' desk.
+APPLICATION = 10001
+
+# Of the environment's own authority: who calls somebody learns here whom to trust.
+AUTHORITY_FILE = "/run/tls-ca/ca.crt"
+
+
+def user_and_group(number: int) -> str:
+    """As the Docker engine takes it: in our images a user's group has the user's number."""
+    return f"{number}:{number}"
