@@ -14,13 +14,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.record i
 from ansible_collections.echobase.platform.plugins.module_utils.backups.repository_reading import DEFAULT_READ_DAYS, due
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import damage_told, restorable
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, BackupTool, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.contents import differences
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server, trial_volume
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
 
@@ -62,7 +62,7 @@ class BackupRun:
     def run(self, wanted: Wanted, check_mode: bool) -> Outcome:
         if check_mode:
             return self._foretold(wanted)
-        with host_lock(f"{self.env.name}-durable-backup"):
+        with durable_work_lock(self.env.name):
             try:
                 return self._run(wanted)
             except (Refusal, OSError) as error:

@@ -1,17 +1,16 @@
-"""One at a time: a lock that the kernel drops when its holder dies, however it dies."""
+"""One process at a time: a lock that the kernel drops when its holder dies, however it dies. The locks there are: environment/locks.py."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 
-_FOLDER = Path("/run/lock")
 _SECONDS_BETWEEN_TRIES = 0.05
 
 
@@ -30,11 +29,6 @@ def exclusive(path: Path, waiting: Callable[[], None] = lambda: None, patience: 
         yield
     finally:
         os.close(held)
-
-
-def host_lock(name: str) -> AbstractContextManager[None]:
-    """One process at a time on this machine, also across checkouts and state folders: names of containers are the machine's."""
-    return exclusive(_FOLDER / f"echobase-{name}.lock")
 
 
 def _await(held: int, path: Path, patience: float | None) -> None:

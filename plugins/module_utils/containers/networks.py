@@ -9,10 +9,10 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.neighbours import Neighbours, Place, PlaceRecord
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import networks_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, Network
 from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
 from ansible_collections.echobase.platform.plugins.module_utils.host.routes import Route, host_routes
@@ -133,7 +133,7 @@ class Networks:
     def ensure(self, state: str, check_mode: bool) -> Outcome:
         if check_mode:
             return self._ensure(state, apply=False)
-        with host_lock("networks"):
+        with networks_lock():
             return self._ensure(state, apply=True)
 
     def _ensure(self, state: str, apply: bool) -> Outcome:

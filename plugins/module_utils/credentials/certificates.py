@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, NGINX, ROOT
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import certificates_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, SERVICES, Environment
 
 # A new authority may sign whatever ends in this: a name that comes later belongs below it, or every client has to trust anew.
@@ -113,7 +113,7 @@ class Certificates:
     def present(self, check: bool) -> Outcome:
         changes = self._plan()
         if changes and not check:
-            with exclusive(self._folder.parent / ".tls.lock"):
+            with certificates_lock(self._folder.parent):
                 changes = self._plan()
                 self._apply({change.name: change for change in changes})
         return Outcome(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.files import (
     Change,
@@ -35,6 +34,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.stor
     missing,
     retired,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import secrets_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 # A file system in memory: what the vault protects at rest never reaches a disk in the clear.
@@ -91,7 +91,7 @@ class EnvironmentSecrets:
         given = given or {}
         plan = self._plan(renew, given)
         if not plan.is_empty and not check:
-            with exclusive(Path(self._env.path(".secrets.lock"))):
+            with secrets_lock(self._env):
                 plan = self._plan(renew, given)
                 self._apply(plan)
         return self._outcome(plan)
@@ -101,7 +101,7 @@ class EnvironmentSecrets:
 
     def change(self, values: Mapping[str, str], dropped: Sequence[str] = ()) -> None:
         """Keys that data have, or are about to be given: whoever calls knows that no data are left without theirs."""
-        with exclusive(Path(self._env.path(".secrets.lock"))):
+        with secrets_lock(self._env):
             known = {name: value for name, value in self._store.load().items() if name not in dropped} | dict(values)
             self._store.save(known)
             self._record.save(known)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import PREPARE_FIRST, DatabaseBackend, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import Login
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
 
 
 class Step(enum.Enum):
@@ -182,7 +182,7 @@ class DurableDb:
         if check_mode:
             observed = self.backend.observe(present=wanted.state == "present")
             return self._outcome(observed, plan(wanted, observed, self.backend.data_name))
-        with host_lock(f"{self.environment}-durable-db"):
+        with database_server_lock(self.environment):
             observed = self.backend.observe(present=wanted.state == "present")
             decided = plan(wanted, observed, self.backend.data_name)
             self._refuse_unprepared(wanted, observed, decided)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
@@ -17,6 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.console
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ADMINISTRATOR_FILE
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
 
@@ -53,17 +53,12 @@ class TrialServer:
         self.console.log_in(self.env.database_user, _application_password(self.env))
 
 
-def trial_lock(env: Environment) -> AbstractContextManager[None]:
-    """One trial at a time, so that what is in its way was left by one that died."""
-    return host_lock(f"{env.name}-durable-trial")
-
-
 @contextmanager
 def trial_volume(docker: DockerClient, env: Environment, engine: str) -> Iterator[str]:
     """An empty one for a restore, encrypted where the server's own is."""
     name = f"{_trial_name(env, engine)}-data"
     encrypted = EncryptedFolder(env, env.server(engine).service)
-    with trial_lock(env):
+    with trial_lock(env.name):
         remove_ours(docker, env, _trial_name(env, engine))
         _remove_volume(docker, env, name, encrypted)
         live = found_or_none(lambda: docker.api.inspect_volume(env.server(engine).volume))

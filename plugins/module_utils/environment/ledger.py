@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import ledger_lock
 
 EVENTS = (
     "deployed",
@@ -77,7 +77,7 @@ class Ledger:
         return entries
 
     def append(self, entry: dict[str, Any]) -> dict[str, Any]:
-        with exclusive(self.path.with_name(".ledger.lock")):
+        with ledger_lock(self.path):
             entries = self.entries()
             sealed = {**entry, "previous": entries[-1]["hash"] if entries else _FIRST}
             sealed["hash"] = _digest(sealed)

@@ -16,9 +16,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import images_lock
 from ansible_collections.echobase.platform.plugins.module_utils.images.base import BaseImage
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import BUILT_LABEL, LABEL, Image, ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.images.log import BuildLog
@@ -118,7 +118,7 @@ class ImageBuilder:
         return {tag for image in self._present() for tag in image["RepoTags"] or ()}
 
     def _one_run_at_a_time(self) -> AbstractContextManager[None]:
-        return exclusive(self._lock, waiting=lambda: self._progress.say("waiting for another run that is building images"))
+        return images_lock(self._lock, lambda: self._progress.say("waiting for another run that is building images"))
 
     def _build_all(self, plan: BuildPlan) -> None:
         """The first failure stops further builds; those under way are finished, so their work is kept."""

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import lease_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
@@ -186,7 +186,7 @@ class ReleaseLease:
         write_durably(self._file, json.dumps(content, indent=1) + "\n", mode=0o644)
 
     def _exclusive(self) -> AbstractContextManager[None]:
-        return exclusive(self._file.with_name(".lease.lock"), patience=30)
+        return lease_lock(self._env)
 
 
 def _now() -> datetime:

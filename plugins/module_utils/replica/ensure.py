@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks, wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
@@ -17,6 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.backend
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.server import REPLICATION_SLOT
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
 from ansible_collections.echobase.platform.plugins.module_utils.replica.seed import ReplicaSeed
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState, ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
@@ -84,7 +84,7 @@ class DurableReplica:
         if check_mode:
             observed = self._backend.observe(present=False)
             return self._outcome(wanted, observed, self._plan(wanted, observed, primary_drifts), done=False)
-        with host_lock(f"{self.definition.env.name}-durable-db"):
+        with database_server_lock(self.definition.env.name):
             observed = self._backend.observe(present=False)
             steps = self._plan(wanted, observed, primary_drifts)
             self._refuse_unprepared(steps, observed)

@@ -10,8 +10,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB, SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import server_container, trial_lock, trial_server
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import server_container, trial_server
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE, user_and_group
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import PRIMARY_POSITION, distance
 
@@ -41,7 +42,7 @@ class LostTransactions:
     def _by_a_server(self, position: str, folder: str) -> int:
         """Its log is encrypted, and only a server reads it; it recovers what a crash left, as its next start would."""
         volume = self.env.server(self.engine).volume
-        with trial_lock(self.env), trial_server(self.docker, self.env, self.engine, volume, folder, as_it_is=True) as trial:
+        with trial_lock(self.env.name), trial_server(self.docker, self.env, self.engine, volume, folder, as_it_is=True) as trial:
             [[last]] = trial.console.query(PRIMARY_POSITION[self.engine])
         return max(0, distance(self.engine, position, last))
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
@@ -18,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.replica.lost_transactions import LostTransactions
 from ansible_collections.echobase.platform.plugins.module_utils.replica.promoted_data import PromotedData
@@ -68,7 +68,7 @@ class ReplicaPromotion:
     def run(self, state: str, check_mode: bool, *, accept_loss: bool = False) -> Outcome:
         if check_mode:
             return self._ensure(state, accept_loss=accept_loss, check_mode=True)
-        with host_lock(f"{self.env.name}-durable-backup"):
+        with durable_work_lock(self.env.name):
             return self._ensure(state, accept_loss=accept_loss, check_mode=False)
 
     def _ensure(self, state: str, *, accept_loss: bool, check_mode: bool) -> Outcome:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server, trial_volume
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
 
@@ -41,7 +41,7 @@ class RestoreDrill:
 
     def run(self) -> Outcome:
         console = ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory=""))
-        with host_lock(f"{self.env.name}-durable-backup"):
+        with durable_work_lock(self.env.name):
             backups = self.tool.backups()
             if not backups:
                 raise Refusal("there is no backup to restore", "playbooks/backup.yml takes one")

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock, trial_server
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import UPGRADE_WAYS, Restore, RestoreJournal, Step
 from ansible_collections.echobase.platform.plugins.module_utils.restore.point import LATEST, Candidate, RestorePoint, choose, parse
@@ -54,7 +54,7 @@ class DatabaseRestore:
     def run(self, state: str, to: str, confirm: str, check_mode: bool) -> Outcome:
         if check_mode:
             return self._ensure(state, to, confirm, check_mode=True)
-        with host_lock(f"{self.env.name}-durable-backup"):
+        with durable_work_lock(self.env.name):
             return self._ensure(state, to, confirm, check_mode=False)
 
     def _ensure(self, state: str, to: str, confirm: str, *, check_mode: bool) -> Outcome:
@@ -144,7 +144,7 @@ class DatabaseRestore:
         """A server serves from it, the application logs in, and what the served one has more is listed."""
         self.progress.say(f"trying generation {restore.generation}")
         folder = volume.building(restore.generation) if building else f"generations/{restore.generation}"
-        with trial_lock(self.env), trial_server(self.docker, self.env, self.engine, volume.name, folder) as trial:
+        with trial_lock(self.env.name), trial_server(self.docker, self.env, self.engine, volume.name, folder) as trial:
             rows = sum(count for count, _ in self.tool.contents(trial.container).values())
             trial.log_in_as_application()
             write_ids(self._ids_file, orders(trial.console))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
@@ -16,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.login i
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import server_container
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import application_login
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
 
@@ -54,7 +54,7 @@ class GenerationSwap:
     def to(self, generation: str) -> None:
         volume = published_volume(self.docker, self.env, self.console.engine)
         container = self.console.container
-        with host_lock(f"{self.env.name}-durable-db"):
+        with database_server_lock(self.env.name):
             self.reached("swapping")
             if volume.generations().current != generation:
                 self.progress.say(f"generation {generation} takes over")

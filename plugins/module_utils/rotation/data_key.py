@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.run import refuse_difference
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
@@ -23,10 +22,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.writer_
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import (
     TrialServer,
     run_beside,
-    trial_lock,
     trial_server,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.server import MariadbServer
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import NEW_KEY, Restore, RestoreJournal, Step
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
@@ -58,7 +57,7 @@ class DataKeyRotation:
         if check_mode:
             self._refuse_impossible(self._volume())
             return Outcome(changed=True, facts={"generation": "", "previous": ""})
-        with host_lock(f"{self.env.name}-durable-backup"):
+        with durable_work_lock(self.env.name):
             restore = self._cut_off() or self._begun()
             if restore.step is Step.COPYING:
                 self._copied(restore)
@@ -117,7 +116,7 @@ class DataKeyRotation:
         self.tool.archive_now()
         folder = volume.building(restore.generation)
         self.progress.say(f"copying everything into generation {restore.generation}, with the new key")
-        with trial_lock(self.env):
+        with trial_lock(self.env.name):
             path = f"{self.env.server(_ENGINE).data_mount}/{folder}"
             run_beside(self.docker, self.env, _ENGINE, volume.name, "docker-entrypoint.sh", "fill", path)
             self.reached("made")

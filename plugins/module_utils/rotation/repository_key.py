@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
@@ -20,6 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.definiti
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.tools import MariadbTools
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget, default_target
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import backup_repository_lock, durable_work_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap
@@ -49,7 +49,7 @@ class RepositoryKeyRotation:
             )
         if check_mode:
             return Outcome(changed=True)
-        with host_lock(f"{self.env.name}-durable-backup"):
+        with durable_work_lock(self.env.name):
             return self._password_changed() if self.engine == "mariadb" else self._begun_anew()
 
     def _refuse_other_engine(self) -> None:
@@ -64,7 +64,7 @@ class RepositoryKeyRotation:
     def _password_changed(self) -> Outcome:
         """Whenever this is cut off one of the two passwords that are known opens it."""
         tools = MariadbTools(self.docker, self.env, self.target)
-        with host_lock(f"{self.env.name}-mariadb-backups"):
+        with backup_repository_lock(self.env.name):
             key = self.secrets.known().get(_NEXT) or KINDS[_KEY].generate()
             self.secrets.change({_NEXT: key})
             tools.throw_away("add-password", "/run/secrets/backup_key_next")

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
@@ -20,6 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.server import ADMINISTRATOR_OPTION
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import unheard
@@ -49,7 +49,7 @@ class RootPasswordRotation:
         if self.engine not in [server.engine for server in servers] or ROOT_PASSWORD not in self.secrets.known():
             raise Refusal(f"{container} does not run, and has to take the password", "run playbooks/setup_durable.yml first")
         if not check_mode:
-            with host_lock(f"{self.env.name}-durable-db"):
+            with database_server_lock(self.env.name):
                 self._rotate(servers)
         return Outcome(changed=True)
 

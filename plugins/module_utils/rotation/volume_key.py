@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
@@ -17,8 +16,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.envi
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_replica import refuse_running_replica
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock, durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, unheard
@@ -52,7 +51,7 @@ class VolumeKeyRotation:
         refuse_running_replica(self.docker, self.env, _ENGINE, "its data are in the same volume and change while they are copied")
         if check_mode:
             return Outcome(changed=True)
-        with host_lock(f"{self.env.name}-durable-backup"), trial_lock(self.env), host_lock(f"{self.env.name}-durable-db"):
+        with durable_work_lock(self.env.name), trial_lock(self.env.name), database_server_lock(self.env.name):
             key = self.secrets.known().get(_NEXT) or KINDS["db_volume_key"].generate()
             self.secrets.change({_NEXT: key})
             if not self._folder.has_next_key():

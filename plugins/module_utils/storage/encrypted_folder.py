@@ -15,10 +15,10 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import MIB
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import encrypted_folder_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
 from ansible_collections.echobase.platform.plugins.module_utils.storage.folder_copy import exchange, make_same
@@ -90,7 +90,7 @@ class EncryptedFolder:
 
     def open(self) -> None:
         """Make what is missing, make it as large as wanted, unlock it."""
-        with exclusive(self.image.parent / f".{self.service}.lock"):
+        with encrypted_folder_lock(self.image, self.service):
             try:
                 if not self.image.exists():
                     self._make_image()

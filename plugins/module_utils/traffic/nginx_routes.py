@@ -25,9 +25,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import exclusive
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import routing_table_lock
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Committed, Prepared, Router
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
@@ -117,7 +117,7 @@ class NginxRoutes(Router):
                 return
             if not self._folder.is_dir():
                 _make_directory(self._folder)
-            with exclusive(self._folder / ".lock", patience=self._lock_patience):
+            with routing_table_lock(self._folder, self._lock_patience):
                 self._is_exclusive = True
                 try:
                     yield

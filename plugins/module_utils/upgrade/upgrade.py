@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
@@ -24,8 +23,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_replica import refuse_running_replica
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock, trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server, trial_volume
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock, durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import UPGRADE_WAYS, Restore, RestoreJournal, Step
 from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import first_lines
@@ -67,7 +67,7 @@ class DatabaseUpgrade:
             return self._foretold(state, confirm)
         if not self.wanted.image or not self.present_image:
             raise Refusal(f"state={state} takes the images of both major versions", "give image and present_image")
-        with host_lock(f"{self.env.name}-durable-backup"):
+        with durable_work_lock(self.env.name):
             match state:
                 case "rehearsed":
                     return self._rehearsed()
@@ -223,7 +223,7 @@ class DatabaseUpgrade:
         self.reached("stopped")
         volume.copy(upgrade.previous, upgrade.generation)
         self.reached("copied")
-        with trial_lock(self.env):
+        with trial_lock(self.env.name):
             self._convert(volume.name, volume.building(upgrade.generation), contents)
         volume.settle(upgrade.generation)
         self.reached("settled")
@@ -231,7 +231,7 @@ class DatabaseUpgrade:
     def _serve(self, generation: str, definition: ServerDefinition) -> None:
         """Data and server change together: between the first line and the last nothing serves."""
         backend = DockerDatabase(self.docker, definition)
-        with host_lock(f"{self.env.name}-durable-db"):
+        with database_server_lock(self.env.name):
             self.reached("swapping")
             self.progress.say(f"generation {generation} takes over")
             self._stop_if_there()

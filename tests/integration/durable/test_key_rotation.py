@@ -18,8 +18,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, Point
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock, trial_server
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import ENCRYPTION_PROGRESS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.data_key import DataKeyRotation
@@ -225,7 +226,7 @@ def test_the_old_key_alone_opens_nothing(mariadb: MariadbUnderTest) -> None:
     assert note.read_text() == "encryption-3.keys\n"
     note.unlink()
     with (
-        trial_lock(mariadb.env),
+        trial_lock(mariadb.env.name),
         pytest.raises(Refusal, match="the trial server on the restored data ended"),
         trial_server(mariadb.docker, mariadb.env, "mariadb", mariadb.names.volume, "generations/000002"),
     ):

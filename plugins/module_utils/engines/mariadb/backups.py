@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.file_lock import host_lock
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.clock import refuse_named_twice
@@ -24,6 +23,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.tools import MariadbTools
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import backup_repository_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class MariadbBackups(BackupTool):
 
     def _alone(self) -> AbstractContextManager[None]:
         """No other one takes, restores or deletes backups of this environment meanwhile; the archiver goes on."""
-        return host_lock(f"{self._env.name}-mariadb-backups")
+        return backup_repository_lock(self._env.name)
 
     def _repository_is_missing(self) -> bool:
         """Of one elsewhere its archiver would tell."""
