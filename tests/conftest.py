@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.environment import locks
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
 from harness.environment_under_test import TEST, PlaybookRun, run_playbook
 from harness.module_runner import run_module
+
+# Modules and playbooks that tests start have it, too.
+os.environ[locks.STRICT] = "1"
 
 
 @dataclass(frozen=True)

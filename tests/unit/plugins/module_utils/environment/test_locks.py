@@ -57,6 +57,12 @@ def test_upwards_and_twice_is_refused_and_leaves_nothing_held(in_order: dict[str
             pass
 
 
+def test_a_users_run_goes_on(in_order: dict[str, Lock], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(locks.STRICT)
+    with in_order["ledger"](), in_order["lease"]():
+        pass
+
+
 def test_each_thread_has_an_order_of_its_own(in_order: dict[str, Lock]) -> None:
     """The lease is renewed beside the work of a run, whatever that holds."""
     done = []
