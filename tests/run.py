@@ -174,7 +174,7 @@ SUITES: dict[str, Callable[[Ring], list[Test]]] = {
     "chaos": lambda ring: pytest_files("chaos", ring, files_below("chaos")),
 }
 # What runs side by side: neither needs the machine for itself, and at most one of them uses environment test.
-STAGES = (("lint", "unit"), ("integration",), ("molecule", "load"), ("e2e",), ("chaos",))
+STAGES = (("lint", "unit", "load"), ("integration",), ("molecule",), ("e2e",), ("chaos",))
 # What only a run of everything or of the short tests does.
 WITHOUT_AREAS = ("lint", "unit")
 
