@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment import locks
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
 from harness.environment_under_test import TEST, PlaybookRun, run_playbook
 from harness.module_runner import run_module
 
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_for_another_engine(item: pytest.Item) -> bool:
     mark = item.get_closest_marker("engines")
-    engines = {value for value in item.callspec.params.values() if value in ENGINES} if mark else set()  # type: ignore[attr-defined]
+    engines = {value for value in item.callspec.params.values() if value in list(ENGINES)} if mark else set()  # type: ignore[attr-defined]
     return bool(mark and engines and not engines & set(mark.args))
 
 

@@ -133,7 +133,7 @@ def address_in(container: str, network: str) -> str:
 def test_a_colour_reaches_neither_the_other_one_nor_the_desk_nor_the_outside() -> None:
     blue, green = TEST.colour("blue"), TEST.colour("green")
     gateway = blue.container("api-gateway")
-    database = f"{TEST.mariadb_address}:3306"
+    database = f"{TEST.server('mariadb').address}:3306"
     cloud = f"{blue.host('localstack')}:4566"
     forbidden = [
         f"{green.gateway_address}:8443",

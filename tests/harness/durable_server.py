@@ -44,11 +44,8 @@ class DurableServer:
             base,
             name=name,
             durable_project=f"{name}-durable",
-            mariadb_port=23000 + number,
-            postgres_port=25000 + number,
+            server_ports={"mariadb": 23000 + number, "postgres": 25000 + number},
             durable_network=Network(f"{name}-durable-network", f"10.244.{number}.0/24"),
-            mariadb_address=f"10.244.{number}.10",
-            postgres_address=f"10.244.{number}.11",
         )
         self.names = self.env.server(engine)
         self.docker = docker.from_env()

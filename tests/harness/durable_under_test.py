@@ -63,11 +63,8 @@ class DurableUnderTest:
             name=name,
             home=f"{home}/{name}",
             durable_project=name,
-            mariadb_port=33980 + index,
-            postgres_port=33990 + index,
+            server_ports={"mariadb": 33980 + index, "postgres": 33990 + index},
             durable_network=Network(f"{name}-network", f"{subnet}.0/24"),
-            mariadb_address=f"{subnet}.10",
-            postgres_address=f"{subnet}.11",
         )
         Path(env.home).mkdir(mode=0o755, parents=True)
         Certificates.of_environment(env).present(check=False)

@@ -25,9 +25,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, NGINX, ROOT
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import certificates_lock
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, SERVICES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment
 
 # A new authority may sign whatever ends in this: a name that comes later belongs below it, or every client has to trust anew.
 INTERNAL = "echobase.internal"

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE, ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 DEFAULT_REGION = "us-east-1"
 # The arguments of a module that has to do with backups; the twin of doc_fragments/backups.py.
 BACKUP_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "engine": {"type": "str", "choices": list(ENGINES), "default": "mariadb"},
+    "engine": {"type": "str", "choices": list(ENGINES), "default": DEFAULT_ENGINE},
     "backup_target": {"type": "str", "default": ""},
     "backup_endpoint": {"type": "str", "default": ""},
     "backup_ca_file": {"type": "path", "default": ""},

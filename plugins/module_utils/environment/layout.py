@@ -13,6 +13,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 
 COLOURS = ("blue", "green")
 DEFAULT_NETWORK_PREFIX = "10.231"
@@ -22,8 +23,6 @@ REPLICA_PORTS = 100
 # A colour's ports before its offset is added.
 COLOUR_PORTS = {"frontend_https": 3443, "frontend_http": 3000, "api": 3001, "emulator": 4566, "emulator_second": 4571}
 
-_DURABLE_PORTS = ("mariadb", "postgres", "redis", "edge", "operators")
-_REPLICA_PORTS = ("mariadb_replica", "postgres_replica")
 _OFFSETS = {"blue": "blue_offset", "green": "green_offset"}
 # From the next index on, an environment's edge would have the port of devlocal's operators; a unit test finds this limit.
 LARGEST_INDEX = 9
@@ -124,8 +123,7 @@ def layout_of(name: str, placement: Placement) -> Layout:
 
 def _ports_by_rule(index: int) -> dict[str, int]:
     return {
-        "mariadb": 3306 + index,
-        "postgres": 5432 + index,
+        **{place.service: place.port + index for place in ENGINES.values()},
         "redis": 6379 + index,
         "edge": 443 + 100 * index,
         "operators": 1443 + 100 * index,
@@ -182,7 +180,8 @@ def _index_of(name: str, index: int | None, is_given_outright: bool) -> int | No
 
 
 def _read_ports(given: Mapping[str, Any]) -> dict[str, int]:
-    names = (*_DURABLE_PORTS, *_REPLICA_PORTS, *_OFFSETS.values())
+    replicas = [f"{place.service}_replica" for place in ENGINES.values()]
+    names = (*_ports_by_rule(0), *replicas, *_OFFSETS.values())
     ports = {}
     for name, value in given.items():
         if name not in names:
@@ -210,7 +209,7 @@ def _read_subnets(given: str) -> IPv4Network:
 
 
 def _refuse_gaps(name: str, ports: Mapping[str, int], subnets: IPv4Network | None) -> None:
-    missing = [f"echobase_ports.{port}" for port in (*_DURABLE_PORTS, *_OFFSETS.values()) if port not in ports]
+    missing = [f"echobase_ports.{port}" for port in (*_ports_by_rule(0), *_OFFSETS.values()) if port not in ports]
     missing += [] if subnets else ["echobase_subnets"]
     if missing:
         raise Refusal(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE, DATABASE, NGINX
 from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import (
     COLOUR_PORTS,
@@ -18,7 +19,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.layo
     layout_of,
 )
 
-ENGINES = ("mariadb", "postgresql")
 SERVICES = ("frontend", "api-gateway", "order-processor", "localstack")
 DEFAULT_HOME = "/var/lib/echobase"
 
@@ -30,11 +30,6 @@ _TOOLS = {"grafana": (40, 3000), "prometheus": (41, 9090), "jaeger": (42, 16686)
 
 # How far a replica's last octet is off its primary's.
 _REPLICA_HOSTS = 2
-# The service, its port and where it mounts its volume, by engine.
-_SERVERS = {
-    "mariadb": ("mariadb", 3306, "/var/lib/mysql"),
-    "postgresql": ("postgres", 5432, "/var/lib/postgresql/data"),
-}
 # Properties of an environment that templates use as well.
 _DERIVED = (
     "edge_container",
@@ -131,15 +126,13 @@ class Environment:
     name: str
     home: str
     durable_project: str
-    mariadb_port: int
-    postgres_port: int
+    # Of the database servers, by service.
+    server_ports: dict[str, int]
     redis_port: int
     edge_port: int
     operators_port: int
     durable_network: Network
     edge_network: Network
-    mariadb_address: str
-    postgres_address: str
     # The operators' desk: their login, and the edge's metrics.
     desk_address: str
     # Where the edge comes from: it is on the host's own network.
@@ -158,17 +151,17 @@ class Environment:
     def server(self, engine: str) -> DatabaseServer:
         if engine not in ENGINES:
             raise Refusal(f"unknown database engine '{engine}'", f"choose one of {', '.join(ENGINES)}")
-        service, container_port, data_mount = _SERVERS[engine]
-        container = f"echobase-{self.name}-durable-{service}"
+        place = ENGINES[engine]
+        container = f"echobase-{self.name}-durable-{place.service}"
         return DatabaseServer(
             engine=engine,
-            service=service,
+            service=place.service,
             container=container,
             volume=f"{container}-data",
-            port=self.ports[service],
-            container_port=container_port,
-            address={"mariadb": self.mariadb_address, "postgresql": self.postgres_address}[engine],
-            data_mount=data_mount,
+            port=self.server_ports[place.service],
+            container_port=place.container_port,
+            address=f"{_prefix(self.durable_network.subnet)}.{place.host}",
+            data_mount=place.data_mount,
         )
 
     def replica(self, engine: str) -> DatabaseServer:
@@ -228,11 +221,11 @@ class Environment:
 
     @property
     def ports(self) -> dict[str, int]:
+        replicas = {f"{service}_replica": port + REPLICA_PORTS for service, port in self.server_ports.items()}
         return {
-            "mariadb": self.mariadb_port,
-            "postgres": self.postgres_port,
-            "mariadb_replica": self.replica_ports.get("mariadb_replica", self.mariadb_port + REPLICA_PORTS),
-            "postgres_replica": self.replica_ports.get("postgres_replica", self.postgres_port + REPLICA_PORTS),
+            **self.server_ports,
+            **replicas,
+            **self.replica_ports,
             "redis": self.redis_port,
             "edge": self.edge_port,
             "operators": self.operators_port,
@@ -269,7 +262,7 @@ class Environment:
 def environment(name: str, home: str = "", network_prefix: str = "", placement: Placement | None = None) -> Environment:
     """`home` is the folder above the environment's own; empty values mean the defaults."""
     layout = layout_of(name, replace(placement or Placement(), network_prefix=network_prefix))
-    subnets = [str(subnet.network_address).rpartition(".")[0] for subnet in layout.subnets.subnets(new_prefix=24)]
+    subnets = [_prefix(str(subnet)) for subnet in layout.subnets.subnets(new_prefix=24)]
     durable, edge = subnets[:2]
     colours = {}
     for position, colour in enumerate(COLOURS):
@@ -290,15 +283,12 @@ def environment(name: str, home: str = "", network_prefix: str = "", placement: 
         name=name,
         home=f"{(home or DEFAULT_HOME).rstrip('/')}/{name}",
         durable_project=layout.durable_project,
-        mariadb_port=layout.ports["mariadb"],
-        postgres_port=layout.ports["postgres"],
+        server_ports={place.service: layout.ports[place.service] for place in ENGINES.values()},
         redis_port=layout.ports["redis"],
         edge_port=layout.ports["edge"],
         operators_port=layout.ports["operators"],
         durable_network=Network(f"echobase-{name}-durable-network", f"{durable}.0/24"),
         edge_network=Network(f"echobase-{name}-edge-network", f"{edge}.0/24", is_closed=True),
-        mariadb_address=f"{durable}.10",
-        postgres_address=f"{durable}.11",
         desk_address=f"{edge}.{_DESK_HOST}",
         edge_address=f"{edge}.1",
         colours=colours,
@@ -309,6 +299,11 @@ def environment(name: str, home: str = "", network_prefix: str = "", placement: 
     )
     _refuse_equal_ports(env)
     return env
+
+
+def _prefix(subnet: str) -> str:
+    """The octets that all addresses of a subnet of 256 have in common."""
+    return subnet.rpartition(".")[0]
 
 
 def _refuse_equal_ports(env: Environment) -> None:

@@ -19,8 +19,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.server import ADMINISTRATOR_OPTION
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import unheard
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.kinds import ROOT_PASSWORD

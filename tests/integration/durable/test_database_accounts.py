@@ -11,7 +11,7 @@ import pymysql
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import accounts_digest
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from harness.durable_server import DurableServer, durable_server
 
 ACCOUNTS = ["app_user", "migrate_user", "backup_user", "monitor_user", "replica_user"]

@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from harness.images_under_test import image_tag
 from harness.waiting import eventually
 

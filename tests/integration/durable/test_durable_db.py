@@ -14,7 +14,7 @@ import docker
 import pytest
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from harness.database_conformance import DatabaseConformance
 from harness.database_under_test import PREFIX, REFUSED, DatabaseUnderTest, copy, succeeded
 from harness.images_under_test import image_tag

@@ -17,7 +17,7 @@ from docker.errors import APIError
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import ENCRYPTION_PROGRESS
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.storage import fscrypt
 from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
 from harness.durable_server import DurableServer, durable_server
@@ -31,7 +31,7 @@ PLANTED = "planted-text-that-nobody-shall-read"
 
 @contextmanager
 def started(engine: str, home: Path, encrypted: bool) -> Iterator[DurableServer]:
-    number = 42 + 2 * ENGINES.index(engine) + encrypted
+    number = 42 + 2 * list(ENGINES).index(engine) + encrypted
     with durable_server(engine, home, f"zz-b-rest-{number}", number) as server:
         server.options["encrypted"] = encrypted
         server.ensure()

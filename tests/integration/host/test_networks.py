@@ -131,7 +131,10 @@ def test_fixed_addresses_are_never_given_to_others(engine: DockerClient) -> None
         subnet = IPv4Network(config["Subnet"])
         given_away = IPv4Network(config["IPRange"])
         assert subnet.supernet_of(given_away)
-        fixed = [ENV.mariadb_address, *(ip for colour in ENV.colours.values() for ip in (colour.gateway_address, colour.frontend_address))]
+        fixed = [
+            ENV.server("mariadb").address,
+            *(ip for colour in ENV.colours.values() for ip in (colour.gateway_address, colour.frontend_address)),
+        ]
         assert not any(IPv4Address(address) in given_away for address in [*fixed, config["Gateway"]])
 
 

@@ -12,7 +12,8 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 
 CHECKOUT = Path(__file__).parents[5]
 SOURCES = sorted((CHECKOUT / "plugins/module_utils").rglob("*.py"))

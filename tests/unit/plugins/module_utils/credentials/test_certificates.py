@@ -12,7 +12,8 @@ from cryptography import x509
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials import certificates
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import Certificates, Leaf, wanted_leaves
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 
 LEAVES = [Leaf("one", ("one.internal", "127.0.0.1"), os.getuid()), Leaf("two", ("two.internal",), os.getuid(), key_mode=0o440)]
 
@@ -48,7 +49,7 @@ def test_every_name_of_the_topology_is_covered() -> None:
     replicas = {
         name for engine in ENGINES for name in (env.replica(engine).container, env.replica(engine).service, env.replica(engine).address)
     }
-    assert engines | replicas | {"localhost", "127.0.0.1", env.mariadb_address, env.postgres_address} == leaves["db"]
+    assert engines | replicas | {"localhost", "127.0.0.1", env.server("mariadb").address, env.server("postgresql").address} == leaves["db"]
     assert {"localhost", "127.0.0.1", "::1"} == leaves["edge"]
     wanted = {"green.echobase.internal", "green-api-gateway", "echobase-devlocal-green-frontend", env.colours["green"].gateway_address}
     assert wanted <= leaves["green"]

@@ -11,7 +11,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.account
     accounts_sql,
     administrator_sql,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 
 ENV = environment("test")
 VALUES = completed({})

@@ -5,7 +5,8 @@ import pytest
 from ansible_collections.echobase.platform.plugins.filter.database_image import database_image
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.majors import IMAGES, image_of_major
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import ENGINES, environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 
 
 def test_the_newest_has_the_name_of_the_service_and_is_the_default() -> None:

@@ -176,7 +176,7 @@ def test_ports_and_subnets_given_outright_need_no_index() -> None:
     }
     assert env.colour("green").frontend_https_port == 3443 + 20100
     assert [network.subnet for network in env.networks][:2] == ["10.240.8.0/24", "10.240.9.0/24"]
-    assert env.mariadb_address == "10.240.8.10"
+    assert env.server("mariadb").address == "10.240.8.10"
 
 
 @pytest.mark.parametrize("name", ["devlocal", "staging"])

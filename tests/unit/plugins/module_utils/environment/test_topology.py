@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import (
     KNOWN_ENVIRONMENTS,
     LARGEST_INDEX,
@@ -13,7 +14,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.layo
     Placement,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import (
-    ENGINES,
     SERVICES,
     as_facts,
     environment,

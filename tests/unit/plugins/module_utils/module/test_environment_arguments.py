@@ -23,7 +23,7 @@ def test_a_malformed_prefix_is_refused(prefix: str) -> None:
 
 def test_one_that_the_inventory_describes() -> None:
     env = environment_of({**params("staging"), "index": 3, "ports": {"edge": "8443"}, "subnets": "10.240.8.0/21"})
-    assert (env.mariadb_port, env.edge_port, env.durable_network.subnet) == (3309, 8443, "10.240.8.0/24")
+    assert (env.server("mariadb").port, env.edge_port, env.durable_network.subnet) == (3309, 8443, "10.240.8.0/24")
 
 
 def test_an_unknown_environment_is_refused() -> None:

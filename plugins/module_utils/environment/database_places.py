@@ -1,0 +1,27 @@
+"""Where the server of each database engine is, in every environment: the names, ports and addresses that follow from its engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DatabasePlace:
+    # As a user names the engine.
+    engine: str
+    # The Compose service; it also stands for the engine in the names of containers, volumes, ports and images.
+    service: str
+    # On this machine; an environment adds its index.
+    port: int
+    container_port: int
+    # The last octet of its address on the environment's durable network.
+    host: int
+    data_mount: str
+
+
+MARIADB = DatabasePlace("mariadb", "mariadb", port=3306, container_port=3306, host=10, data_mount="/var/lib/mysql")
+POSTGRESQL = DatabasePlace("postgresql", "postgres", port=5432, container_port=5432, host=11, data_mount="/var/lib/postgresql/data")
+
+# All engines by name; `engines/registry.py` adds what else is registered there.
+ENGINES: dict[str, DatabasePlace] = {place.engine: place for place in (MARIADB, POSTGRESQL)}
+DEFAULT_ENGINE = MARIADB.engine
