@@ -14,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.retentio
 from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, Wanted
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Point
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from bench.place import Place
 from bench.results import Result
 from harness.mariadb_under_test import MariadbUnderTest
@@ -83,7 +83,7 @@ def _figures(server: MariadbUnderTest | PostgresUnderTest, home: Path) -> dict[s
     engine = server.engine
     gigabytes = int(server.root(_SIZE[engine])[0][0]) / 1e9
     dump = home / "dump.sql"
-    definition = SERVER_DEFINITIONS[engine](env=server.env, image="", memory=MEMORY)
+    client = engine_named(engine).client
     seconds = {}
 
     def measure(name: str, action: Callable[[], object]) -> None:
@@ -95,8 +95,8 @@ def _figures(server: MariadbUnderTest | PostgresUnderTest, home: Path) -> dict[s
     measure("backup", lambda: server.tool.take("full"))
     measure("verify", lambda: _prove(server))
     measure("restore", lambda: _restore(server))
-    measure("dump", lambda: _exec(server.names.container, definition.as_root(*_DUMP[engine]), output=dump))
-    measure("load", lambda: _exec(server.names.container, definition.as_root(*_LOAD[engine]), source=dump))
+    measure("dump", lambda: _exec(server.names.container, client.as_root(*_DUMP[engine]), output=dump))
+    measure("load", lambda: _exec(server.names.container, client.as_root(*_LOAD[engine]), source=dump))
     return {
         "gigabytes": round(gigabytes, 3),
         "stored_gigabytes": round(server.tool.backups()[0].size / 1e9, 3),

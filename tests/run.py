@@ -183,7 +183,7 @@ def neighbours() -> dict[str, object]:
     """What a developer's own environments look like: their containers and volumes, and every file of their state but logs and sessions."""
     import docker  # noqa: PLC0415 - only after the engine was prepared
 
-    from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+    from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES  # noqa: PLC0415
     from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment  # noqa: PLC0415
     from harness.environment_under_test import kept_files  # noqa: PLC0415
 

@@ -8,13 +8,13 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.database.majors import image_of_major
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 
 
 def database_image(engine: str, major: object = "") -> str:
     """YAML takes 15 and 10.11 for numbers."""
     try:
-        return image_of_major(engine, str(major))
+        return engine_named(engine).image_of_major(str(major))
     except Refusal as refusal:
         raise AnsibleFilterError(str(refusal)) from refusal
 

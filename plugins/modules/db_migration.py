@@ -145,7 +145,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.restorab
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.deployed_releases import DeployedReleases
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.gate import MigrationGate

@@ -137,7 +137,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.run impo
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 

@@ -85,7 +85,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import vault_password
-from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.database.engine import ENCRYPTION_KEY, VOLUME_KEY
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of, engines
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS, target_of
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -95,24 +96,27 @@ from ansible_collections.echobase.platform.plugins.module_utils.rotation.reposit
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.root_password import RootPasswordRotation
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.volume_key import VolumeKeyRotation
 
-_ENGINES = {"db_encryption_key": "mariadb", "db_volume_key": "postgresql"}
+
+def _refuse_key_of_another_engine(name: str, engine: str) -> None:
+    others = [other.name for other in engines() if other.data_key == name]
+    if others and engine not in others:
+        raise Refusal(f"{name} is a key of {' and '.join(others)}, and the engine is {engine}", "name one of this engine")
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     name, engine = params["name"], params["engine"]
-    if _ENGINES.get(name, engine) != engine:
-        raise Refusal(f"{name} is a key of {_ENGINES[name]}, and the engine is {engine}", "name one of this engine")
+    _refuse_key_of_another_engine(name, engine)
     env = environment_of(params)
     docker = docker_client(timeout=900)
     secrets = EnvironmentSecrets(env, vault_password(params["vault_password_file"]), data=lambda: ())
     progress = Progress(params["progress"])
-    if name == "db_encryption_key":
-        return DataKeyRotation(docker, env, backup_tool_of(params, docker, env), secrets, progress).run(module.check_mode)
+    if name == ENCRYPTION_KEY:
+        return DataKeyRotation(docker, env, engine, backup_tool_of(params, docker, env), secrets, progress).run(module.check_mode)
     if name == ROOT_PASSWORD:
         return RootPasswordRotation(docker, env, engine, secrets).run(module.check_mode)
-    if name == "db_volume_key":
-        return VolumeKeyRotation(docker, env, secrets, progress).run(module.check_mode)
+    if name == VOLUME_KEY:
+        return VolumeKeyRotation(docker, env, engine, secrets, progress).run(module.check_mode)
     return RepositoryKeyRotation(docker, env, engine, target_of(params, env), secrets, progress).run(module.check_mode)
 
 

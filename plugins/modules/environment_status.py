@@ -72,8 +72,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import AccessDeniedError, NotReadyError
 from ansible_collections.echobase.platform.plugins.module_utils.edge.parts import problems_of_edge_parts
 from ansible_collections.echobase.platform.plugins.module_utils.edge.troubles import recent_troubles
-from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import BACKUP_ARGUMENTS, backup_tool_of
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import application_login
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import application_login, backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment

@@ -15,7 +15,7 @@ import pymysql
 from docker import DockerClient
 from docker.errors import NotFound
 
-from ansible_collections.echobase.platform.plugins.module_utils.database.majors import image_of_major, newest_major
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from harness.images_under_test import image_tag
 from harness.module_runner import RunningModule, run_module
@@ -30,7 +30,7 @@ class DatabaseUnderTest:
         self.home = home
         self.docker = docker
         self.engine = engine
-        self.major = major or newest_major(engine)
+        self.major = major or engine_named(engine).newest_major
         self.key_fingerprint = ""
         self.env: Environment = environment("test", str(home), PREFIX)
         self.names = self.env.server(engine)
@@ -39,7 +39,7 @@ class DatabaseUnderTest:
 
     @property
     def image(self) -> str:
-        return image_tag(image_of_major(self.engine, self.major))
+        return image_tag(engine_named(self.engine).image_of_major(self.major))
 
     def arguments(self, state: str = "present", **changes: Any) -> dict[str, Any]:
         arguments = {

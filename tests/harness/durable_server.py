@@ -27,7 +27,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.console
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Network, environment
 from harness.images_under_test import image_tag
 
@@ -56,12 +56,12 @@ class DurableServer:
 
     @property
     def backend(self) -> DockerDatabase:
-        definition = SERVER_DEFINITIONS[self.engine]
-        return DockerDatabase(self.docker, definition(env=self.env, image=self.image or image_tag(self.names.service), **self.options))
+        definition = engine_named(self.engine).definition(env=self.env, image=self.image or image_tag(self.names.service), **self.options)
+        return DockerDatabase(self.docker, definition)
 
     @property
     def console(self) -> ServerConsole:
-        return ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory="512m"))
+        return ServerConsole(engine_named(self.engine), self.env)
 
     def prepare(self) -> str:
         """What the roles secrets, tls and networks do; gives the fingerprint of the keys."""

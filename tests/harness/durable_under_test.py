@@ -23,14 +23,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.cert
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.database.majors import image_of_major
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import Wanted as WantedDb
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
-from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool, engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, Network, environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
 from harness.images_under_test import image_tag
@@ -87,11 +85,11 @@ class DurableUnderTest:
         return database.ensure(WantedDb(state=state, key_fingerprint=self.key_fingerprint, **wanted), check_mode=False)
 
     def image(self, major: str) -> str:
-        return image_tag(image_of_major(self.engine, major))
+        return image_tag(engine_named(self.engine).image_of_major(major))
 
     def definition(self, major: str | None = None) -> ServerDefinition:
         image = self.image(self.major if major is None else major)
-        return SERVER_DEFINITIONS[self.engine](env=self.env, image=image, memory="512m", encrypted=False)
+        return engine_named(self.engine).definition(env=self.env, image=image, memory="512m", encrypted=False)
 
     @property
     def names(self) -> Any:
@@ -99,7 +97,7 @@ class DurableUnderTest:
 
     @property
     def console(self) -> ServerConsole:
-        return ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory=""))
+        return ServerConsole(engine_named(self.engine), self.env)
 
     @property
     def tool(self) -> BackupTool:

@@ -12,7 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.replica.ensure import DurableReplica
 from ansible_collections.echobase.platform.plugins.module_utils.replica.pair import ensure_pair
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState, ReplicaWatch
@@ -36,7 +36,7 @@ class ReplicatedServer(DurableServer):
 
     @property
     def definition(self) -> ServerDefinition:
-        return SERVER_DEFINITIONS[self.engine](env=self.env, image=image_tag(self.names.service), **self.options)
+        return engine_named(self.engine).definition(env=self.env, image=image_tag(self.names.service), **self.options)
 
     def pair(
         self, state: str = "present", *, replica: bool = True, rebuild: bool = False, check: bool = False, confirm: str = ""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
     LineRecord,
     wanted_accounts,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import GIVEN, further_keys
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import GIVEN
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import TokenKeys
-from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import accounts_sql, administrator_sql
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engines
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, ROOT
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
@@ -47,16 +46,9 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
     accounts = accounts or wanted_accounts(values["operator_password"], folder / ACCOUNTS_FILE, LineRecord())
     return [
         SecretFile("db/root_password", values["db_root_password"], DATABASE),
-        SecretFile("db/root.sql", administrator_sql(values), DATABASE),
-        SecretFile("db/init.sql", accounts_sql(env, "mariadb", values), DATABASE),
-        SecretFile("db/init-postgresql.sql", accounts_sql(env, "postgresql", values), DATABASE),
-        SecretFile("db/encryption.keys", _mariadb_keys(values["db_encryption_key"]), DATABASE),
-        SecretFile("db/backup_key", values["db_backup_key"], DATABASE),
-        SecretFile("db/backup_password", values["db_backup_password"], DATABASE),
         SecretFile("db/monitor_password", values["db_monitor_password"], DATABASE),
         SecretFile("db/replica_password", values["db_replica_password"], DATABASE),
-        SecretFile("archiver/backup_key", values["db_backup_key"], DATABASE),
-        SecretFile("archiver/backup_password", values["db_backup_password"], DATABASE),
+        *_files_of_engines(env, values),
         SecretFile("volume_key", values["db_volume_key"], ROOT, 0o600),
         SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION),
         SecretFile("app/db_password", values["db_app_password"], APPLICATION),
@@ -75,11 +67,22 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         SecretFile("operator_password", values["operator_password"], ROOT, 0o600),
         SecretFile("preview_key", values["preview_key"], ROOT, 0o600),
         SecretFile("metrics_password", values["metrics_password"], ROOT, 0o600),
-        *(SecretFile(f"db/encryption-{number}.keys", _mariadb_keys(key), DATABASE) for number, key in further_keys(values).items()),
-        *(SecretFile(f"{folder}/{name}", values[name], DATABASE) for folder in ("db", "archiver") for name in GIVEN if name in values),
         *([SecretFile(_NEXT_BACKUP_KEY, values["db_backup_key_next"], DATABASE)] if "db_backup_key_next" in values else []),
         *([SecretFile(_NEXT_VOLUME_KEY, values["db_volume_key_next"], ROOT, 0o600)] if "db_volume_key_next" in values else []),
     ]
+
+
+def _files_of_engines(env: Environment, values: Mapping[str, str]) -> Iterator[SecretFile]:
+    """Each environment has those of all engines, whichever it uses."""
+    consumers = ["db"]
+    for engine in engines():
+        consumers += engine.backup_consumers
+        for name, content in engine.secret_files(env, values).items():
+            yield SecretFile(f"db/{name}", content, DATABASE)
+    backup_secrets = {"backup_key": values["db_backup_key"], "backup_password": values["db_backup_password"]}
+    for folder in dict.fromkeys(consumers):
+        for name, value in (backup_secrets | {name: values[name] for name in GIVEN if name in values}).items():
+            yield SecretFile(f"{folder}/{name}", value, DATABASE)
 
 
 def retired_files(folder: Path) -> list[Path]:
@@ -130,8 +133,3 @@ def _make_folder(folder: Path, uid: int) -> None:
 def _cloud_credentials(env: Environment, values: Mapping[str, str]) -> str:
     """As AWS's own libraries and tools read them."""
     return f"[default]\naws_access_key_id = {env.cloud_access_key}\naws_secret_access_key = {values['cloud_key']}\n"
-
-
-def _mariadb_keys(key: str) -> str:
-    """As its plugin file_key_management reads them: a number and the key in hexadecimal digits."""
-    return f"1;{base64.b64decode(key).hex()}\n"

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Mapping
 
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import further_keys
+from ansible_collections.echobase.platform.plugins.module_utils.base.further_keys import further_keys
 
 FIRST = "kms_key"
 

@@ -9,7 +9,7 @@ import re
 import secrets
 import string
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,12 +116,6 @@ class SecretStore:
             raise Refusal(
                 f"the vault password does not open {self.file}", "check secrets_vault_password_file; nothing was changed"
             ) from error
-
-
-def further_keys(values: Mapping[str, str], of: str = "db_encryption_key") -> dict[int, str]:
-    """After the first one, by number. By default those of MariaDB's data."""
-    found = ((FURTHER_KEY.fullmatch(name), value) for name, value in values.items())
-    return dict(sorted((int(name[2]), value) for name, value in found if name and name[1] == of))
 
 
 def missing(values: dict[str, str]) -> list[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 Kind = Literal["full", "incremental"]
+OLDER_BACKUP_REMEDY = "only a server of that major restores it: docs/upgrade.md says how to get one"
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,32 @@ class Point:
     mark: str = ""
 
 
+class RepositoryPasswords(ABC):
+    """The passwords of a repository that may have several: each opens it, and none of its files depends on one."""
+
+    @abstractmethod
+    def alone(self) -> AbstractContextManager[None]:
+        """Nobody else works on the repository of this environment until the block ends."""
+
+    @abstractmethod
+    def add(self, file: str) -> None:
+        """The content of that file, as the tool's container sees it, opens the repository from now on."""
+
+    @abstractmethod
+    def remove_others(self) -> int:
+        """Only the environment's own password opens the repository from now on; gives how many others did."""
+
+
 class BackupTool(ABC):
     """All moments are UTC. Every method refuses (`Refusal`) with the tool's own last words when it fails."""
+
+    # The program that keeps the repository.
+    program: ClassVar[str]
+
+    @property
+    def passwords(self) -> RepositoryPasswords | None:
+        """None where every file is encrypted with the key itself: then another key takes another repository."""
+        return None
 
     @abstractmethod
     def prepare(self) -> bool:

@@ -6,40 +6,30 @@ import subprocess
 from collections.abc import Iterator
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
-
-# They read the password from their standard input. Nobody listens on a container's own loopback address but its server.
-_LOG_IN = {
-    "mariadb": (
-        """read -r password; exec mariadb --defaults-extra-file=<(printf '[client]\\nuser="%s"\\npassword="%s"\\n' "$0" "$password") """
-        """--host=127.0.0.1 --protocol=tcp --ssl --disable-ssl-verify-server-cert --execute='SELECT 1' "$1" """
-    ),
-    "postgresql": (
-        """read -r PGPASSWORD; export PGPASSWORD; """
-        """exec psql "host=127.0.0.1 user=$0 dbname=$1 sslmode=require" --no-psqlrc --no-password --quiet --command='SELECT 1'"""
-    ),
-}
+from ansible_collections.echobase.platform.plugins.module_utils.database.engine import DatabaseEngine
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import SECRETS_FOLDER
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 
 class ServerConsole:
     """`container` is the environment's server unless another one of the same making is named."""
 
-    def __init__(self, definition: ServerDefinition, container: str = "") -> None:
-        self.engine = definition.engine
-        self.container = container or definition.names.container
-        self._definition = definition
+    def __init__(self, engine: DatabaseEngine, env: Environment, container: str = "") -> None:
+        self.engine = engine
+        self.container = container or env.server(engine.name).container
+        self._database = env.database
 
     def rows(self, sql: str) -> Iterator[list[str]]:
         """One by one as the server finds them; refuses in the end when the statement failed."""
-        for line in self._output(*self._definition.query(sql)):
+        for line in self._output(*self.engine.client.query(self._database, sql)):
             yield line.rstrip("\n").split("\t")
 
     def query(self, sql: str) -> list[list[str]]:
         return list(self.rows(sql))
 
     def apply_accounts(self) -> None:
-        """What the environment's secrets say, whatever the data say."""
-        list(self._output(*self._definition.apply_accounts))
+        """They become what the environment's secrets say, whatever the data say."""
+        list(self._output(*self.engine.client.execute_file(self._database, f"{SECRETS_FOLDER}/{self.engine.accounts.file}")))
 
     def is_answering(self) -> bool:
         try:
@@ -49,9 +39,8 @@ class ServerConsole:
 
     def log_in(self, user: str, password: str) -> None:
         """The proof that this user can work with what is there."""
-        database = self._definition.env.database
         done = subprocess.run(
-            self._exec("bash", "-c", _LOG_IN[self.engine], user, database),
+            self._exec(*self.engine.client.log_in(user, self._database)),
             input=f"{password}\n",
             capture_output=True,
             text=True,
@@ -62,7 +51,7 @@ class ServerConsole:
 
     def _output(self, *client: str) -> Iterator[str]:
         with subprocess.Popen(
-            self._exec(*self._definition.as_root(*client)),
+            self._exec(*self.engine.client.as_root(*client)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -9,21 +9,12 @@ from typing import TextIO
 
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 
-_EXIST = {
-    "mariadb": "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'orders_db' AND table_name = 'orders'",
-    "postgresql": "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'orders'",
-}
-# Newest first.
-_LIST = {
-    "mariadb": "SELECT id, created_at, status FROM orders_db.orders ORDER BY created_at DESC, id",
-    # This one streams; a mere SELECT is held in the client's memory.
-    "postgresql": "COPY (SELECT id, created_at, status FROM orders ORDER BY created_at DESC, id) TO STDOUT",
-}
-
 
 def orders(console: ServerConsole) -> Iterator[list[str]]:
-    if console.query(_EXIST[console.engine]) == [["1"]]:
-        yield from console.rows(_LIST[console.engine])
+    """The newest come first."""
+    statements = console.engine.statements
+    if console.query(statements.has_orders) == [["1"]]:
+        yield from console.rows(statements.orders)
 
 
 def write_ids(file: Path, listed: Iterable[list[str]]) -> None:

@@ -19,8 +19,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 CERTIFICATE_FILE = "/run/tls/tls.crt"
 SECRETS_FOLDER = "/run/secrets"
 ROOT_PASSWORD_FILE = f"{SECRETS_FOLDER}/root_password"
-# SQL that a MariaDB executes whenever it starts.
-ADMINISTRATOR_FILE = f"{SECRETS_FOLDER}/root.sql"
 REPLICA_PASSWORD_FILE = f"{SECRETS_FOLDER}/replica_password"
 
 
@@ -42,18 +40,12 @@ class ServerDefinition(ABC):
     follows: bool = False
 
     engine: ClassVar[str]
-    # Otherwise its volume has to be.
-    encrypts_by_itself: ClassVar[bool]
     # What a user cannot want otherwise: the safety of the data stands on it.
     guarded_settings: ClassVar[frozenset[str]]
     # The accounts that a new database begins with, in secrets/db.
     initial_accounts: ClassVar[str]
     # Further files in secrets/db that it reads when it starts.
     needed_secrets: ClassVar[Sequence[str]] = ()
-    # Prints everything as SQL; the trailer's absence tells a dump that was cut off.
-    dump_command: ClassVar[Sequence[str]]
-    dump_trailer: ClassVar[bytes]
-    reload_certificate_sql: ClassVar[str]
 
     @property
     def names(self) -> DatabaseServer:
@@ -81,19 +73,6 @@ class ServerDefinition(ABC):
     @abstractmethod
     def files(self) -> dict[str, str]:
         """The content of its configuration files, by name; they lie in one folder."""
-
-    @abstractmethod
-    def as_root(self, *command: str) -> list[str]:
-        """The command that runs a client inside the container, as the account that may do everything."""
-
-    @abstractmethod
-    def query(self, sql: str) -> tuple[str, ...]:
-        """A client that prints bare rows, columns apart by tabs."""
-
-    @property
-    @abstractmethod
-    def apply_accounts(self) -> tuple[str, ...]:
-        """A client that makes the accounts what their file in the container says."""
 
     @abstractmethod
     def is_telling(self, line: str) -> bool:

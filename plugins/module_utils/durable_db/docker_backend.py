@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 )
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
-from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import APPLIED_DIGEST, accounts_digest
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import DatabaseBackend, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database.drift import differences
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import (
@@ -30,12 +29,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.login i
     Login,
     NotReadyError,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
-    CERTIFICATE_FILE,
-    SECRETS_FOLDER,
-    ServerDefinition,
-)
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import application_login
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_server import RunningServer
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import application_login, engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import local_backups
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
 from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
@@ -69,6 +65,7 @@ class DockerDatabase(DatabaseBackend):
             self._server = replace(server, image=self._last_image())
         self._volume = DatabaseVolume(docker, self._server)
         self._login = application_login(self._env, server.engine)
+        self._running = RunningServer(docker, self._env, engine_named(server.engine), self._names.container)
 
     @property
     def data_name(self) -> str:
@@ -97,7 +94,7 @@ class DockerDatabase(DatabaseBackend):
 
     @property
     def dump_trailer(self) -> bytes:
-        return self._server.dump_trailer
+        return self._running.engine.client.dump_trailer
 
     def observe(self, present: bool) -> Observed:
         if present:
@@ -159,12 +156,10 @@ class DockerDatabase(DatabaseBackend):
             self._docker.api.start(name)
 
     def reload_certificate(self) -> None:
-        self._refuse_other_mount(CERTIFICATE_FILE, self._certificate_file)
-        list(self._as_root(*self._server.query(self._server.reload_certificate_sql)))
+        self._running.reload_certificate()
 
     def apply_accounts(self) -> None:
-        self._refuse_other_mount(f"{SECRETS_FOLDER}/{self._accounts_file.name}", self._accounts_file)
-        list(self._as_root(*self._server.apply_accounts))
+        self._running.apply_accounts()
 
     def stop_server(self) -> None:
         # Each in its own time: what they still have to do takes a server that runs.
@@ -222,8 +217,7 @@ class DockerDatabase(DatabaseBackend):
             repair()
 
     def dump(self, stream: BinaryIO) -> None:
-        for chunk in self._as_root(*self._server.dump_command):
-            stream.write(chunk)
+        self._running.dump(stream)
 
     @property
     def _key_paths(self) -> tuple[Path, ...]:
@@ -328,65 +322,22 @@ class DockerDatabase(DatabaseBackend):
         try:
             login = self._login.attempt()
         except AccessDeniedError as error:
-            if self._accounts_file.exists() and self._applied_accounts() != self._wanted_accounts():
+            if self._running.accounts_file.exists() and self._running.applied_accounts() != self._running.wanted_accounts():
                 raise _AccountsOutdatedError(str(error)) from error
             raise Refusal(
                 f"{self.server_name} refuses {self._env.database_user}: {error}",
                 f"restore the secrets.json that volume {self.data_name} was made with",
             ) from error
-        if login.accounts != self._wanted_accounts():
+        if login.accounts != self._running.wanted_accounts():
             raise _AccountsOutdatedError("its accounts are not the wanted ones")
         if login.certificate != self._certificate_on_disk():
             raise CertificateRejectedError("it still shows its old certificate")
         return login
 
-    @property
-    def _certificate_file(self) -> Path:
-        return Path(self._env.path("tls", "db", "tls.crt"))
-
     def _certificate_on_disk(self) -> bytes:
-        chain = self._certificate_file.read_text()
+        chain = self._running.certificate_file.read_text()
         end = "-----END CERTIFICATE-----"
         return ssl.PEM_cert_to_DER_cert(chain[: chain.index(end)] + end)
-
-    @property
-    def _accounts_file(self) -> Path:
-        return Path(self._server.accounts_file)
-
-    def _wanted_accounts(self) -> str:
-        return accounts_digest(self._accounts_file.read_text(encoding="utf-8"))
-
-    def _applied_accounts(self) -> str:
-        sql = APPLIED_DIGEST[self._names.engine]
-        return b"".join(self._as_root(*self._server.query(sql))).decode().strip()
-
-    def _refuse_other_mount(self, mounted: str, file: Path) -> None:
-        """A folder that was made anew is another one than the container has mounted."""
-        try:
-            found = b"".join(self._execute("cat", mounted))
-        except Refusal:
-            found = b""
-        if found != file.read_bytes():
-            raise Refusal(
-                f"{file.parent} was made anew, and {self.server_name} still has the old one",
-                "durable_db_state=stopped and then present makes it read the one that is there now",
-            )
-
-    def _as_root(self, *command: str) -> Iterator[bytes]:
-        return self._execute(*self._server.as_root(*command), name=command[0])
-
-    def _execute(self, *command: str, name: str = "") -> Iterator[bytes]:
-        """Yields what the command prints; refuses in the end when it failed."""
-        api = self._docker.api
-        run = api.exec_create(self.server_name, list(command))["Id"]
-        complaints = b""
-        for output, complaint in api.exec_start(run, stream=True, demux=True):
-            complaints += complaint or b""
-            if output:
-                yield output
-        if api.exec_inspect(run)["ExitCode"] != 0:
-            reason = complaints.decode(errors="replace").strip().rpartition("\n")[2]
-            raise Refusal(f"{name or command[0]} failed in {self.server_name}: {reason}", f"see docker logs {self.server_name}")
 
     def _not_ready(self, problem: str) -> Refusal:
         log = self._docker.api.logs(self.server_name, tail=200).decode(errors="replace").splitlines()

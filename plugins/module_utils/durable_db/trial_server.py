@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.waiting imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ADMINISTRATOR_FILE
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
@@ -24,19 +23,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _PATIENCE_SECONDS = 300.0
-# It works in the folder it is told, and into no archive: MariaDB logs nothing, PostgreSQL keeps its log for whoever serves there next.
-_NO_LOG = "--skip-log-bin"
-_OPTIONS = {
-    "mariadb": ("--datadir={folder}", _NO_LOG),
-    "postgresql": ("-D", "{folder}", "-c", "data_directory={folder}", "-c", "archive_command="),
-}
-# As the image's entrypoint does it, which would also initialise or adopt what it finds. The administrator's password is that of now.
-_WITH_ITS_KEY = f"""
-key=$0/encryption-key
-if [ -e "$key" ]; then set -- "$@" "--file-key-management-filename=/run/secrets/$(cat "$key")"; fi
-if [ -e {ADMINISTRATOR_FILE} ]; then set -- "$@" --init-file={ADMINISTRATOR_FILE}; fi
-exec "$@"
-"""
 # What the server's container has and its trial has too.
 _KEPT_HOST_OPTIONS = ("ReadonlyRootfs", "Tmpfs", "CapDrop", "SecurityOpt", "Memory", "PidsLimit", "ShmSize")
 
@@ -96,7 +82,7 @@ def trial_server(
     path = f"{names.data_mount}/{folder}"
     container = docker.api.create_container(
         image or model["Config"]["Image"],
-        _command(engine, model["Config"]["Cmd"], path, logs=as_it_is),
+        engine_named(engine).trial_command(model["Config"]["Cmd"], path, with_log=as_it_is),
         name=name,
         entrypoint="",
         user=model["Config"]["User"],
@@ -107,7 +93,7 @@ def trial_server(
     )["Id"]
     try:
         docker.api.start(container)
-        console = ServerConsole(SERVER_DEFINITIONS[engine](env=env, image="", memory=""), name)
+        console = ServerConsole(engine_named(engine), env, name)
         _await_answer(docker, console)
         # The accounts and passwords of now, not those of then.
         if not as_it_is:
@@ -151,11 +137,6 @@ def run_beside(docker: DockerClient, env: Environment, engine: str, volume: str,
             raise Refusal(f"{command[0]} on volume {volume} failed: {' | '.join(log)}", "see to that, then run this again")
     finally:
         docker.api.remove_container(container, force=True, v=True)
-
-
-def _command(engine: str, command: Sequence[str], folder: str, logs: bool) -> list[str]:
-    line = [*command, *(option.format(folder=folder) for option in _OPTIONS[engine] if not (logs and option == _NO_LOG))]
-    return ["bash", "-ceu", _WITH_ITS_KEY, folder, *line] if engine == "mariadb" else line
 
 
 def _application_password(env: Environment) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS, target_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
@@ -23,7 +23,7 @@ SERVER_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def definition_of(params: Mapping[str, Any], env: Environment) -> ServerDefinition:
-    definition = SERVER_DEFINITIONS[params["engine"]]
+    definition = engine_named(params["engine"]).definition
     settings = {name: str(value) for name, value in params["settings"].items()}
     # However MariaDB would let it be written.
     guarded = sorted(name for name in settings if name.replace("-", "_").removeprefix("loose_") in definition.guarded_settings)

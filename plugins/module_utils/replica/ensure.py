@@ -13,9 +13,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks, wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import PREPARE_FIRST, Observed, Server
+from ansible_collections.echobase.platform.plugins.module_utils.database.replication import LogSlot
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.server import REPLICATION_SLOT
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
 from ansible_collections.echobase.platform.plugins.module_utils.replica.seed import ReplicaSeed
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState, ReplicaWatch
@@ -25,9 +26,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage.volume i
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_SLOT = f"FROM pg_replication_slots WHERE slot_name = '{REPLICATION_SLOT}'"
-_ADD_SLOT = f"SELECT pg_create_physical_replication_slot('{REPLICATION_SLOT}', true) WHERE NOT EXISTS (SELECT {_SLOT})"
-_DROP_SLOT = f"SELECT pg_drop_replication_slot(slot_name) {_SLOT}"
 # It comes back after a restart of its primary, or it does not.
 _PATIENCE_SECONDS = 15.0
 _REBUILD = "durable_db_replica_rebuild=true makes it anew from the primary"
@@ -98,7 +96,7 @@ class DurableReplica:
             return [Step.STOP] if observed.server is Server.RUNNING else []
         if wanted.state == "absent" or not wanted.present:
             stop = [Step.STOP] if observed.server is Server.RUNNING else []
-            slot = [Step.REMOVE_SLOT] if is_there and self._has_slots and wanted.state == "present" else []
+            slot = [Step.REMOVE_SLOT] if is_there and self._slot and wanted.state == "present" else []
             deletes = (self.volume, self._volume_of_primary) if wanted.state == "absent" else (self.volume,)
             delete = has_data and wanted.confirm in deletes
             return [*stop, *slot, *([Step.REMOVE] if is_there else []), *([Step.REMOVE_DATA] if delete else [])]
@@ -113,7 +111,7 @@ class DurableReplica:
         DatabaseVolume(self.docker, self._backend.definition).refuse_in_clear()
         if wanted.key_fingerprint and observed.data_fingerprint != wanted.key_fingerprint:
             return []
-        slot = [Step.ADD_SLOT] if self._has_slots and self._lacks_slot() else []
+        slot = [Step.ADD_SLOT] if self._slot and self._lacks_slot(self._slot) else []
         if observed.server is not Server.RUNNING and not self._is_seeded():
             return [*([Step.REMOVE] if observed.server is not Server.MISSING else []), *self._from_nothing[1:]]
         made = [*slot, Step.CONFIGURE, Step.CREATE, Step.AWAIT]
@@ -126,7 +124,7 @@ class DurableReplica:
 
     @property
     def _from_nothing(self) -> list[Step]:
-        slot = [Step.ADD_SLOT] if self._has_slots else []
+        slot = [Step.ADD_SLOT] if self._slot else []
         return [Step.CREATE_DATA, *slot, Step.SEED, Step.CONFIGURE, Step.CREATE, Step.AWAIT]
 
     def _apply(self, step: Step, wanted: WantedReplica) -> None:
@@ -157,25 +155,26 @@ class DurableReplica:
     # What it takes on the primary.
 
     @property
-    def _has_slots(self) -> bool:
-        return self.definition.engine == "postgresql"
+    def _slot(self) -> LogSlot | None:
+        return engine_named(self.definition.engine).replication.slot
 
-    def _lacks_slot(self) -> bool:
+    def _lacks_slot(self, slot: LogSlot) -> bool:
         try:
-            return self._watch.primary.query(f"SELECT count(*) {_SLOT}") == [["0"]]
+            return self._watch.primary.query(slot.count) == [["0"]]
         except Refusal:
             # In check mode it need not be there yet.
             return False
 
     def _add_slot(self) -> None:
-        """One that lost the log that it kept is of no use any more."""
-        self._watch.primary.query(f"{_DROP_SLOT} AND NOT active AND wal_status IN ('lost', 'unreserved')")
-        self._watch.primary.query(_ADD_SLOT)
+        if slot := self._slot:
+            self._watch.primary.query(slot.remove_useless)
+            self._watch.primary.query(slot.add)
 
     def _remove_slot(self) -> None:
-        # Whoever sent the log to the replica needs a moment to notice that it left.
-        wait_until(lambda: self._watch.primary.query(f"SELECT count(*) {_SLOT} AND active") == [["0"]], _PATIENCE_SECONDS)
-        self._watch.primary.query(_DROP_SLOT)
+        if slot := self._slot:
+            # Whoever sent the log to the replica needs a moment to notice that it left.
+            wait_until(lambda: self._watch.primary.query(slot.count_active) == [["0"]], _PATIENCE_SECONDS)
+            self._watch.primary.query(slot.remove)
 
     @property
     def _volume_of_primary(self) -> str:

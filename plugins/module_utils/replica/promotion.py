@@ -21,7 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.replica.lost_transactions import LostTransactions
 from ansible_collections.echobase.platform.plugins.module_utils.replica.promoted_data import PromotedData
-from ansible_collections.echobase.platform.plugins.module_utils.replica.state import PRIMARY_POSITION, ReplicaState, ReplicaWatch, distance
+from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState, ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import REPLICA, Restore, RestoreJournal, Step
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
 
@@ -29,23 +29,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _PATIENCE_SECONDS = 300.0
-_POSITION = {"mariadb": "SELECT @@global.gtid_slave_pos", "postgresql": "SELECT pg_last_wal_replay_lsn()"}
-_GO_ON_APPLYING = {
-    "mariadb": "START SLAVE SQL_THREAD",
-    "postgresql": "SELECT pg_wal_replay_resume() WHERE pg_is_in_recovery()",
-}
-# One row as soon as nothing is left that was received and not applied.
-_ALL_APPLIED = {
-    "mariadb": "SELECT 1 FROM information_schema.slave_status WHERE gtid_io_pos = gtid_slave_pos OR gtid_io_pos = ''",
-    "postgresql": (
-        "SELECT 1 WHERE pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() OR EXISTS (SELECT FROM pg_stat_activity"
-        " WHERE backend_type = 'startup' AND wait_event IN ('RecoveryRetrieveRetryInterval', 'RecoveryWalStream'))"
-    ),
-}
-_PROMOTE = {
-    "mariadb": "STOP SLAVE; RESET SLAVE ALL",
-    "postgresql": "SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(true, 300) ELSE true END",
-}
 
 
 @dataclass
@@ -62,6 +45,7 @@ class ReplicaPromotion:
         self._journal = RestoreJournal(self.env)
         self._watch = ReplicaWatch(self.docker, self.env, self.engine)
         self._primary, self._replica = self._watch.primary, self._watch.console
+        self._replication = self._primary.engine.replication
         self._swap = GenerationSwap(self.docker, self.env, self._primary, self.progress, self.reached)
         self._warnings: list[str] = []
 
@@ -140,10 +124,10 @@ class ReplicaPromotion:
         WriterFence(self.env, self._primary).close()
         self.reached("closed")
         self._warnings += self.tool.archive_if_possible("that serves now")
-        self._replica.query(_GO_ON_APPLYING[self.engine])
-        [[last]] = self._primary.query(PRIMARY_POSITION[self.engine])
+        self._replica.query(self._replication.go_on_applying)
+        [[last]] = self._primary.query(self._replication.primary_position)
         self.progress.say("the replica gets the last of it")
-        if not wait_until(lambda: distance(self.engine, self._position(), last) <= 0, _PATIENCE_SECONDS):
+        if not wait_until(lambda: self._replication.distance(self._position(), last) <= 0, _PATIENCE_SECONDS):
             self._swap.open()
             self._journal.remove()
             raise Refusal(
@@ -165,9 +149,9 @@ class ReplicaPromotion:
     def _loss(self, promotion: Restore) -> tuple[int, str]:
         """Transactions that the primary had committed and the replica does not have; or why nobody can tell."""
         self._start_replica()
-        self._replica.query(_GO_ON_APPLYING[self.engine])
+        self._replica.query(self._replication.go_on_applying)
         self.progress.say("the replica applies what it got")
-        if not wait_until(lambda: self._replica.query(_ALL_APPLIED[self.engine]) == [["1"]], _PATIENCE_SECONDS):
+        if not wait_until(lambda: self._replica.query(self._replication.all_applied) == [["1"]], _PATIENCE_SECONDS):
             self._unfence(promotion)
             problem = self._watch.look().problem or "it is slow"
             raise Refusal(f"{self._replica.container} does not apply all that it got: {problem}", "see to that, then run this again")
@@ -194,7 +178,7 @@ class ReplicaPromotion:
         if promotion.generation not in volume.generations().kept:
             self._start_replica()
             self.progress.say("the replica takes over")
-            self._replica.query(_PROMOTE[self.engine])
+            self._replica.query(self._replication.promote)
             self.reached("promoted")
             stop_server(self.docker, self._replica.container)
             self.reached("replica stopped")
@@ -227,7 +211,7 @@ class ReplicaPromotion:
         return self._outcome(changed=True, before=before, after=None)
 
     def _position(self) -> str:
-        return self._replica.query(_POSITION[self.engine])[0][0]
+        return self._replica.query(self._replication.replica_position)[0][0]
 
     @property
     def _volume_name(self) -> str:

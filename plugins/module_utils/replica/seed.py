@@ -14,13 +14,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.limit
     in_memory,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
-from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import BACKUP_USER, REPLICA_USER
-from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
-    SECRETS_FOLDER,
-    ServerDefinition,
-)
+from ansible_collections.echobase.platform.plugins.module_utils.database.replication import Replication
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import server_container
-from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.server import REPLICATION_SLOT
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
 
@@ -43,42 +40,6 @@ ln --symbolic --no-dereference {FIRST_GENERATION} current
 mv --no-target-directory "$data" {FIRST_GENERATION}
 sync --file-system .
 """
-_COPY = {
-    # From its files, through a login. The position of the copy becomes that of the replica.
-    "mariadb": f"""
-cat > /tmp/seed.cnf <<END
-[client]
-host=$1
-user={BACKUP_USER}
-password=$(< {SECRETS_FOLDER}/backup_password)
-protocol=tcp
-ssl-ca={AUTHORITY_FILE}
-ssl-verify-server-cert
-END
-mkdir "$data"
-mariadb-backup --defaults-extra-file=/tmp/seed.cnf --backup --host="$1" --datadir=/var/lib/mysql/current --target-dir="$data" --tmpdir=/tmp
-mariadb-backup --prepare --target-dir="$data"
-# An older major names its notes otherwise.
-IFS=- read -r domain server number <<< "$(cut --fields=3 "$data"/*_binlog_info)"
-rm --force -- "$data"/mariadb_backup_* "$data"/xtrabackup_* "$data"/*.qp "$data/backup-my.cnf"
-# What the primary's data folder says of itself holds for its copy.
-for note in encryption-key major; do
-  [[ ! -e /var/lib/mysql/current/$note ]] || cp "/var/lib/mysql/current/$note" "$data/"
-done
-key=()
-[[ ! -e $data/encryption-key ]] || key=("--file-key-management-filename={SECRETS_FOLDER}/$(< "$data/encryption-key")")
-{{
-  echo 'DELETE FROM mysql.gtid_slave_pos;'
-  [[ ! $number ]] || echo "INSERT INTO mysql.gtid_slave_pos VALUES ($domain, 1, $server, $number);"
-}} | mariadbd --bootstrap --datadir="$data" "${{key[@]}}" --tmpdir=/tmp --skip-log-bin
-""",
-    "postgresql": f"""
-export PGPASSWORD=$(< {SECRETS_FOLDER}/replica_password)
-pg_basebackup --pgdata="$data" --slot={REPLICATION_SLOT} --wal-method=stream --checkpoint=fast --no-password \\
-  --dbname="host=$1 user={REPLICA_USER} sslmode=verify-full sslrootcert={AUTHORITY_FILE}"
-touch "$data/standby.signal"
-""",
-}
 
 
 @dataclass(frozen=True)
@@ -95,7 +56,7 @@ class ReplicaSeed:
         primary = server_container(self.docker, definition.env, definition.engine)
         container = self.docker.containers.create(
             primary["Image"],
-            ["-ceuo", "pipefail", _BEGIN + _COPY[definition.engine] + _END, "seed", definition.env.server(definition.engine).container],
+            ["-ceuo", "pipefail", _BEGIN + self._replication.copy + _END, "seed", definition.env.server(definition.engine).container],
             name=name,
             entrypoint="bash",
             user=user_and_group(DATABASE),
@@ -120,6 +81,10 @@ class ReplicaSeed:
                 "the primary serves as before; see to that, then run this again",
             )
 
+    @property
+    def _replication(self) -> Replication:
+        return engine_named(self.definition.engine).replication
+
     def _mounts(self, primary: dict[str, Any]) -> list[Any]:
         from docker.types import Mount  # noqa: PLC0415 - see docker_client
 
@@ -131,7 +96,7 @@ class ReplicaSeed:
         ]
         mounts.append(Mount(AUTHORITY_FILE, self.definition.env.path("tls", "ca.crt"), "bind", read_only=True))
         mounts.append(Mount(_PLACE, self.definition.names.volume, "volume", no_copy=True))
-        if self.definition.engine == "mariadb":
+        if self._replication.copies_files:
             mounts.append(Mount(names.data_mount, names.volume, "volume", read_only=True))
         return mounts
 

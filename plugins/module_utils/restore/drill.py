@@ -12,7 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server, trial_volume
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _SECONDS_BETWEEN_ROWS = 0.25
-# Beside the application's tables, so that nothing of it can trip over them.
-_MAKE = {
-    "mariadb": "CREATE DATABASE IF NOT EXISTS restore_drill; CREATE OR REPLACE TABLE restore_drill.written (n BIGINT PRIMARY KEY)",
-    "postgresql": "CREATE SCHEMA IF NOT EXISTS restore_drill; DROP TABLE IF EXISTS restore_drill.written;"
-    " CREATE TABLE restore_drill.written (n BIGINT PRIMARY KEY)",
-}
-_REMOVE = {"mariadb": "DROP DATABASE IF EXISTS restore_drill", "postgresql": "DROP SCHEMA IF EXISTS restore_drill CASCADE"}
 
 
 @dataclass
@@ -40,13 +33,14 @@ class RestoreDrill:
     write_seconds: int
 
     def run(self) -> Outcome:
-        console = ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory=""))
+        console = ServerConsole(engine_named(self.engine), self.env)
+        statements = console.engine.statements
         with durable_work_lock(self.env.name):
             backups = self.tool.backups()
             if not backups:
                 raise Refusal("there is no backup to restore", "playbooks/backup.yml takes one")
             try:
-                console.query(_MAKE[self.engine])
+                console.query(statements.make_drill_table)
                 self.tool.archive_now()
                 written = self._write(console)
                 lost = datetime.now(UTC)
@@ -61,7 +55,7 @@ class RestoreDrill:
                         recovered = time.monotonic() - began
                         restored = {int(row[0]) for row in trial.console.query("SELECT n FROM restore_drill.written")}
             finally:
-                console.query(_REMOVE[self.engine])
+                console.query(statements.remove_drill_table)
         missing = [number for number, answered in written.items() if answered <= promised and number not in restored]
         if missing:
             raise Refusal(

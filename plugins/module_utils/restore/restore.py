@@ -17,7 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.console
 from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -47,7 +47,7 @@ class DatabaseRestore:
     def __post_init__(self) -> None:
         self._names = self.env.server(self.engine)
         self._journal = RestoreJournal(self.env)
-        self._console = ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory=""))
+        self._console = ServerConsole(engine_named(self.engine), self.env)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached)
         self._warnings: list[str] = []
 

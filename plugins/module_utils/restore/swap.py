@@ -14,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.console
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import AccessDeniedError, NotReadyError
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import server_container
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import application_login
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import application_login
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
@@ -52,7 +52,7 @@ class GenerationSwap:
     way_on: str = ""
 
     def to(self, generation: str) -> None:
-        volume = published_volume(self.docker, self.env, self.console.engine)
+        volume = published_volume(self.docker, self.env, self.console.engine.name)
         container = self.console.container
         with database_server_lock(self.env.name):
             self.reached("swapping")
@@ -77,7 +77,7 @@ class GenerationSwap:
 
     def _application_logs_in(self) -> bool:
         try:
-            application_login(self.env, self.console.engine).attempt()
+            application_login(self.env, self.console.engine.name).attempt()
         except NotReadyError:
             return False
         except AccessDeniedError as error:
@@ -90,5 +90,5 @@ class GenerationSwap:
         if not wait_until(condition, _READY_SECONDS):
             raise Refusal(
                 f"{self.console.container} is not ready after {_READY_SECONDS:.0f} s: {otherwise}",
-                f"see docker logs {self.console.container}; {self.way_on or ways_on(self.env.server(self.console.engine).volume)}",
+                f"see docker logs {self.console.container}; {self.way_on or ways_on(self.env.server(self.console.engine.name).volume)}",
             )

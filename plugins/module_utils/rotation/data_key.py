@@ -1,6 +1,6 @@
-"""Another key for the data of a MariaDB: they are copied as SQL into a generation of their own, which takes the place of the old one.
+"""Another key for data that their server encrypts by itself: they are copied as SQL into a generation of their own, which then serves.
 
-Its plugin knows no versions of a key, and log and system tables have the first one for ever: nothing less than a copy re-encrypts all.
+MariaDB's plugin knows no versions of a key, and log and system tables keep the first one for ever: only a copy re-encrypts all of them.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.run import refuse_difference
+from ansible_collections.echobase.platform.plugins.module_utils.base.further_keys import further_keys
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS, further_keys
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.engine import ENCRYPTION_KEY, OwnEncryption
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import (
     TrialServer,
     run_beside,
     trial_server,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.server import MariadbServer
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import NEW_KEY, Restore, RestoreJournal, Step
@@ -34,13 +36,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage.generati
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_ENGINE = "mariadb"
-
 
 @dataclass
 class DataKeyRotation:
     docker: DockerClient
     env: Environment
+    engine: str
     tool: BackupTool
     secrets: EnvironmentSecrets
     progress: Progress
@@ -48,8 +49,7 @@ class DataKeyRotation:
     reached: Callable[[str], None] = unheard
 
     def __post_init__(self) -> None:
-        self._definition = MariadbServer(env=self.env, image="", memory="")
-        self._console = ServerConsole(self._definition)
+        self._console = ServerConsole(engine_named(self.engine), self.env)
         self._journal = RestoreJournal(self.env)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached)
 
@@ -78,12 +78,12 @@ class DataKeyRotation:
         self._refuse_impossible(volume)
         volume.sweep()
         # Before anything is written with it. One that is never used harms nobody.
-        number = max(further_keys(self.secrets.known()), default=1) + 1
-        self.secrets.change({f"db_encryption_key_{number}": KINDS["db_encryption_key"].generate()})
+        number = max(further_keys(self.secrets.known(), ENCRYPTION_KEY), default=1) + 1
+        self.secrets.change({f"{ENCRYPTION_KEY}_{number}": KINDS[ENCRYPTION_KEY].generate()})
         self.reached("key made")
         generations = volume.generations()
         return self._journal.write(
-            Restore(Step.COPYING, _ENGINE, NEW_KEY, datetime.now(UTC), generations.next, generations.current, backup="the served data")
+            Restore(Step.COPYING, self.engine, NEW_KEY, datetime.now(UTC), generations.next, generations.current, backup="the served data")
         )
 
     def _refuse_impossible(self, volume: DataVolume) -> None:
@@ -117,10 +117,10 @@ class DataKeyRotation:
         folder = volume.building(restore.generation)
         self.progress.say(f"copying everything into generation {restore.generation}, with the new key")
         with trial_lock(self.env.name):
-            path = f"{self.env.server(_ENGINE).data_mount}/{folder}"
-            run_beside(self.docker, self.env, _ENGINE, volume.name, "docker-entrypoint.sh", "fill", path)
+            path = f"{self.env.server(self.engine).data_mount}/{folder}"
+            run_beside(self.docker, self.env, self.engine, volume.name, *self._encryption.make_empty, path)
             self.reached("made")
-            with trial_server(self.docker, self.env, _ENGINE, volume.name, folder) as trial:
+            with trial_server(self.docker, self.env, self.engine, volume.name, folder) as trial:
                 self._load(trial)
                 self.reached("copied")
                 _, expected = self.tool.mark()
@@ -132,8 +132,9 @@ class DataKeyRotation:
 
     def _load(self, trial: TrialServer) -> None:
         """Row by row through both servers; nothing of it lies anywhere in the clear."""
-        dump = ["docker", "exec", self._console.container, *self._definition.as_root(*self._definition.dump_command)]
-        load = ["docker", "exec", "--interactive", trial.container, *self._definition.as_root("mariadb")]
+        client = self._console.engine.client
+        dump = ["docker", "exec", self._console.container, *client.as_root(*client.dump)]
+        load = ["docker", "exec", "--interactive", trial.container, *client.as_root(*client.load)]
         with subprocess.Popen(dump, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as source:
             done = subprocess.run(load, stdin=source.stdout, capture_output=True, text=True, check=False)
             assert source.stdout is not None
@@ -144,5 +145,12 @@ class DataKeyRotation:
             reason = (done.stderr or complaint).strip().rpartition("\n")[2]
             raise Refusal(f"the data could not be copied: {reason}", "see to that, then run this again; nothing was changed")
 
+    @property
+    def _encryption(self) -> OwnEncryption:
+        encryption = self._console.engine.encryption
+        if encryption is None:
+            raise Refusal(f"{self._console.engine.title} does not encrypt its data by itself", "name the key of its volume instead")
+        return encryption
+
     def _volume(self) -> DataVolume:
-        return published_volume(self.docker, self.env, _ENGINE)
+        return published_volume(self.docker, self.env, self.engine)

@@ -13,14 +13,14 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, RepositoryPasswords
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
-from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.tools import MariadbTools
+from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import SECRETS_FOLDER
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool, engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget, default_target
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
-from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import backup_repository_lock, durable_work_lock
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap
@@ -43,18 +43,19 @@ class RepositoryKeyRotation:
     def run(self, check_mode: bool) -> Outcome:
         RestoreJournal(self.env).refuse_under_way()
         self._refuse_other_engine()
-        if self.engine == "postgresql" and self.target.is_remote:
+        tool = backup_tool(self.docker, self.env, self.engine, self.target)
+        if tool.passwords is None and self.target.is_remote:
             raise Refusal(
-                f"pgBackRest cannot give {self.target.location} another key, and what is there would be unreadable",
+                f"{tool.program} cannot give {self.target.location} another key, and what is there would be unreadable",
                 "name another prefix of the bucket first: durable_db_backup_target",
             )
         if check_mode:
             return Outcome(changed=True)
         with durable_work_lock(self.env.name):
-            return self._password_changed() if self.engine == "mariadb" else self._begun_anew()
+            return self._password_changed(tool.passwords) if tool.passwords else self._begun_anew(tool)
 
     def _refuse_other_engine(self) -> None:
-        """There is one key for both."""
+        """There is one key for the repositories of all engines."""
         for engine in ENGINES:
             folder = Path(default_target(self.env, engine).location)
             if engine != self.engine and folder.is_dir() and any(folder.iterdir()):
@@ -62,18 +63,17 @@ class RepositoryKeyRotation:
                     f"the backups in {folder} are read with the same key", "move them away with a copy of secrets.json, or remove them"
                 )
 
-    def _password_changed(self) -> Outcome:
-        """Whenever this is cut off one of the two passwords that are known opens it."""
-        tools = MariadbTools(self.docker, self.env, self.target)
-        with backup_repository_lock(self.env.name):
+    def _password_changed(self, passwords: RepositoryPasswords) -> Outcome:
+        """Whenever this is cut off, one of the two passwords that are known opens the repository."""
+        with passwords.alone():
             key = self.secrets.known().get(_NEXT) or KINDS[_KEY].generate()
             self.secrets.change({_NEXT: key})
-            tools.throw_away("add-password", "/run/secrets/backup_key_next")
+            passwords.add(f"{SECRETS_FOLDER}/backup_key_next")
             self.secrets.change({_KEY: key}, dropped=[_NEXT])
-            removed = tools.throw_away("remove-other-passwords")
+            removed = passwords.remove_others()
         return Outcome(changed=True, facts={"removed": removed, "put_aside": ""})
 
-    def _begun_anew(self) -> Outcome:
+    def _begun_anew(self, tool: BackupTool) -> Outcome:
         """Each file there is encrypted with the key itself. So the repository is put aside, its key kept, and another one begun."""
         folder = Path(self.target.location)
         now = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -87,7 +87,7 @@ class RepositoryKeyRotation:
         os.chown(folder, DATABASE, DATABASE)
         self.secrets.change({_KEY: KINDS[_KEY].generate(), f"{_KEY}_until_{now}": old})
         self.docker.api.start(self.env.server(self.engine).container)
-        console = ServerConsole(SERVER_DEFINITIONS[self.engine](env=self.env, image="", memory=""))
+        console = ServerConsole(engine_named(self.engine), self.env)
         GenerationSwap(self.docker, self.env, console, self.progress).open()
-        backup_tool(self.docker, self.env, self.engine, self.target).prepare()
+        tool.prepare()
         return Outcome(changed=True, facts={"removed": 1, "put_aside": str(aside)})

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import FIRST_ROOT_PASSWORD, KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import NEXT_ROOT_PASSWORD
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
-from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.server import ADMINISTRATOR_OPTION
-from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_server import RunningServer
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engines
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
@@ -47,14 +44,14 @@ class RootPasswordRotation:
         for server in servers:
             self._refuse_unfit(server)
         container = self.env.server(self.engine).container
-        if self.engine not in [server.engine for server in servers] or ROOT_PASSWORD not in self.secrets.known():
+        if container not in [server.container for server in servers] or ROOT_PASSWORD not in self.secrets.known():
             raise Refusal(f"{container} does not run, and has to take the password", "run playbooks/setup_durable.yml first")
         if not check_mode:
             with database_server_lock(self.env.name):
                 self._rotate(servers)
         return Outcome(changed=True)
 
-    def _rotate(self, servers: list[ServerDefinition]) -> None:
+    def _rotate(self, servers: list[RunningServer]) -> None:
         known = self.secrets.known()
         following = known.get(NEXT_ROOT_PASSWORD) or KINDS[ROOT_PASSWORD].generate()
         self.secrets.change({NEXT_ROOT_PASSWORD: following})
@@ -66,31 +63,34 @@ class RootPasswordRotation:
         self.reached("changed")
         self._apply(servers)
 
-    def _apply(self, servers: list[ServerDefinition]) -> None:
+    def _apply(self, servers: list[RunningServer]) -> None:
         for server in servers:
-            DockerDatabase(self.docker, server).apply_accounts()
+            server.apply_accounts()
 
-    def _running(self) -> Iterator[ServerDefinition]:
+    def _running(self) -> Iterator[RunningServer]:
         """While data move from one engine to the other, there are two, and one password."""
-        for engine in ENGINES:
-            container = self._container(engine)
+        for engine in engines():
+            server = RunningServer(self.docker, self.env, engine, self.env.server(engine.name).container)
+            container = self._container(server)
             if container is not None and container["State"]["Running"]:
-                yield SERVER_DEFINITIONS[engine](env=self.env, image="", memory="")
+                yield server
 
-    def _refuse_unfit(self, server: ServerDefinition) -> None:
-        name = server.names.container
-        container = self._container(server.engine)
-        if server.engine == "mariadb" and container and ADMINISTRATOR_OPTION not in container["Config"]["Cmd"]:
+    def _refuse_unfit(self, server: RunningServer) -> None:
+        name = server.container
+        container = self._container(server)
+        if container and not server.engine.takes_new_root_password(container["Config"]["Cmd"]):
             raise Refusal(
                 f"{name} was made by a version that could not rotate {ROOT_PASSWORD}, and would not serve data of before again",
                 "run playbooks/setup_durable.yml -e durable_db_recreate=always, which restarts it, then this again",
             )
-        if not ServerConsole(server).is_answering():
+        if not ServerConsole(server.engine, self.env).is_answering():
             raise Refusal(
                 f"{name} does not let its administrator in",
                 "run playbooks/setup_durable.yml with -e durable_db_state=stopped, then without: it starts with the password that is kept",
             )
 
-    def _container(self, engine: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = found_or_none(lambda: self.docker.api.inspect_container(self.env.server(engine).container))
+    def _container(self, server: RunningServer) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = found_or_none(lambda: self.docker.api.inspect_container(server.container))
+        if found is not None:
+            refuse_foreign("container", server.container, found["Config"]["Labels"], self.env.name)
         return found

@@ -1,4 +1,4 @@
-"""Another key for the encrypted volume of a PostgreSQL: its files are copied beside it under the new key, and the folders change places.
+"""Another key for the encrypted volume of a database: its files are copied beside it under the new key, and the folders change places.
 
 The kernel encrypts each file with a key of its own, derived from the folder's: nothing but writing a file anew re-encrypts it.
 """
@@ -15,8 +15,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.stop 
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.engine import VOLUME_KEY
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_replica import refuse_running_replica
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock, durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
@@ -26,39 +27,39 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypte
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_ENGINE = "postgresql"
-_NEXT = "db_volume_key_next"
+_NEXT = f"{VOLUME_KEY}_next"
 
 
 @dataclass
 class VolumeKeyRotation:
     docker: DockerClient
     env: Environment
+    engine: str
     secrets: EnvironmentSecrets
     progress: Progress
     # Called before each thing that a kill could come between.
     reached: Callable[[str], None] = unheard
 
     def __post_init__(self) -> None:
-        self._console = ServerConsole(SERVER_DEFINITIONS[_ENGINE](env=self.env, image="", memory=""))
-        self._folder = EncryptedFolder(self.env, self.env.server(_ENGINE).service)
+        self._console = ServerConsole(engine_named(self.engine), self.env)
+        self._folder = EncryptedFolder(self.env, self.env.server(self.engine).service)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached)
 
     def run(self, check_mode: bool) -> Outcome:
         RestoreJournal(self.env).refuse_under_way()
         if not self._folder.image.exists():
             raise Refusal(f"{self.env.name} has no encrypted volume", "nothing to do: its key encrypts nothing")
-        refuse_running_replica(self.docker, self.env, _ENGINE, "its data are in the same volume and change while they are copied")
+        refuse_running_replica(self.docker, self.env, self.engine, "its data are in the same volume and change while they are copied")
         if check_mode:
             return Outcome(changed=True)
         with durable_work_lock(self.env.name), trial_lock(self.env.name), database_server_lock(self.env.name):
-            key = self.secrets.known().get(_NEXT) or KINDS["db_volume_key"].generate()
+            key = self.secrets.known().get(_NEXT) or KINDS[VOLUME_KEY].generate()
             self.secrets.change({_NEXT: key})
             if not self._folder.has_next_key():
                 self._folder.open()
                 self._copy()
             self.reached("exchanged")
-            self.secrets.change({"db_volume_key": key}, dropped=[_NEXT])
+            self.secrets.change({VOLUME_KEY: key}, dropped=[_NEXT])
             self.reached("key changed")
             self._folder.open()
             self.docker.api.start(self._console.container)

@@ -11,28 +11,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.backend
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import ENCRYPTION_PROGRESS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
 from ansible_collections.echobase.platform.plugins.module_utils.storage.volume import DatabaseVolume
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-# Seconds it is up, connections, how many there may be, whether it is a replica, bytes of the application's tables and indexes.
-_QUESTIONS = {
-    "mariadb": (
-        "SELECT (SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'UPTIME'),"
-        " (SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'THREADS_CONNECTED'),"
-        " @@max_connections, IF(@@read_only, 't', 'f'),"
-        " (SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = '{database}')"
-    ),
-    "postgresql": (
-        "SELECT EXTRACT(EPOCH FROM now() - pg_postmaster_start_time())::bigint,"
-        " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
-        " current_setting('max_connections'), pg_is_in_recovery(), pg_database_size('{database}')"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -76,11 +61,12 @@ class DurableDbInfo:
         numbers = {"uptime_seconds": 0, "connections": 0, "connections_limit": 0, "data_bytes": 0}
         if observed.server is not Server.RUNNING:
             return {"role": "", **numbers, "encryption": self._encryption(())}
-        question = _QUESTIONS[self.definition.engine].format(database=self.definition.env.database)
+        engine = engine_named(self.definition.engine)
+        question = engine.statements.activity.format(database=self.definition.env.database)
         try:
-            console = ServerConsole(self.definition)
+            console = ServerConsole(engine, self.definition.env)
             [[uptime, connections, limit, is_replica, size]] = console.query(question)
-            progress = [int(number) for number in console.query(ENCRYPTION_PROGRESS)[0]] if self.definition.encrypts_by_itself else ()
+            progress = [int(number) for number in console.query(engine.encryption.progress)[0]] if engine.encryption else ()
         except Refusal:
             # It is coming up, or hangs: `ready` says that it does not serve.
             return {"role": "", **numbers, "encryption": self._encryption(())}
@@ -89,7 +75,7 @@ class DurableDbInfo:
 
     def _encryption(self, progress: Sequence[int]) -> str:
         """`progress` is how many tablespaces are encrypted, of how many, where the server does that by itself and tells."""
-        if not self.definition.encrypts_by_itself:
+        if engine_named(self.definition.engine).encryption is None:
             return "complete" if DatabaseVolume(self.docker, self.definition).is_encrypted() else "off"
         if not progress:
             return "unknown"

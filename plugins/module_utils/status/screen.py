@@ -10,6 +10,8 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import REMOVED, Claim, ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import ACCOUNTS_FILE, KEPT
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
@@ -23,7 +25,6 @@ TROUBLE_MINUTES = 10
 _OLD_DAYS = 30
 # Events after which the colour they name had all traffic.
 _SWITCHES = ("promoted", "rolled_back", "switched")
-_ENGINE_NAMES = {"mariadb": "MariaDB", "postgresql": "PostgreSQL"}
 # Those that lie in the checkout; ansible.cfg names devlocal's.
 _INVENTORIES = {"devlocal": "", "ci": "inventories/ci", "test": "tests/inventory"}
 
@@ -48,7 +49,7 @@ class DatabaseState:
     version: str = ""
     tls_cipher: str = ""
     problem: str = ""
-    engine: str = "mariadb"
+    engine: str = DEFAULT_ENGINE
     # None where nobody asked for them.
     backups: Backups | None = None
     # None where there is none.
@@ -181,7 +182,7 @@ class StatusScreen:
         server = self.env.server(database.engine)
         where = f"127.0.0.1:{server.port}, volume {server.volume}"
         return [
-            f"DATABASE  {_ENGINE_NAMES[database.engine]} {database.version} ready, {database.tls_cipher}, {where}"
+            f"DATABASE  {engine_named(database.engine).title} {database.version} ready, {database.tls_cipher}, {where}"
             if not database.problem
             else f"DATABASE  NOT READY: {database.problem} ({where})",
             *(self._backups(database.backups) if database.backups else []),

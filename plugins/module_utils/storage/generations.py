@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,14 @@ for folder in generations/*; do if [ -d "$folder" ]; then echo "$folder"; fi; do
 # One rename each; what was renamed is on disk when it returns.
 _SETTLE = 'mv --no-target-directory "generations/$1.building" "generations/$1"; sync generations'
 _SERVE = 'ln --symbolic --force --no-dereference "generations/$1" current.next; mv --no-target-directory current.next current; sync .'
-# What tells one folder's log from another's stays where it is, and so does that log. A file system that can shares what is not changed.
+# The arguments behind the two generations are patterns of what is not copied. A file system that can shares what is not changed.
 _COPY = """
-mkdir --mode=0700 "generations/$2.building"
-find "generations/$1" -mindepth 1 -maxdepth 1 ! -name 'mariadb-bin.*' ! -name server-id \
-  -exec cp --archive --reflink=auto --target-directory="generations/$2.building" {} +
+from=generations/$1 to=generations/$2.building
+shift 2
+without=()
+for pattern; do without+=(! -name "$pattern"); done
+mkdir --mode=0700 "$to"
+find "$from" -mindepth 1 -maxdepth 1 "${without[@]}" -exec cp --archive --reflink=auto --target-directory="$to" {} +
 """
 # An image of before there were two majors tells nothing.
 _MAJORS = """
@@ -93,9 +97,9 @@ class DataVolume:
         of_image, of_data = self._run(_MAJORS, f"generations/{generation}" if generation else "current").split("\n")[:2]
         return of_image, of_data
 
-    def copy(self, generation: str, to: str) -> None:
-        """One that no server works on, to be finished and settled. The log of a MariaDB is not copied."""
-        self._run(_COPY, generation, to)
+    def copy(self, generation: str, to: str, without: Sequence[str] = ()) -> None:
+        """One that no server works on, to be finished and settled. `without` are patterns of the files that are not copied."""
+        self._run(_COPY, generation, to, *without)
 
     def settle(self, generation: str) -> None:
         """What was built is one of the generations from here on."""

@@ -8,6 +8,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
 
@@ -104,7 +105,7 @@ class DatabaseVolume:
 
     @property
     def _needs_encryption(self) -> bool:
-        return self._server.encrypted and not self._server.encrypts_by_itself
+        return self._server.encrypted and engine_named(self._server.engine).encryption is None
 
     def _is_encrypted(self, volume: dict[str, Any] | None) -> bool:
         return volume is not None and self._folder.holds(volume["Options"])

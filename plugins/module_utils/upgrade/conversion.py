@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataConversion:
-    """`image` has the program upgrade-data: of MariaDB the new major's, of PostgreSQL the old one's, which has both servers."""
+    """`image` is the one of the two majors that has the program upgrade-data; which one that is, tells the engine."""
 
     docker: DockerClient
     env: Environment

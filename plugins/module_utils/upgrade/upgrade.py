@@ -17,13 +17,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.stop 
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.contents import differences
-from ansible_collections.echobase.platform.plugins.module_utils.database.majors import newest_major
 from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_replica import refuse_running_replica
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock, durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -58,7 +58,8 @@ class DatabaseUpgrade:
         self.engine = self.wanted.engine
         self._names = self.wanted.names
         self._journal = RestoreJournal(self.env)
-        self._console = ServerConsole(self.wanted)
+        self._engine = engine_named(self.engine)
+        self._console = ServerConsole(self._engine, self.env)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached, UPGRADE_WAYS)
         self._warnings: list[str] = []
 
@@ -105,7 +106,7 @@ class DatabaseUpgrade:
                 f"nobody can tell which major version the data in volume {self._names.volume} are of",
                 "playbooks/setup_durable.yml -e durable_db_recreate=always brings the present image, which can",
             )
-        return present, self.wanted_major or newest_major(self.engine)
+        return present, self.wanted_major or self._engine.newest_major
 
     def _refuse_impossible(self, present: str, wanted: str) -> None:
         if _number(wanted) < _number(present):
@@ -145,14 +146,13 @@ class DatabaseUpgrade:
     def _convert(self, volume: str, folder: str, expected: Contents) -> None:
         """Upgrades a copy, and proves that the new server serves from it what the old one did."""
         self.progress.say("upgrading the copy")
-        image = self.wanted.image if self.engine == "mariadb" else self.present_image
+        image = self.wanted.image if self._engine.newer_image_upgrades else self.present_image
         DataConversion(self.docker, self.env, self.engine, image).run(volume, folder)
         self.reached("converted")
         self.progress.say("trying the upgraded copy")
         with trial_server(self.docker, self.env, self.engine, volume, folder, image=self.wanted.image) as trial:
-            if self.engine == "postgresql":
-                # Without them it would choose its ways blindly at first.
-                trial.console.query("ANALYZE")
+            if self._engine.statements.after_upgrade:
+                trial.console.query(self._engine.statements.after_upgrade)
             different = differences(expected, self.tool.contents(trial.container))
             trial.log_in_as_application()
         if different:
@@ -221,7 +221,7 @@ class DatabaseUpgrade:
         self.progress.say(f"copying generation {upgrade.previous}")
         stop_server(self.docker, self._names.container)
         self.reached("stopped")
-        volume.copy(upgrade.previous, upgrade.generation)
+        volume.copy(upgrade.previous, upgrade.generation, without=self._engine.files_of_one_directory)
         self.reached("copied")
         with trial_lock(self.env.name):
             self._convert(volume.name, volume.building(upgrade.generation), contents)

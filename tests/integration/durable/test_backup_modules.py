@@ -13,7 +13,7 @@ from docker import DockerClient
 
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from harness.images_under_test import image_tag
 from harness.module_runner import run_module
@@ -81,7 +81,7 @@ def test_a_backup_is_taken_proved_and_listed(arguments: dict[str, Any]) -> None:
 
 def test_a_restore_is_foretold_built_confirmed_and_kept_from_going_wrong(arguments: dict[str, Any]) -> None:
     env = environment("test", arguments["home"], PREFIX)
-    console = ServerConsole(SERVER_DEFINITIONS[ENGINE](env=env, image="", memory=""))
+    console = ServerConsole(engine_named(ENGINE), env)
     console.query("SET ROLE migrate_user; CREATE TABLE orders (id text PRIMARY KEY, created_at timestamptz DEFAULT now(), status text)")
     console.query("INSERT INTO orders VALUES ('kept')")
     mark = done("durable_db_backup", arguments | {"take": "none"})["mark"]

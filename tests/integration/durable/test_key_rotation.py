@@ -99,7 +99,7 @@ def killed(at: str, rotate: Callable[[Callable[[str], None]], object]) -> None:
 
 def rotate_data_key(server: MariadbUnderTest, reached: Callable[[str], None] = lambda _: None) -> dict[str, str]:
     client = docker.from_env(timeout=600)
-    rotation = DataKeyRotation(client, server.env, server.tool, server.secrets(), Progress(None), reached)
+    rotation = DataKeyRotation(client, server.env, server.engine, server.tool, server.secrets(), Progress(None), reached)
     return rotation.run(check_mode=False).facts
 
 
@@ -252,7 +252,7 @@ def test_the_old_key_alone_opens_nothing(mariadb: MariadbUnderTest) -> None:
 
 def rotate_volume_key(server: PostgresUnderTest, reached: Callable[[str], None] = lambda _: None) -> None:
     client = docker.from_env(timeout=600)
-    VolumeKeyRotation(client, server.env, server.secrets(), Progress(None), reached).run(check_mode=False)
+    VolumeKeyRotation(client, server.env, server.engine, server.secrets(), Progress(None), reached).run(check_mode=False)
 
 
 def test_a_volume_takes_another_key_although_it_is_cut_off_and_no_row_is_lost(postgres: PostgresUnderTest) -> None:

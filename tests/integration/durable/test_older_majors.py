@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from docker import DockerClient
 
-from ansible_collections.echobase.platform.plugins.module_utils.database.majors import IMAGES, newest_major
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engines
 from harness.database_conformance import DatabaseConformance
 from harness.database_under_test import DatabaseUnderTest, succeeded
 from integration.durable.test_durable_db import TestInAContainer as InAContainer
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 
 __all__ = ["engine", "networks"]
 
-_OLDER = [(name, major) for name, majors in IMAGES.items() for major in majors if major != newest_major(name)]
+_OLDER = [(engine.name, major) for engine in engines() for major in engine.images if major != engine.newest_major]
 
 
 @pytest.fixture(scope="module", params=_OLDER, ids="-".join)

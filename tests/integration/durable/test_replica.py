@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.engines.backup_tools import backup_tool
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.replica.promotion import ReplicaPromotion
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal

@@ -6,12 +6,21 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import (
+    Archive,
+    Backup,
+    BackupTool,
+    Damage,
+    Kind,
+    Point,
+    RepositoryPasswords,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.database.clock import refuse_named_twice
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.archiver import MariadbArchiver
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.repository import (
@@ -34,9 +43,25 @@ DEFAULT_ARCHIVE_SECONDS = 30
 _MOST_PARTS = 256
 
 
+@dataclass(frozen=True)
+class _Passwords(RepositoryPasswords):
+    tools: MariadbTools
+
+    def alone(self) -> AbstractContextManager[None]:
+        return backup_repository_lock(self.tools.env.name)
+
+    def add(self, file: str) -> None:
+        self.tools.throw_away("add-password", file)
+
+    def remove_others(self) -> int:
+        return int(self.tools.throw_away("remove-other-passwords"))
+
+
 class MariadbBackups(BackupTool):
     """A moment means: all that was committed 0.3 s before it, and nothing that was committed after it. Where nobody took the time, because
     the archiver was away, that is a whole second. A mark is exact."""
+
+    program: ClassVar[str] = "restic"
 
     def __init__(
         self, docker: DockerClient, env: Environment, target: BackupTarget, archive_seconds: int = DEFAULT_ARCHIVE_SECONDS
@@ -46,6 +71,10 @@ class MariadbBackups(BackupTool):
         self._names = env.server("mariadb")
         self._tools = MariadbTools(docker, env, target)
         self._archiver = MariadbArchiver(self._tools, archive_seconds)
+
+    @property
+    def passwords(self) -> RepositoryPasswords:
+        return _Passwords(self._tools)
 
     def is_prepared(self) -> bool:
         return self._tools.has_server() and self._archiver.is_as_wanted() and not self._repository_is_missing()
@@ -63,7 +92,7 @@ class MariadbBackups(BackupTool):
 
     def take(self, kind: Kind) -> Backup:
         """Of a data directory that has no backup yet an incremental one is a full one."""
-        with self._alone():
+        with backup_repository_lock(self._env.name):
             server = self._live_server_id()
             base = self._repository().latest_of(server) if kind == "incremental" else None
             name = _name(base)
@@ -88,7 +117,7 @@ class MariadbBackups(BackupTool):
         return _contents(self._tools.inside(container, "contents", self._env.database))
 
     def restore(self, backup: Backup, point: Point, volume: str, folder: str) -> None:
-        with self._alone():
+        with backup_repository_lock(self._env.name):
             repository = self._repository()
             entry = repository.one(backup.name)
             reach = repository.reach(entry)
@@ -113,13 +142,13 @@ class MariadbBackups(BackupTool):
         return [f"{number}/{count}" for number in range(1, count + 1)]
 
     def read(self, part: str) -> list[Damage]:
-        with self._alone():
+        with backup_repository_lock(self._env.name):
             found = self._tools.throw_away("read", part)
             repository = self._repository()
         return [repository.damaged(one["what"], one["snapshots"]) for one in found]
 
     def expire(self, names: Sequence[str]) -> None:
-        with self._alone():
+        with backup_repository_lock(self._env.name):
             self._archiver.ask("expire", names=self._repository().doomed(names))
 
     def _repository(self) -> MariadbRepository:
@@ -134,10 +163,6 @@ class MariadbBackups(BackupTool):
         if not self._tools.server()["State"]["Running"]:
             raise Refusal(f"{self._names.container} does not run", "start it: playbooks/setup_durable.yml")
         return self._tools.inside(self._names.container, verb, self._env.database)
-
-    def _alone(self) -> AbstractContextManager[None]:
-        """No other one takes, restores or deletes backups of this environment meanwhile; the archiver goes on."""
-        return backup_repository_lock(self._env.name)
 
     def _repository_is_missing(self) -> bool:
         """Of one elsewhere its archiver would tell."""

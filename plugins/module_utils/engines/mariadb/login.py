@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import APPLIED_DIGEST
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import (
     AccessDeniedError,
     CertificateRejectedError,
@@ -14,6 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.login i
     NotReadyError,
     missing_package,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.accounts import MariadbAccounts
 
 # No right to the database, wrong password, account locked.
 _ACCESS_DENIED = (1044, 1045, 4151)
@@ -39,7 +39,7 @@ class MariadbLogin(DatabaseLogin):
         except pymysql.err.OperationalError as error:
             raise _failure(error) from error
         with connection, connection.cursor() as cursor:
-            cursor.execute(f"SELECT VERSION(), ({APPLIED_DIGEST['mariadb']})")
+            cursor.execute(f"SELECT VERSION(), ({MariadbAccounts.applied_digest})")
             version, accounts = cursor.fetchone()
             tls = connection._sock
             return Login(version.partition("-")[0], tls.cipher()[0], tls.getpeercert(binary_form=True), accounts or "")

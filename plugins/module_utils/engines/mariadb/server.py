@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_TEMPORARY, in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import REPLICA_USER
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
-    ADMINISTRATOR_FILE,
     REPLICA_PASSWORD_FILE,
     ROOT_PASSWORD_FILE,
     SECRETS_FOLDER,
@@ -16,15 +15,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
     health_check,
     read_only,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.accounts import MariadbAccounts
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import MARIADB_GUARDED, mariadb_settings
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE
 
-# Runs a client as root. The password comes by a pipe of the shell, so it is in no argument and in no environment.
-_AS_ROOT = (
-    """exec "$0" --defaults-extra-file=<(printf '[client]\\nuser=root\\npassword="%s"\\n' """
-    f""""$(sed 's/[\\\\"]/\\\\&/g' {ROOT_PASSWORD_FILE})") "$@" """
-)
 _CONFIGURATION = "my.cnf"
+# SQL that the server executes whenever it starts.
+ADMINISTRATOR_FILE = f"{SECRETS_FOLDER}/root.sql"
 # Not in the configuration file, which other programs of the image read, too.
 ADMINISTRATOR_OPTION = f"--init-file={ADMINISTRATOR_FILE}"
 # What a replica is told when it starts. It has the password in memory only, so that none is on its disk. To Compose a dollar sign is two.
@@ -45,16 +42,9 @@ exec docker-entrypoint.sh "$$@"
 
 class MariadbServer(ServerDefinition):
     engine: ClassVar[str] = "mariadb"
-    encrypts_by_itself: ClassVar[bool] = True
     needed_secrets: ClassVar[Sequence[str]] = ("encryption.keys", "root.sql")
     guarded_settings: ClassVar[frozenset[str]] = MARIADB_GUARDED | {"init_file"}
-    initial_accounts: ClassVar[str] = "init.sql"
-    dump_command: ClassVar[Sequence[str]] = (
-        "mariadb-dump", "--single-transaction",
-        "--all-databases", "--routines", "--events", "--triggers", "--hex-blob", "--flush-privileges",
-    )  # fmt: skip
-    dump_trailer: ClassVar[bytes] = b"-- Dump completed"
-    reload_certificate_sql: ClassVar[str] = "FLUSH SSL"
+    initial_accounts: ClassVar[str] = MariadbAccounts.file
 
     @property
     def _own_settings(self) -> dict[str, str]:
@@ -90,16 +80,6 @@ class MariadbServer(ServerDefinition):
     @property
     def companions(self) -> tuple[str, ...]:
         return () if self.follows else (f"{self.names.container}-archiver",)
-
-    def as_root(self, *command: str) -> list[str]:
-        return ["bash", "-c", _AS_ROOT, *command]
-
-    def query(self, sql: str) -> tuple[str, ...]:
-        return ("mariadb", "--batch", "--skip-column-names", "--quick", f"--execute={sql}", self.env.database)
-
-    @property
-    def apply_accounts(self) -> tuple[str, ...]:
-        return ("mariadb", f"--execute=source {SECRETS_FOLDER}/{self.initial_accounts}", self.env.database)
 
     def is_telling(self, line: str) -> bool:
         return "[ERROR]" in line or "ERROR:" in line or line.startswith("[entrypoint]")

@@ -15,7 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.limit
     in_memory,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import Ended, run_to_end
-from ansible_collections.echobase.platform.plugins.module_utils.database.majors import OLDER_BACKUP_REMEDY
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment

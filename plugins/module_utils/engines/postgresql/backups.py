@@ -8,13 +8,20 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import (
+    OLDER_BACKUP_REMEDY,
+    Archive,
+    Backup,
+    BackupTool,
+    Damage,
+    Kind,
+    Point,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.database.clock import CLOCK_TOLERANCE, refuse_named_twice
-from ansible_collections.echobase.platform.plugins.module_utils.database.majors import OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.archived_log import MOMENT_IN_NAME, ArchivedLog
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.contents import (
     Contents,
@@ -54,6 +61,8 @@ _DISK_FILLS = "see to that before it fills the database's disk"
 
 class PostgresBackups(BackupTool):
     """`patience` is for how many seconds a segment of the log may take to reach the repository."""
+
+    program: ClassVar[str] = "pgBackRest"
 
     def __init__(self, docker: DockerClient, env: Environment, target: BackupTarget, patience: int = 60) -> None:
         self._env = env

@@ -6,7 +6,6 @@ import socket
 import ssl
 import struct
 
-from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import APPLIED_DIGEST
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import (
     AccessDeniedError,
     CertificateRejectedError,
@@ -15,6 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.login i
     NotReadyError,
     missing_package,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.accounts import PostgresAccounts
 
 # Its client library passes on the server's words only, not the code.
 _ACCESS_DENIED = ("password authentication failed", "pg_hba.conf", "is not permitted to log in", "permission denied", "does not exist")
@@ -43,7 +43,7 @@ class PostgresLogin(DatabaseLogin):
             ) as connection:
                 row = connection.execute(
                     "SELECT current_setting('server_version'), (SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()),"
-                    f" ({APPLIED_DIGEST['postgresql']})"
+                    f" ({PostgresAccounts.applied_digest})"
                 ).fetchone()
         except psycopg.OperationalError as error:
             raise _failure(str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_TEMPORARY, in_memory
@@ -10,11 +9,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.account
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import (
     REPLICA_PASSWORD_FILE,
     ROOT_PASSWORD_FILE,
-    SECRETS_FOLDER,
     ServerDefinition,
     health_check,
     read_only,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.accounts import PostgresAccounts
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import ARCHIVE_COMMAND, CONFIGURATION_FOLDER
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.settings import POSTGRES_GUARDED, postgres_settings
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE
@@ -42,12 +41,8 @@ exec docker-entrypoint.sh "$$@"
 
 class PostgresServer(ServerDefinition):
     engine: ClassVar[str] = "postgresql"
-    encrypts_by_itself: ClassVar[bool] = False
     guarded_settings: ClassVar[frozenset[str]] = POSTGRES_GUARDED | {"hba_file", "archive_mode", "archive_command"}
-    initial_accounts: ClassVar[str] = "init-postgresql.sql"
-    dump_command: ClassVar[Sequence[str]] = ("pg_dumpall", "--clean", "--if-exists", "--username=postgres")
-    dump_trailer: ClassVar[bytes] = b"-- PostgreSQL database cluster dump complete"
-    reload_certificate_sql: ClassVar[str] = "SELECT pg_reload_conf()"
+    initial_accounts: ClassVar[str] = PostgresAccounts.file
 
     @property
     def _own_settings(self) -> dict[str, str]:
@@ -85,22 +80,8 @@ class PostgresServer(ServerDefinition):
         head = "# Written by module durable_db."
         return {name: "\n".join([head, *lines, ""]) for name, lines in ((_CONFIGURATION, settings), (_HOST_RULES, rules))}
 
-    def as_root(self, *command: str) -> list[str]:
-        return list(command)
-
-    def query(self, sql: str) -> tuple[str, ...]:
-        return (*self._client, "--no-align", "--tuples-only", "--field-separator=\t", f"--command={sql}")
-
-    @property
-    def apply_accounts(self) -> tuple[str, ...]:
-        return (*self._client, "--single-transaction", f"--file={SECRETS_FOLDER}/{self.initial_accounts}")
-
     def is_telling(self, line: str) -> bool:
         return any(sign in line for sign in ("FATAL:", "PANIC:", "ERROR:")) or line.startswith("[entrypoint]")
-
-    @property
-    def _client(self) -> tuple[str, ...]:
-        return ("psql", "--username=postgres", f"--dbname={self.env.database}", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
 
     @property
     def _configuration_mount(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import in_memory
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 
@@ -55,7 +55,7 @@ def test_every_service_of_a_role_has_limits(template: Path) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_database_has_limits(engine: str) -> None:
-    definition: ServerDefinition = SERVER_DEFINITIONS[engine](env=environment("test"), image="any:1", memory="1g", connections=300)
+    definition: ServerDefinition = engine_named(engine).definition(env=environment("test"), image="any:1", memory="1g", connections=300)
     [service] = definition.compose["services"].values()
     assert service["mem_limit"] == "1g"
     # A thread or a process for each connection, and then some.

@@ -15,7 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.file
     wanted_files,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import completed
-from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import accounts_sql
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 
 ENV = environment("test")
@@ -29,8 +29,8 @@ def content_of(name: str, folder: Path = Path("/nonexistent"), values: dict[str,
 
 def test_both_sides_of_the_database_know_the_same_password() -> None:
     assert content_of("app/db_password") == content_of("emulator/db_password") == VALUES["db_app_password"]
-    assert content_of("db/init.sql") == accounts_sql(ENV, "mariadb", VALUES)
-    assert content_of("db/init-postgresql.sql") == accounts_sql(ENV, "postgresql", VALUES)
+    assert content_of("db/init.sql") == engine_named("mariadb").accounts.sql(ENV, VALUES)
+    assert content_of("db/init-postgresql.sql") == engine_named("postgresql").accounts.sql(ENV, VALUES)
 
 
 def test_mariadb_gets_its_key_as_it_reads_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
-from ansible_collections.echobase.platform.plugins.module_utils.engines.definitions import SERVER_DEFINITIONS
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
@@ -81,7 +81,7 @@ def test_every_guarded_setting_is_one_that_is_set(engine: str) -> None:
     known = {name.removeprefix("loose_") for name in server.settings}
     command = server.compose["services"][server.names.service]["command"]
     known |= {option.removeprefix("--").partition("=")[0].replace("-", "_") for option in command}
-    assert known >= SERVER_DEFINITIONS[engine].guarded_settings
+    assert known >= engine_named(engine).definition.guarded_settings
 
 
 def test_nobody_is_postgres_over_the_network() -> None:

@@ -8,6 +8,7 @@ import docker.errors
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.root_password import RootPasswordRotation
@@ -28,7 +29,7 @@ def rotation(home: Path, containers: dict[str, Any]) -> RootPasswordRotation:
 
 
 def test_a_server_that_would_not_set_it_when_it_starts_is_refused(tmp_path: Path) -> None:
-    older = {"State": {"Running": True}, "Config": {"Cmd": ["mariadbd"]}}
+    older = {"State": {"Running": True}, "Config": {"Cmd": ["mariadbd"], "Labels": {ENVIRONMENT_LABEL: "test"}}}
     asked = rotation(tmp_path, {"echobase-test-durable-mariadb": older})
     before = asked.secrets.known()
     with pytest.raises(Refusal, match="made by a version that could not rotate db_root_password") as refused:

@@ -1,0 +1,28 @@
+"""What several packages ask of every database server, in the SQL of its engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Statements:
+    # {0} and {1} are the accounts that write: their logins are locked and unlocked, their connections ended and counted.
+    lock_writers: str
+    unlock_writers: str
+    disconnect_writers: str
+    count_writers: str
+
+    # 1 where there is a table of orders.
+    has_orders: str
+    # Identifier, moment and status of each order, the newest first, in an answer that the client does not gather in memory.
+    orders: str
+
+    # A table beside the application's, so that nothing of the application can trip over it: restore_drill.written (n).
+    make_drill_table: str
+    remove_drill_table: str
+
+    # Seconds it is up, connections, how many there may be, whether it is a replica, and the size of {database} in bytes.
+    activity: str
+    # What a server needs once it serves upgraded data; empty for nothing.
+    after_upgrade: str = ""
