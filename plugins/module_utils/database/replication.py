@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -44,6 +45,8 @@ class Replication(ABC):
     promote: ClassVar[str]
     # A shell script that copies the primary on host $1 into the folder $data.
     copy: ClassVar[str]
+    # Folders that the script writes to besides /tmp; they are kept in memory.
+    copy_writes_to: ClassVar[Sequence[str]] = ()
     # The copy is made from the primary's files, which have to be mounted for it.
     copies_files: ClassVar[bool] = False
     # None where the primary keeps its log anyway.

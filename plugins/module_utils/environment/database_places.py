@@ -14,7 +14,7 @@ class DatabasePlace:
     # On this machine; an environment adds its index.
     port: int
     container_port: int
-    # The last octet of its address on the environment's durable network.
+    # The last octet of its address on the environment's durable network; that of its replica is larger by 2.
     host: int
     data_mount: str
 

@@ -136,7 +136,7 @@ class DurableReplica:
             Step.REMOVE_DATA: backend.remove_data,
             Step.CREATE_DATA: lambda: backend.create_data(wanted.key_fingerprint),
             Step.ADD_SLOT: self._add_slot,
-            Step.SEED: ReplicaSeed(self.docker, backend.definition).sow,
+            Step.SEED: ReplicaSeed(self.docker, backend.definition).copy_primary,
             Step.CONFIGURE: backend.write_configuration,
             Step.CREATE: backend.create_server,
             Step.START: backend.start_server,

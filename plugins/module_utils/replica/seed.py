@@ -48,8 +48,8 @@ class ReplicaSeed:
     # The replica.
     definition: ServerDefinition
 
-    def sow(self) -> None:
-        """What the volume held before is gone. Killed half-way, it is empty, and sown again."""
+    def copy_primary(self) -> None:
+        """What the volume held before is gone. It stays empty to everybody until the copy is whole, so that a kill only costs time."""
         definition = self.definition
         name = f"{definition.names.container}-seed"
         self._remove(name)
@@ -66,7 +66,10 @@ class ReplicaSeed:
             read_only=True,
             tmpfs={
                 "/tmp": in_memory(LARGE_TEMPORARY),
-                "/run/mysqld": in_memory(SMALL_TEMPORARY, f"uid={DATABASE},gid={DATABASE},mode=0755"),
+                **{
+                    folder: in_memory(SMALL_TEMPORARY, f"uid={DATABASE},gid={DATABASE},mode=0755")
+                    for folder in self._replication.copy_writes_to
+                },
             },
             mem_limit=definition.memory,
             pids_limit=DATA_JOB_PROCESSES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import BACKUP_USER
@@ -52,6 +53,7 @@ class MariadbReplication(Replication):
     all_applied: ClassVar[str] = "SELECT 1 FROM information_schema.slave_status WHERE gtid_io_pos = gtid_slave_pos OR gtid_io_pos = ''"
     promote: ClassVar[str] = "STOP SLAVE; RESET SLAVE ALL"
     copy: ClassVar[str] = _COPY
+    copy_writes_to: ClassVar[Sequence[str]] = ("/run/mysqld",)
     copies_files: ClassVar[bool] = True
     unit: ClassVar[Literal["transactions", "bytes"]] = "transactions"
 
