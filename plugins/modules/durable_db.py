@@ -203,14 +203,14 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.environme
 from ansible_collections.echobase.platform.plugins.module_utils.module.server_arguments import SERVER_ARGUMENTS, definition_of
 from ansible_collections.echobase.platform.plugins.module_utils.replica.ensure import DurableReplica
 from ansible_collections.echobase.platform.plugins.module_utils.replica.pair import ensure_pair
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
 
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
     if params["state"] == "present":
-        RestoreJournal(env).refuse_under_way()
+        GenerationJournal(env).refuse_under_way()
     docker = docker_client()
     definition = definition_of(params, env)
     database = DurableDb(DockerDatabase(docker, definition), FinalBackup(env), env.name, params["wait_timeout"])

@@ -81,7 +81,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.images.age impor
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaWatch
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
 from ansible_collections.echobase.platform.plugins.module_utils.status.screen import (
     TROUBLE_MINUTES,
     Backups,
@@ -97,7 +97,7 @@ if TYPE_CHECKING:
 
 def database_state(params: Mapping[str, Any], env: Environment, docker: DockerClient) -> DatabaseState:
     engine = params["engine"]
-    kept = Backups(restorable(env, engine, backup_tool_of(params, docker, env)), RestoreJournal(env).read(), datetime.now(UTC))
+    kept = Backups(restorable(env, engine, backup_tool_of(params, docker, env)), GenerationJournal(env).read(), datetime.now(UTC))
     found = ReplicaWatch(docker, env, engine).look()
     replica = None if found.server == "missing" else found
     try:

@@ -22,7 +22,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from ansible_collections.echobase.platform.plugins.module_utils.replica.lost_transactions import LostTransactions
 from ansible_collections.echobase.platform.plugins.module_utils.replica.promoted_data import PromotedData
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState, ReplicaWatch
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import REPLICA, Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, GenerationJournal, Kind, Step
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ReplicaPromotion:
     reached: Callable[[str], None] = unheard
 
     def __post_init__(self) -> None:
-        self._journal = RestoreJournal(self.env)
+        self._journal = GenerationJournal(self.env)
         self._watch = ReplicaWatch(self.docker, self.env, self.engine)
         self._primary, self._replica = self._watch.primary, self._watch.console
         self._replication = self._primary.engine.replication
@@ -64,9 +64,9 @@ class ReplicaPromotion:
             return self._abandoned(before, check_mode)
         return self._promoted(before, accept_loss, check_mode)
 
-    def _promoted(self, before: Restore | None, accept_loss: bool, check_mode: bool) -> Outcome:
+    def _promoted(self, before: GenerationChange | None, accept_loss: bool, check_mode: bool) -> Outcome:
         found = self._watch.look()
-        if before and before.is_promotion and before.is_live and found.server == "missing":
+        if before and before.kind is Kind.PROMOTION and before.is_live and found.server == "missing":
             return self._outcome(changed=False, before=before, after=before)
         promotion = self._begun(before, found)
         if check_mode:
@@ -84,13 +84,13 @@ class ReplicaPromotion:
         self._warnings += self.tool.prepare_if_possible()
         return self._outcome(changed=True, before=before, after=promotion)
 
-    def _begun(self, before: Restore | None, found: ReplicaState) -> Restore:
+    def _begun(self, before: GenerationChange | None, found: ReplicaState) -> GenerationChange:
         if before and before.is_under_way:
-            if before.is_promotion:
+            if before.kind is Kind.PROMOTION:
                 return before
-            raise Refusal(f"a restore to {before.to} was cut off while {before.step}", "first end it: playbooks/restore.yml")
+            raise Refusal(f"{before.name} was cut off while {before.step}", "first end it: playbooks/restore.yml")
         if before and not before.is_live:
-            raise Refusal(f"a restore to {before.to} is {before.step}", "first end it: playbooks/restore.yml with restore_state=abandoned")
+            raise Refusal(f"{before.name} is {before.step}", "first end it: playbooks/restore.yml with restore_state=abandoned")
         name = self._replica.container
         if found.server != "running":
             raise Refusal(f"nothing can be promoted: {found.problem}", f"docker start {name}, if there is one; else playbooks/restore.yml")
@@ -99,11 +99,11 @@ class ReplicaPromotion:
         generations = published_volume(self.docker, self.env, self.engine).generations()
         if not generations.current:
             raise Refusal(f"volume {self._volume_name} has no generation that is served", "run playbooks/setup_durable.yml first")
-        return Restore(Step.CLOSING, self.engine, REPLICA, datetime.now(UTC), generations.next, generations.current)
+        return GenerationChange(Kind.PROMOTION, Step.CLOSING, self.engine, datetime.now(UTC), generations.next, generations.current)
 
     # Nobody writes any more, and what there is has arrived.
 
-    def _close(self, promotion: Restore, accept_loss: bool) -> Restore:
+    def _close(self, promotion: GenerationChange, accept_loss: bool) -> GenerationChange:
         self.reached("closing")
         if self._primary.is_answering():
             self._hand_over()
@@ -136,17 +136,17 @@ class ReplicaPromotion:
                 "the primary serves as before; playbooks/status.yml tells what keeps the replica",
             )
 
-    def _fence(self, promotion: Restore) -> None:
+    def _fence(self, promotion: GenerationChange) -> None:
         """From here on the volume serves what is not there yet: its server does not start, whoever asks it to."""
         stop_server(self.docker, self._primary.container)
         self.reached("stopped")
         published_volume(self.docker, self.env, self.engine).serve(promotion.generation)
 
-    def _unfence(self, promotion: Restore) -> None:
+    def _unfence(self, promotion: GenerationChange) -> None:
         published_volume(self.docker, self.env, self.engine).serve(promotion.previous)
         self._journal.remove()
 
-    def _loss(self, promotion: Restore) -> tuple[int, str]:
+    def _loss(self, promotion: GenerationChange) -> tuple[int, str]:
         """Transactions that the primary had committed and the replica does not have; or why nobody can tell."""
         self._start_replica()
         self._replica.query(self._replication.go_on_applying)
@@ -172,7 +172,7 @@ class ReplicaPromotion:
 
     # The replica's data take the place that is kept for them.
 
-    def _promote(self, promotion: Restore) -> None:
+    def _promote(self, promotion: GenerationChange) -> None:
         self.reached("promoting")
         volume = published_volume(self.docker, self.env, self.engine)
         if promotion.generation not in volume.generations().kept:
@@ -197,8 +197,8 @@ class ReplicaPromotion:
 
     # Back.
 
-    def _abandoned(self, before: Restore | None, check_mode: bool) -> Outcome:
-        if before is None or not before.is_promotion:
+    def _abandoned(self, before: GenerationChange | None, check_mode: bool) -> Outcome:
+        if before is None or before.kind is not Kind.PROMOTION:
             return self._outcome(changed=False, before=None, after=None)
         if before.is_live:
             raise Refusal(
@@ -217,7 +217,7 @@ class ReplicaPromotion:
     def _volume_name(self) -> str:
         return self.env.server(self.engine).volume
 
-    def _outcome(self, *, changed: bool, before: Restore | None, after: Restore | None) -> Outcome:
+    def _outcome(self, *, changed: bool, before: GenerationChange | None, after: GenerationChange | None) -> Outcome:
         shown = after or before
         return Outcome(
             changed=changed,
@@ -235,7 +235,7 @@ class ReplicaPromotion:
         )
 
 
-def _picture(promotion: Restore | None) -> dict[str, Any]:
-    if promotion is None or not promotion.is_promotion:
+def _picture(promotion: GenerationChange | None) -> dict[str, Any]:
+    if promotion is None or promotion.kind is not Kind.PROMOTION:
         return {"promotion": None}
     return {"promotion": promotion.step.value, "generation": promotion.generation, "previous": promotion.previous}

@@ -1,4 +1,4 @@
-"""How far a restore or an upgrade has come: written before each step, so that the next run goes on or goes back, never half."""
+"""How far a change of the served data has come: written before each step, so that the next run goes on or goes back, never half."""
 
 from __future__ import annotations
 
@@ -32,39 +32,62 @@ class Step(enum.StrEnum):
 
 
 _UNDER_WAY = (Step.COPYING, Step.CLOSING, Step.PROMOTING, Step.SWAPPING)
-# Where a "restore" ends that is the promotion of a replica.
-REPLICA = "the replica"
-# What a change of the key leads to, in the place of a point.
-NEW_KEY = "a new key"
+
+
+class Kind(enum.StrEnum):
+    RESTORE = "restore"
+    UPGRADE = "upgrade"
+    # A replica's data take the place of its primary's.
+    PROMOTION = "promotion"
+    # The same data, encrypted with another key.
+    NEW_KEY = "new key"
+
+
 UPGRADE_WAYS = "playbooks/upgrade.yml goes on, with -e upgrade_state=abandoned it goes back"
+_WAYS = {
+    Kind.RESTORE: "playbooks/restore.yml with the same variables goes on, playbooks/restore.yml -e restore_state=abandoned goes back",
+    Kind.UPGRADE: UPGRADE_WAYS,
+    Kind.PROMOTION: "playbooks/promote_replica.yml goes on, with promote_replica_state=abandoned it goes back",
+    Kind.NEW_KEY: (
+        "playbooks/rotate_secrets.yml with the same variables goes on, playbooks/restore.yml -e restore_state=abandoned goes back"
+    ),
+}
 
 
 @dataclass(frozen=True)
-class Restore:
+class GenerationChange:
+    """One generation of a database's data takes the place of another, and how far that has come."""
+
+    kind: Kind
     step: Step
     engine: str
-    # As the user named the point.
-    to: str
     began: datetime
     generation: str
     previous: str
-    # Empty for a generation that was there already.
+    # Where a restore ends, as the user named it, or the version that an upgrade leads to.
+    to: str = ""
+    # The one that a restore is made from.
     backup: str = ""
+    # The generation was not there before.
+    builds: bool = False
     rows: int = 0
     discarded: int = 0
     # Why what would be discarded is not known; empty when it is.
     unknown: str = ""
-    # Of an upgrade alone: the major versions of the two generations.
+    # The major versions of the two generations of an upgrade.
     major: str = ""
     previous_major: str = ""
 
     @property
-    def is_upgrade(self) -> bool:
-        return bool(self.major)
-
-    @property
     def name(self) -> str:
-        return f"{'an upgrade' if self.is_upgrade else 'a restore'} to {self.to}"
+        """In a user's words."""
+        names = {
+            Kind.RESTORE: f"a restore to {self.to}",
+            Kind.UPGRADE: f"an upgrade to {self.to}",
+            Kind.PROMOTION: "the promotion of the replica",
+            Kind.NEW_KEY: "the change of the data's key",
+        }
+        return names[self.kind]
 
     @property
     def is_under_way(self) -> bool:
@@ -76,19 +99,15 @@ class Restore:
         return self.step is Step.LIVE
 
     @property
-    def is_promotion(self) -> bool:
-        return self.to == REPLICA
-
-    @property
     def is_disposable(self) -> bool:
-        """The generation was built by this restore and never served."""
-        return bool(self.backup) and not self.is_live
+        """The generation was built for this and never served."""
+        return self.builds and not self.is_live
 
-    def at(self, step: Step) -> Restore:
+    def at(self, step: Step) -> GenerationChange:
         return replace(self, step=step)
 
 
-class RestoreJournal:
+class GenerationJournal:
     def __init__(self, env: Environment) -> None:
         self._file = Path(env.path("durable", "restore.json"))
 
@@ -96,10 +115,9 @@ class RestoreJournal:
     def folder(self) -> Path:
         return self._file.parent
 
-    def read(self) -> Restore | None:
+    def read(self) -> GenerationChange | None:
         try:
-            content = json.loads(self._file.read_text(encoding="utf-8"))
-            return Restore(**{**content, "step": Step(content["step"]), "began": datetime.fromisoformat(content["began"])})
+            return _change_from(json.loads(self._file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (ValueError, LookupError, TypeError) as error:
@@ -108,33 +126,36 @@ class RestoreJournal:
                 "look which generation the volume's link 'current' names, then move that file away",
             ) from error
 
-    def refuse_under_way(self) -> None:
-        """Whatever else is wanted of the database waits until somebody decided about this."""
-        restore = self.read()
-        self.refuse_promotion_under_way()
-        if restore is not None and restore.is_under_way:
-            playbook = "rotate_secrets" if restore.to == NEW_KEY else "restore"
-            ways = f"playbooks/{playbook}.yml with the same variables goes on, playbooks/restore.yml -e restore_state=abandoned goes back"
-            raise Refusal(
-                f"{restore.name} was cut off while {restore.step}: nobody can write", UPGRADE_WAYS if restore.is_upgrade else ways
-            )
+    def refuse_under_way(self, *kinds: Kind) -> None:
+        """Whatever else is wanted of the database waits until somebody decided about this; by default about a change of any kind."""
+        change = self.read()
+        if change is not None and change.is_under_way and change.kind in (kinds or Kind):
+            raise Refusal(f"{change.name} was cut off while {change.step}: nobody can write", _WAYS[change.kind])
 
-    def refuse_promotion_under_way(self) -> None:
-        restore = self.read()
-        if restore is not None and restore.is_promotion and restore.is_under_way:
-            raise Refusal(
-                f"the promotion of the replica was cut off while {restore.step}: nobody can write",
-                "playbooks/promote_replica.yml goes on, with promote_replica_state=abandoned it goes back",
-            )
-
-    def write(self, restore: Restore) -> Restore:
+    def write(self, change: GenerationChange) -> GenerationChange:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_durably(self._file, json.dumps(asdict(restore), default=_text, indent=1) + "\n")
-        return restore
+        write_durably(self._file, json.dumps(asdict(change), default=_text, indent=1) + "\n")
+        return change
 
     def remove(self) -> None:
         self._file.unlink(missing_ok=True)
         sync_directory(self.folder)
+
+
+def _change_from(content: dict[str, Any]) -> GenerationChange:
+    if "kind" not in content:
+        content = _with_kind(content)
+    return GenerationChange(
+        **content | {"kind": Kind(content["kind"]), "step": Step(content["step"]), "began": datetime.fromisoformat(content["began"])}
+    )
+
+
+def _with_kind(content: dict[str, Any]) -> dict[str, Any]:
+    """A journal from before there were kinds, which an update may find half-way: its texts told them apart."""
+    kind = {"the replica": Kind.PROMOTION, "a new key": Kind.NEW_KEY}.get(content["to"], Kind.UPGRADE if content["major"] else Kind.RESTORE)
+    backup = content["backup"] if kind is Kind.RESTORE else ""
+    to = content["to"] if kind in (Kind.RESTORE, Kind.UPGRADE) else ""
+    return content | {"kind": kind, "to": to, "backup": backup, "builds": bool(content["backup"])}
 
 
 def _text(value: Any) -> str:

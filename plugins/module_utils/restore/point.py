@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
@@ -18,7 +18,8 @@ _GENERATION = re.compile(r"\d{6}")
 class RestorePoint:
     """As a user names it: `latest`, a moment, a mark that a verification made, or a generation that is still there."""
 
-    text: str
+    # Two that differ in this alone are the same point.
+    text: str = field(compare=False)
     moment: datetime | None = None
     mark: str = ""
     generation: str = ""

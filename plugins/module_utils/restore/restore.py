@@ -21,7 +21,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.registry
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import UPGRADE_WAYS, Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import (
+    UPGRADE_WAYS,
+    GenerationChange,
+    GenerationJournal,
+    Kind,
+    Step,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.restore.point import LATEST, Candidate, RestorePoint, choose, parse
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard, ways_on
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume, Generations
@@ -46,7 +52,7 @@ class DatabaseRestore:
 
     def __post_init__(self) -> None:
         self._names = self.env.server(self.engine)
-        self._journal = RestoreJournal(self.env)
+        self._journal = GenerationJournal(self.env)
         self._console = ServerConsole(engine_named(self.engine), self.env)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached)
         self._warnings: list[str] = []
@@ -59,7 +65,7 @@ class DatabaseRestore:
 
     def _ensure(self, state: str, to: str, confirm: str, *, check_mode: bool) -> Outcome:
         self._warnings = []
-        self._journal.refuse_promotion_under_way()
+        self._journal.refuse_under_way(Kind.PROMOTION)
         if state == "built":
             return self._built(to, check_mode)
         if state == "live":
@@ -75,18 +81,26 @@ class DatabaseRestore:
         wanted = parse(to)
         before = self._journal.read()
         _refuse_upgrade(before)
-        if before and (before.step is Step.BUILT or before.is_under_way) and (before.to, before.engine) == (to, self.engine):
+        if before and (before.step is Step.BUILT or before.is_under_way) and self._leads_to(before, wanted):
             return self._outcome(changed=False, before=before, after=before)
         if before and before.is_under_way:
-            raise Refusal(f"a restore to {before.to} was cut off while {before.step}", f"first end it: {ways_on(self._names.volume)}")
+            raise Refusal(f"{before.name} was cut off while {before.step}", f"first end it: {ways_on(self._names.volume)}")
         volume = self._volume()
         generations = volume.generations()
         generation = wanted.generation or (before.generation if before and before.is_disposable else generations.next)
         candidates = [] if wanted.generation else self._candidates(wanted, check_mode)
         self._refuse_impossible(wanted, volume, generations)
-        restore = Restore(Step.BUILDING, self.engine, to, datetime.now(UTC), generation, generations.current)
-        if candidates:
-            restore = replace(restore, backup=candidates[0].backup.name)
+        restore = GenerationChange(
+            Kind.RESTORE,
+            Step.BUILDING,
+            self.engine,
+            datetime.now(UTC),
+            generation,
+            generations.current,
+            to=to,
+            backup=candidates[0].backup.name if candidates else "",
+            builds=bool(candidates),
+        )
         if check_mode:
             return self._outcome(changed=True, before=before, after=restore.at(Step.BUILT), candidates=candidates)
         self._clear_away(before, volume)
@@ -96,6 +110,10 @@ class DatabaseRestore:
         built = self._tried(built, volume, building=bool(candidates))
         built = self._journal.write(built.at(Step.BUILT))
         return self._outcome(changed=True, before=before, after=built, candidates=candidates)
+
+    def _leads_to(self, change: GenerationChange, wanted: RestorePoint) -> bool:
+        """One moment may be written in many ways."""
+        return change.kind is Kind.RESTORE and change.engine == self.engine and parse(change.to) == wanted
 
     def _candidates(self, wanted: RestorePoint, check_mode: bool) -> list[Candidate]:
         if not check_mode and wanted.text == LATEST:
@@ -120,12 +138,14 @@ class DatabaseRestore:
             return
         volume.refuse_without_room(generations.current)
 
-    def _clear_away(self, before: Restore | None, volume: DataVolume) -> None:
+    def _clear_away(self, before: GenerationChange | None, volume: DataVolume) -> None:
         if before and before.is_disposable:
             volume.remove(before.generation)
         volume.sweep()
 
-    def _restored(self, restore: Restore, volume: DataVolume, candidates: list[Candidate], wanted: RestorePoint) -> Restore:
+    def _restored(
+        self, restore: GenerationChange, volume: DataVolume, candidates: list[Candidate], wanted: RestorePoint
+    ) -> GenerationChange:
         failures = []
         for candidate in candidates:
             name = candidate.backup.name
@@ -140,7 +160,7 @@ class DatabaseRestore:
                 return replace(restore, backup=name)
         raise Refusal(f"no backup leads to {restore.to}: {'; '.join(failures)}", "choose another point, or see to the repository")
 
-    def _tried(self, restore: Restore, volume: DataVolume, *, building: bool) -> Restore:
+    def _tried(self, restore: GenerationChange, volume: DataVolume, *, building: bool) -> GenerationChange:
         """A server serves from it, the application logs in, and what the served one has more is listed."""
         self.progress.say(f"trying generation {restore.generation}")
         folder = volume.building(restore.generation) if building else f"generations/{restore.generation}"
@@ -154,7 +174,7 @@ class DatabaseRestore:
         self.reached("settled")
         return self._counted(replace(restore, rows=rows))
 
-    def _counted(self, restore: Restore) -> Restore:
+    def _counted(self, restore: GenerationChange) -> GenerationChange:
         if not self._console.is_answering():
             unknown = f"{self._names.container} does not answer, so nobody knows which orders it has beyond the restored ones"
             self._warnings.append(unknown)
@@ -175,7 +195,7 @@ class DatabaseRestore:
             return self._outcome(changed=False, before=before, after=before)
         if confirm != self._names.volume:
             raise Refusal(
-                f"a restore to {before.to} discards {_described(before)}, and '{confirm}' does not confirm that",
+                f"{before.name} discards {_described(before)}, and '{confirm}' does not confirm that",
                 f"read {self._discarded_file(before)}, then say confirm={self._names.volume}",
             )
         if check_mode:
@@ -191,7 +211,7 @@ class DatabaseRestore:
         self._warnings += self.tool.prepare_if_possible()
         return self._outcome(changed=True, before=before, after=restore)
 
-    def _close(self, restore: Restore) -> Restore:
+    def _close(self, restore: GenerationChange) -> GenerationChange:
         self.reached("closing")
         if self._console.is_answering():
             self.progress.say("nobody may write any more")
@@ -210,7 +230,7 @@ class DatabaseRestore:
         if before.is_live:
             raise Refusal(
                 f"generation {before.generation} is live since {before.name}",
-                GO_BACK if before.is_upgrade else f"the way back is a restore, too: to={before.previous}",
+                GO_BACK if before.kind is Kind.UPGRADE else f"the way back is a restore, too: to={before.previous}",
             )
         if check_mode:
             return self._outcome(changed=True, before=before, after=None)
@@ -247,14 +267,14 @@ class DatabaseRestore:
     def _ids_file(self) -> Path:
         return self._journal.folder / "restored-orders"
 
-    def _discarded_file(self, restore: Restore) -> Path:
+    def _discarded_file(self, restore: GenerationChange) -> Path:
         return self._journal.folder / f"discarded-by-{restore.generation}.tsv"
 
     def _volume(self) -> DataVolume:
         return published_volume(self.docker, self.env, self.engine)
 
     def _outcome(
-        self, *, changed: bool, before: Restore | None, after: Restore | None, candidates: list[Candidate] | None = None
+        self, *, changed: bool, before: GenerationChange | None, after: GenerationChange | None, candidates: list[Candidate] | None = None
     ) -> Outcome:
         shown = after or before
         file = self._discarded_file(shown) if shown else None
@@ -279,16 +299,16 @@ class DatabaseRestore:
         )
 
 
-def _refuse_upgrade(before: Restore | None) -> None:
-    if before is not None and before.is_upgrade and before.is_under_way:
+def _refuse_upgrade(before: GenerationChange | None) -> None:
+    if before is not None and before.kind is Kind.UPGRADE and before.is_under_way:
         raise Refusal(f"{before.name} was cut off while {before.step}", UPGRADE_WAYS)
 
 
-def _described(restore: Restore) -> str:
+def _described(restore: GenerationChange) -> str:
     return restore.unknown or f"{restore.discarded} orders"
 
 
-def _picture(restore: Restore | None) -> dict[str, Any]:
+def _picture(restore: GenerationChange | None) -> dict[str, Any]:
     if restore is None:
         return {"restore": None}
     return {

@@ -29,7 +29,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import NEW_KEY, Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, GenerationJournal, Kind, Step
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
 
@@ -50,7 +50,7 @@ class DataKeyRotation:
 
     def __post_init__(self) -> None:
         self._console = ServerConsole(engine_named(self.engine), self.env)
-        self._journal = RestoreJournal(self.env)
+        self._journal = GenerationJournal(self.env)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached)
 
     def run(self, check_mode: bool) -> Outcome:
@@ -68,12 +68,12 @@ class DataKeyRotation:
             self.tool.prepare()
         return Outcome(changed=True, facts={"generation": restore.generation, "previous": restore.previous})
 
-    def _cut_off(self) -> Restore | None:
+    def _cut_off(self) -> GenerationChange | None:
         """One of these that was killed: it goes on."""
         found = self._journal.read()
-        return found if found and found.is_under_way and found.to == NEW_KEY else None
+        return found if found and found.is_under_way and found.kind is Kind.NEW_KEY else None
 
-    def _begun(self) -> Restore:
+    def _begun(self) -> GenerationChange:
         volume = self._volume()
         self._refuse_impossible(volume)
         volume.sweep()
@@ -83,21 +83,19 @@ class DataKeyRotation:
         self.reached("key made")
         generations = volume.generations()
         return self._journal.write(
-            Restore(Step.COPYING, self.engine, NEW_KEY, datetime.now(UTC), generations.next, generations.current, backup="the served data")
+            GenerationChange(Kind.NEW_KEY, Step.COPYING, self.engine, datetime.now(UTC), generations.next, generations.current, builds=True)
         )
 
     def _refuse_impossible(self, volume: DataVolume) -> None:
         self._journal.refuse_under_way()
         before = self._journal.read()
         if before and not before.is_live:
-            raise Refusal(
-                f"a restore to {before.to} is {before.step}", "first end it: playbooks/restore.yml, restore_state=abandoned leaves it"
-            )
+            raise Refusal(f"{before.name} is {before.step}", "first end it: playbooks/restore.yml, restore_state=abandoned leaves it")
         if not self._console.is_answering():
             raise Refusal(f"{self._console.container} does not answer, and what is copied comes from it", "run playbooks/setup_durable.yml")
         volume.refuse_without_room(volume.generations().current)
 
-    def _copied(self, restore: Restore) -> None:
+    def _copied(self, restore: GenerationChange) -> None:
         try:
             self._copy(restore)
         except Refusal:
@@ -107,7 +105,7 @@ class DataKeyRotation:
             self._journal.remove()
             raise
 
-    def _copy(self, restore: Restore) -> None:
+    def _copy(self, restore: GenerationChange) -> None:
         volume = self._volume()
         volume.remove(restore.generation)
         self.progress.say("nobody may write any more")

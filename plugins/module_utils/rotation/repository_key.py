@@ -22,7 +22,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.data
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class RepositoryKeyRotation:
     progress: Progress
 
     def run(self, check_mode: bool) -> Outcome:
-        RestoreJournal(self.env).refuse_under_way()
+        GenerationJournal(self.env).refuse_under_way()
         self._refuse_other_engine()
         tool = backup_tool(self.docker, self.env, self.engine, self.target)
         if tool.passwords is None and self.target.is_remote:

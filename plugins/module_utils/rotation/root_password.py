@@ -19,7 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.runni
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engines
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import unheard
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.kinds import ROOT_PASSWORD
 
@@ -39,7 +39,7 @@ class RootPasswordRotation:
     reached: Callable[[str], None] = unheard
 
     def run(self, check_mode: bool) -> Outcome:
-        RestoreJournal(self.env).refuse_under_way()
+        GenerationJournal(self.env).refuse_under_way()
         servers = list(self._running())
         for server in servers:
             self._refuse_unfit(server)

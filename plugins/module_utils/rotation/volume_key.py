@@ -20,7 +20,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.runni
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock, durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, unheard
 from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
 
@@ -46,7 +46,7 @@ class VolumeKeyRotation:
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached)
 
     def run(self, check_mode: bool) -> Outcome:
-        RestoreJournal(self.env).refuse_under_way()
+        GenerationJournal(self.env).refuse_under_way()
         if not self._folder.image.exists():
             raise Refusal(f"{self.env.name} has no encrypted volume", "nothing to do: its key encrypts nothing")
         refuse_running_replica(self.docker, self.env, self.engine, "its data are in the same volume and change while they are copied")

@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import REMOVED, Claim, ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import ACCOUNTS_FILE, KEPT
+from ansible_collections.echobase.platform.plugins.module_utils.database.engine import ENCRYPTION_KEY
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
@@ -18,7 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.images.age impor
 from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import NEW_KEY, Restore
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, Kind
 
 TROUBLE_MINUTES = 10
 # When the packages of an image are so old, status says how to have newer ones.
@@ -31,15 +32,15 @@ _INVENTORIES = {"devlocal": "", "ci": "inventories/ci", "test": "tests/inventory
 
 @dataclass(frozen=True)
 class Backups:
-    """What could be restored now, and how far a restore is that was begun."""
+    """What could be restored now, and how far a restore is, or another change of the served data, that was begun."""
 
     restorable: Restorable
-    restore: Restore | None
+    change: GenerationChange | None
     now: datetime
 
     @property
     def are_well(self) -> bool:
-        return self.restorable.as_of is not None and not self.restorable.problem and (self.restore is None or not self.restore.is_under_way)
+        return self.restorable.as_of is not None and not self.restorable.problem and (self.change is None or not self.change.is_under_way)
 
 
 @dataclass(frozen=True)
@@ -193,34 +194,34 @@ class StatusScreen:
 
     def _backups(self, backups: Backups) -> list[str]:
         lines = [f"          {backups.restorable.line(backups.now)}"]
-        restore = backups.restore
-        if restore is None:
+        change = backups.change
+        if change is None:
             return lines
-        what, again, back = self._ways(restore)
-        if restore.is_under_way:
+        kind, what, again, back = self._ways(change)
+        if change.is_under_way:
             return [
                 *lines,
-                f"{what.split()[0]:<9} CUT OFF while {restore.step}, nobody can write: go on with {again}",
+                f"{kind:<9} CUT OFF while {change.step}, nobody can write: go on with {again}",
                 f"          or back with {back}",
             ]
-        kept = f"generation {restore.previous} is kept" if restore.is_live else "it waits for a confirmation"
-        return [*lines, f"{what}: generation {restore.generation} is {restore.step}, {kept}"]
+        kept = f"generation {change.previous} is kept" if change.is_live else "it waits for a confirmation"
+        return [*lines, f"{kind:<9} {what}: generation {change.generation} is {change.step}, {kept}"]
 
-    def _ways(self, restore: Restore) -> tuple[str, str, str]:
-        """What it is, how it goes on, and how it goes back."""
-        if restore.is_promotion:
-            return (
-                "PROMOTION of the replica",
-                self._playbook("promote_replica"),
-                self._playbook("promote_replica", "promote_replica_state=abandoned"),
-            )
-        if restore.is_upgrade:
-            return f"UPGRADE   to {restore.to}", self._playbook("upgrade"), self._playbook("upgrade", "upgrade_state=abandoned")
-        back = self._playbook("restore", "restore_state=abandoned")
-        if restore.to == NEW_KEY:
-            return f"RESTORE   to {restore.to}", self._playbook("rotate_secrets", "rotate=db_encryption_key"), back
-        confirmed = f"restore_to={restore.to} -e restore_confirm={self.env.server(restore.engine).volume}"
-        return f"RESTORE   to {restore.to}", self._playbook("restore", confirmed), back
+    def _ways(self, change: GenerationChange) -> tuple[str, str, str, str]:
+        """What it is in a word, more about it, how it goes on, and how it goes back."""
+        restored_back = self._playbook("restore", "restore_state=abandoned")
+        match change.kind:
+            case Kind.PROMOTION:
+                back = self._playbook("promote_replica", "promote_replica_state=abandoned")
+                return "PROMOTION", "of the replica", self._playbook("promote_replica"), back
+            case Kind.UPGRADE:
+                back = self._playbook("upgrade", "upgrade_state=abandoned")
+                return "UPGRADE", f"to {change.to}", self._playbook("upgrade"), back
+            case Kind.NEW_KEY:
+                return "NEW KEY", "of the data", self._playbook("rotate_secrets", f"rotate={ENCRYPTION_KEY}"), restored_back
+            case Kind.RESTORE:
+                confirmed = f"restore_to={change.to} -e restore_confirm={self.env.server(change.engine).volume}"
+                return "RESTORE", f"to {change.to}", self._playbook("restore", confirmed), restored_back
 
     def _edge(self) -> list[str]:
         edge = self.traffic["edge"]

@@ -27,7 +27,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.registry
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock, durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import UPGRADE_WAYS, Restore, RestoreJournal, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import (
+    UPGRADE_WAYS,
+    GenerationChange,
+    GenerationJournal,
+    Kind,
+    Step,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import first_lines
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION, DataVolume
@@ -57,7 +63,7 @@ class DatabaseUpgrade:
     def __post_init__(self) -> None:
         self.engine = self.wanted.engine
         self._names = self.wanted.names
-        self._journal = RestoreJournal(self.env)
+        self._journal = GenerationJournal(self.env)
         self._engine = engine_named(self.engine)
         self._console = ServerConsole(self._engine, self.env)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached, UPGRADE_WAYS)
@@ -170,25 +176,26 @@ class DatabaseUpgrade:
             return self._outcome(False, before, before, *self._majors())
         return self._gone_through(before, upgrade)
 
-    def _begun(self) -> Restore | None:
+    def _begun(self) -> GenerationChange | None:
         present, wanted = self._majors()
         if present == wanted:
             return None
         self._refuse_impossible(present, wanted)
         generations = self._volume.generations()
-        return Restore(
+        return GenerationChange(
+            Kind.UPGRADE,
             Step.CLOSING,
             self.engine,
-            f"{self.engine} {wanted}",
             datetime.now(UTC),
             generations.next,
             generations.current,
-            backup=f"a copy of generation {generations.current}",
+            to=f"{self.engine} {wanted}",
+            builds=True,
             major=wanted,
             previous_major=present,
         )
 
-    def _gone_through(self, before: Restore | None, upgrade: Restore) -> Outcome:
+    def _gone_through(self, before: GenerationChange | None, upgrade: GenerationChange) -> Outcome:
         if upgrade.step is Step.CLOSING:
             self._journal.write(upgrade)
             self.reached("closing")
@@ -212,7 +219,7 @@ class DatabaseUpgrade:
         self._warnings += self.tool.archive_if_possible("of before")
         write_ids(self._ids_file(served), orders(self._console))
 
-    def _build(self, upgrade: Restore) -> None:
+    def _build(self, upgrade: GenerationChange) -> None:
         contents = self.tool.contents(self._names.container)
         volume = self._volume
         DataConversion(self.docker, self.env, self.engine, "").remove_left_over()
@@ -256,7 +263,7 @@ class DatabaseUpgrade:
             self._refuse_unconfirmed(way_back, confirm)
         return self._gone_through(before, way_back)
 
-    def _way_back(self, before: Restore | None) -> Restore:
+    def _way_back(self, before: GenerationChange | None) -> GenerationChange:
         """From an upgrade that is live; or what was already begun of it."""
         if before is not None and before.is_under_way and not before.is_disposable:
             return before
@@ -268,13 +275,13 @@ class DatabaseUpgrade:
                 "it is not live, or was confirmed, or followed by a restore; see docs/upgrade.md for a server on an older backup",
             )
         count = self._count_discarded(before.generation, before.previous)
-        return replace(_turned(before), step=Step.CLOSING, began=datetime.now(UTC), backup="", discarded=count)
+        return replace(_turned(before), step=Step.CLOSING, began=datetime.now(UTC), builds=False, discarded=count)
 
     def _count_discarded(self, left: str, gone_to: str) -> int:
         """What came after the other generation was left."""
         return discarded(self._discarded_file(left), orders(self._console), self._ids_file(gone_to))
 
-    def _refuse_unconfirmed(self, way_back: Restore, confirm: str) -> None:
+    def _refuse_unconfirmed(self, way_back: GenerationChange, confirm: str) -> None:
         if confirm != self._names.volume:
             raise Refusal(
                 f"going back to {way_back.to} discards the {way_back.discarded} orders since, and '{confirm}' does not confirm that",
@@ -307,9 +314,9 @@ class DatabaseUpgrade:
         self.docker.api.start(self._names.container)
         self._swap.await_root()
 
-    def _upgrade_in_journal(self) -> Restore | None:
+    def _upgrade_in_journal(self) -> GenerationChange | None:
         found = self._journal.read()
-        if found is None or found.is_upgrade:
+        if found is None or found.kind is Kind.UPGRADE:
             return found
         if not found.is_live:
             raise Refusal(f"{found.name} is {found.step}", "end that first: playbooks/restore.yml, or with -e restore_state=abandoned")
@@ -331,7 +338,9 @@ class DatabaseUpgrade:
     def _discarded_file(self, left: str) -> Path:
         return self._journal.folder / f"discarded-by-leaving-{left}.tsv"
 
-    def _outcome(self, changed: bool, before: Restore | None, after: Restore | None, present: str, wanted: str) -> Outcome:
+    def _outcome(
+        self, changed: bool, before: GenerationChange | None, after: GenerationChange | None, present: str, wanted: str
+    ) -> Outcome:
         shown = after or before
         file = self._discarded_file(shown.previous) if shown else None
         return Outcome(
@@ -356,7 +365,7 @@ class DatabaseUpgrade:
         )
 
 
-def _turned(upgrade: Restore) -> Restore:
+def _turned(upgrade: GenerationChange) -> GenerationChange:
     """The same the other way round."""
     return replace(
         upgrade,
@@ -368,7 +377,7 @@ def _turned(upgrade: Restore) -> Restore:
     )
 
 
-def _picture(upgrade: Restore | None, major: str) -> dict[str, Any]:
+def _picture(upgrade: GenerationChange | None, major: str) -> dict[str, Any]:
     return {"major": major, "upgrade": upgrade.step.value if upgrade else None, "generation": upgrade.generation if upgrade else None}
 
 

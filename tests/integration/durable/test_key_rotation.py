@@ -21,7 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.backup_
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import ENCRYPTION_PROGRESS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import trial_lock
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.data_key import DataKeyRotation
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.repository_key import RepositoryKeyRotation
@@ -200,7 +200,7 @@ def test_a_copy_that_is_cut_off_is_gone_on_with(mariadb: MariadbUnderTest, of_be
     # Nobody writes; whoever looks sees all.
     assert mariadb.root("SELECT note FROM orders_db.planted") == [["kept"]]
     with pytest.raises(Refusal, match="cut off while copying: nobody can write"):
-        RestoreJournal(mariadb.env).refuse_under_way()
+        GenerationJournal(mariadb.env).refuse_under_way()
     facts = rotate_data_key(mariadb)
     assert (facts["generation"], facts["previous"]) == ("000002", "000001")
     assert mariadb.rows("SELECT note FROM planted") == KEPT

@@ -16,7 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.replica.promotion import ReplicaPromotion
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import RestoreJournal
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import published_volume
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.root_password import RootPasswordRotation
 from harness.database_under_test import REFUSED
@@ -185,7 +185,7 @@ def test_a_promotion_that_was_cut_off_can_be_gone_back_from(server: ReplicatedSe
         promotion(server, "fenced").run("promoted", False)
     assert not starts(server), "the former primary came back"
     with pytest.raises(Refusal, match=r"promotion of the replica was cut off while closing: nobody can write"):
-        RestoreJournal(server.env).refuse_under_way()
+        GenerationJournal(server.env).refuse_under_way()
     assert promotion(server).run("abandoned", False).changed
     insert(server, 40)
     eventually(lambda: 40 in at_replica(server), "the row at the replica")

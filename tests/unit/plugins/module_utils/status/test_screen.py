@@ -17,7 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.images.age impor
 from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import NEW_KEY, REPLICA, Restore, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, Kind, Step
 from ansible_collections.echobase.platform.plugins.module_utils.status.screen import Backups, DatabaseState, StatusScreen, Work
 
 DATABASE = DatabaseState("11.8.6", "TLS_AES_256_GCM_SHA384")
@@ -170,8 +170,8 @@ NOW = datetime(2026, 3, 1, 12, 31, 6, tzinfo=UTC)
 PROVED = Restorable(NOW - timedelta(seconds=1), "20260301-090000F", NOW - timedelta(hours=3))
 
 
-def with_backups(restorable: Restorable, restore: Restore | None = None) -> StatusScreen:
-    return replace(screen(), database=replace(DATABASE, backups=Backups(restorable, restore, NOW)))
+def with_backups(restorable: Restorable, change: GenerationChange | None = None) -> StatusScreen:
+    return replace(screen(), database=replace(DATABASE, backups=Backups(restorable, change, NOW)))
 
 
 def test_it_says_up_to_when_the_database_can_be_restored() -> None:
@@ -197,7 +197,7 @@ def test_what_cannot_be_restored_for_certain_is_not_well(restorable: Restorable,
 
 
 def test_a_restore_that_was_cut_off_says_both_ways_on() -> None:
-    cut_off = Restore(Step.SWAPPING, "mariadb", "latest", NOW, "000002", "000001", "20260301-090000F")
+    cut_off = GenerationChange(Kind.RESTORE, Step.SWAPPING, "mariadb", NOW, "000002", "000001", to="latest")
     one = with_backups(PROVED, cut_off)
     assert (
         "RESTORE   CUT OFF while swapping, nobody can write: go on with ansible-playbook playbooks/restore.yml"
@@ -229,7 +229,7 @@ def test_a_replica_that_does_not_follow_is_loud() -> None:
 
 
 def test_a_promotion_that_was_cut_off_says_both_ways_on() -> None:
-    cut_off = Restore(Step.PROMOTING, "mariadb", REPLICA, NOW, "000002", "000001")
+    cut_off = GenerationChange(Kind.PROMOTION, Step.PROMOTING, "mariadb", NOW, "000002", "000001")
     one = with_backups(PROVED, cut_off)
     assert "PROMOTION CUT OFF while promoting, nobody can write: go on with ansible-playbook playbooks/promote_replica.yml" in one.lines(
         with_hints=False
@@ -240,16 +240,16 @@ def test_a_promotion_that_was_cut_off_says_both_ways_on() -> None:
 
 
 def test_an_upgrade_that_was_cut_off_says_both_ways_on() -> None:
-    cut_off = Restore(Step.CLOSING, "postgresql", "postgresql 17", NOW, "000002", "000001", "a copy", major="17", previous_major="15")
+    cut_off = GenerationChange(Kind.UPGRADE, Step.CLOSING, "postgresql", NOW, "000002", "000001", to="postgresql 17")
     lines = with_backups(PROVED, cut_off).lines(with_hints=False)
     assert "UPGRADE   CUT OFF while closing, nobody can write: go on with ansible-playbook playbooks/upgrade.yml" in lines
     assert "          or back with ansible-playbook playbooks/upgrade.yml -e upgrade_state=abandoned" in lines
 
 
 def test_a_change_of_the_key_that_was_cut_off_says_both_ways_on() -> None:
-    lines = with_backups(PROVED, Restore(Step.COPYING, "mariadb", NEW_KEY, NOW, "000002", "000001")).lines(with_hints=False)
+    lines = with_backups(PROVED, GenerationChange(Kind.NEW_KEY, Step.COPYING, "mariadb", NOW, "000002", "000001")).lines(with_hints=False)
     assert (
-        "RESTORE   CUT OFF while copying, nobody can write: go on with"
+        "NEW KEY   CUT OFF while copying, nobody can write: go on with"
         " ansible-playbook playbooks/rotate_secrets.yml -e rotate=db_encryption_key" in lines
     )
     assert "          or back with ansible-playbook playbooks/restore.yml -e restore_state=abandoned" in lines
