@@ -18,6 +18,7 @@ import pymysql
 
 from backups import batch, binlog, repository
 from backups.binlog import Transaction
+from backups.clock_steps import ClockSteps
 from backups.majors import image_major
 from backups.server import Sample
 from backups.taking import STREAM
@@ -27,8 +28,6 @@ _SOCKET = "/tmp/restore.sock"
 _ERROR_LOG = Path("/tmp/restore.log")
 _PATIENCE_SECONDS = 300.0
 _CHUNK = 1 << 20
-# Microseconds by which a clock that is disciplined all the time may step.
-_CLOCK_TOLERANCE = 2_000_000
 _FIRST_KEY, _KEY_NOTE = "encryption.keys", "encryption-key"
 
 
@@ -67,7 +66,7 @@ class Until:
         # Certainly before the moment, certainly after it: numbers of transactions.
         self._before = 0
         self._after: int | None = None
-        self._latest_time = 0
+        self._steps = ClockSteps()
 
     @property
     def last(self) -> int:
@@ -86,12 +85,11 @@ class Until:
                 self._before = max(self._before, sample.last)
 
     def _refuse_named_twice(self, times: list[Sample]) -> None:
-        """A moment that came before the clock was set back, and again afterwards."""
         assert self._moment is not None
         for sample in times:
-            if sample.moment + _CLOCK_TOLERANCE < self._latest_time and self._moment <= self._latest_time:
-                raise Trouble("the server's clock was set back after that moment, so it names no one state: choose a mark, or the latest")
-            self._latest_time = max(self._latest_time, sample.moment)
+            self._steps.learn(sample.moment)
+        if self._steps.came_twice(self._moment):
+            raise Trouble("the server's clock was set back after that moment, so it names no one state: choose a mark, or the latest")
 
     def wants(self, transaction: Transaction) -> bool:
         if self.is_over or transaction.number <= self._last:

@@ -1,4 +1,8 @@
-"""A server's clock that was set back: then there are moments that came twice, and no restore can know which one is meant."""
+"""A server's clock that was set back: then there are moments that came twice, and no restore can know which one is meant.
+
+The image of MariaDB judges by the same rule, in images/mariadb/backups/clock_steps.py, what only the log itself tells; a unit test holds
+both to the same answers.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ def refuse_named_twice(moment: datetime, times: Iterable[datetime]) -> None:
 
 
 def _steps(times: Iterable[datetime]) -> Iterable[tuple[datetime | None, datetime, datetime]]:
-    """Of each step back: the last time before that is earlier than it, the latest, and the first one after the step."""
+    """For each step back: the last of the times before it that is not later than the step leads to, the latest of them, and where it leads."""
     seen: list[datetime] = []
     for time in times:
         if seen and time < max(seen) - CLOCK_TOLERANCE:
