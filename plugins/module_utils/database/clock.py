@@ -32,7 +32,7 @@ def refuse_named_twice(moment: datetime, times: Iterable[datetime]) -> None:
 
 
 def _steps(times: Iterable[datetime]) -> Iterable[tuple[datetime | None, datetime, datetime]]:
-    """For each step back: the last of the times before it that is not later than the step leads to, the latest of them, and where it leads."""
+    """For each step back: the last time before it that is not later than where it leads, the latest time before it, and where it leads."""
     seen: list[datetime] = []
     for time in times:
         if seen and time < max(seen) - CLOCK_TOLERANCE:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+
+# How many of the discarded orders a module shows; all of them are in a file.
+_SHOWN = 20
 
 
 def orders(console: ServerConsole) -> Iterator[list[str]]:
@@ -32,6 +36,15 @@ def discarded(file: Path, live: Iterable[list[str]], restored_ids: Path) -> int:
                 stream.write("\t".join(order) + "\n")
                 count += 1
     return count
+
+
+def discarded_facts(file: Path | None) -> dict[str, Any]:
+    """What a module tells of the file that `discarded` wrote: where it is, and the newest of the orders in it."""
+    if file is None or not file.exists():
+        return {"discarded_newest": [], "discarded_file": ""}
+    with file.open(encoding="utf-8") as stream:
+        newest = [line.rstrip("\n").replace("\t", "  ") for line in islice(stream, _SHOWN)]
+    return {"discarded_newest": newest, "discarded_file": str(file)}
 
 
 def _private(file: Path) -> TextIO:

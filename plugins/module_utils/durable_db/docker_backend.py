@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -330,14 +329,9 @@ class DockerDatabase(DatabaseBackend):
             ) from error
         if login.accounts != self._running.wanted_accounts():
             raise _AccountsOutdatedError("its accounts are not the wanted ones")
-        if login.certificate != self._certificate_on_disk():
+        if login.certificate != self._running.certificate_on_disk():
             raise CertificateRejectedError("it still shows its old certificate")
         return login
-
-    def _certificate_on_disk(self) -> bytes:
-        chain = self._running.certificate_file.read_text()
-        end = "-----END CERTIFICATE-----"
-        return ssl.PEM_cert_to_DER_cert(chain[: chain.index(end)] + end)
 
     def _not_ready(self, problem: str) -> Refusal:
         log = self._docker.api.logs(self.server_name, tail=200).decode(errors="replace").splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,12 @@ class RunningServer:
     def reload_certificate(self) -> None:
         self._refuse_other_mount(CERTIFICATE_FILE, self.certificate_file)
         self._query(self.engine.client.reload_certificate)
+
+    def certificate_on_disk(self) -> bytes:
+        """The server's own, in DER form, without those that vouch for it."""
+        chain = self.certificate_file.read_text()
+        end = "-----END CERTIFICATE-----"
+        return ssl.PEM_cert_to_DER_cert(chain[: chain.index(end)] + end)
 
     def apply_accounts(self) -> None:
         mounted = f"{SECRETS_FOLDER}/{self.accounts_file.name}"

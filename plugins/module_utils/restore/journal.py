@@ -106,6 +106,17 @@ class GenerationChange:
     def at(self, step: Step) -> GenerationChange:
         return replace(self, step=step)
 
+    def turned_round(self) -> GenerationChange:
+        """The same upgrade the other way round."""
+        return replace(
+            self,
+            generation=self.previous,
+            previous=self.generation,
+            major=self.previous_major,
+            previous_major=self.major,
+            to=f"{self.engine} {self.previous_major}",
+        )
+
 
 class GenerationJournal:
     def __init__(self, env: Environment) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, orders, write_ids
+from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, discarded_facts, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
@@ -35,8 +34,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage.generati
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# Of the orders that would be discarded; all are in a file.
-_SHOWN = 20
 GO_BACK = "playbooks/upgrade.yml -e durable_db_go_back=true goes back while what was before is kept"
 
 
@@ -277,7 +274,6 @@ class DatabaseRestore:
         self, *, changed: bool, before: GenerationChange | None, after: GenerationChange | None, candidates: list[Candidate] | None = None
     ) -> Outcome:
         shown = after or before
-        file = self._discarded_file(shown) if shown else None
         return Outcome(
             changed=changed,
             before=_picture(before),
@@ -291,8 +287,7 @@ class DatabaseRestore:
                 "rows": shown.rows if shown else 0,
                 "discarded": shown.discarded if shown else 0,
                 "discarded_unknown": shown.unknown if shown else "",
-                "discarded_newest": first_lines(file) if file else [],
-                "discarded_file": str(file) if file and file.exists() else "",
+                **discarded_facts(self._discarded_file(shown) if shown else None),
                 "restorable_until": [f"{one.backup.name}: {one.archive.until.isoformat()}" for one in candidates or []],
             },
             warnings=self._warnings,
@@ -318,11 +313,3 @@ def _picture(restore: GenerationChange | None) -> dict[str, Any]:
         "generation": restore.generation,
         "previous": restore.previous,
     }
-
-
-def first_lines(file: Path) -> list[str]:
-    try:
-        with file.open(encoding="utf-8") as stream:
-            return [line.rstrip("\n").replace("\t", "  ") for line in islice(stream, _SHOWN)]
-    except FileNotFoundError:
-        return []

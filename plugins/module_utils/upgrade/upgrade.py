@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +16,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.database.contents import differences
-from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, orders, write_ids
+from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, discarded_facts, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_replica import refuse_running_replica
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock, trial_volume
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock, durable_work_lock, trial_lock
@@ -34,15 +33,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore.journal 
     Kind,
     Step,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import first_lines
 from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION, DataVolume
-from ansible_collections.echobase.platform.plugins.module_utils.upgrade.conversion import DataConversion
+from ansible_collections.echobase.platform.plugins.module_utils.upgrade.upgraded_copy import UpgradedCopy
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-Contents = Mapping[str, tuple[int, str]]
 
 
 @dataclass
@@ -67,6 +63,9 @@ class DatabaseUpgrade:
         self._engine = engine_named(self.engine)
         self._console = ServerConsole(self._engine, self.env)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached, UPGRADE_WAYS)
+        self._copy = UpgradedCopy(
+            self.docker, self.env, self._engine, self.wanted.image, self.present_image, self.tool, self.progress, self.reached
+        )
         self._warnings: list[str] = []
 
     def run(self, state: str, confirm: str, check_mode: bool) -> Outcome:
@@ -143,29 +142,11 @@ class DatabaseUpgrade:
             self.progress.say(f"restoring {newest.name} to try the upgrade on it")
             self.tool.restore(newest, Point(mark=proof.mark), volume, FIRST_GENERATION)
             began = time.monotonic()
-            self._convert(volume, FIRST_GENERATION, proof.tables)
+            self._copy.make(volume, FIRST_GENERATION, proof.tables)
             seconds = round(time.monotonic() - began, 1)
         outcome = self._outcome(True, None, None, present, wanted)
         outcome.facts |= {"backup": newest.name, "rows": proof.rows, "seconds": seconds}
         return outcome
-
-    def _convert(self, volume: str, folder: str, expected: Contents) -> None:
-        """Upgrades a copy, and proves that the new server serves from it what the old one did."""
-        self.progress.say("upgrading the copy")
-        image = self.wanted.image if self._engine.newer_image_upgrades else self.present_image
-        DataConversion(self.docker, self.env, self.engine, image).run(volume, folder)
-        self.reached("converted")
-        self.progress.say("trying the upgraded copy")
-        with trial_server(self.docker, self.env, self.engine, volume, folder, image=self.wanted.image) as trial:
-            if self._engine.statements.after_upgrade:
-                trial.console.query(self._engine.statements.after_upgrade)
-            different = differences(expected, self.tool.contents(trial.container))
-            trial.log_in_as_application()
-        if different:
-            raise Refusal(
-                f"the upgraded copy does not hold what the database does: {different}", "what serves was not touched; look at these tables"
-            )
-        self.reached("tried")
 
     # In place of the served data.
 
@@ -222,7 +203,7 @@ class DatabaseUpgrade:
     def _build(self, upgrade: GenerationChange) -> None:
         contents = self.tool.contents(self._names.container)
         volume = self._volume
-        DataConversion(self.docker, self.env, self.engine, "").remove_left_over()
+        self._copy.end_left_over()
         volume.remove(upgrade.generation)
         volume.sweep()
         self.progress.say(f"copying generation {upgrade.previous}")
@@ -231,7 +212,7 @@ class DatabaseUpgrade:
         volume.copy(upgrade.previous, upgrade.generation, without=self._engine.files_of_one_directory)
         self.reached("copied")
         with trial_lock(self.env.name):
-            self._convert(volume.name, volume.building(upgrade.generation), contents)
+            self._copy.make(volume.name, volume.building(upgrade.generation), contents)
         volume.settle(upgrade.generation)
         self.reached("settled")
 
@@ -275,7 +256,7 @@ class DatabaseUpgrade:
                 "it is not live, or was confirmed, or followed by a restore; see docs/upgrade.md for a server on an older backup",
             )
         count = self._count_discarded(before.generation, before.previous)
-        return replace(_turned(before), step=Step.CLOSING, began=datetime.now(UTC), builds=False, discarded=count)
+        return replace(before.turned_round(), step=Step.CLOSING, began=datetime.now(UTC), builds=False, discarded=count)
 
     def _count_discarded(self, left: str, gone_to: str) -> int:
         """What came after the other generation was left."""
@@ -298,7 +279,7 @@ class DatabaseUpgrade:
             self._start_again()
             self._swap.open()
         self.reached("reopened")
-        DataConversion(self.docker, self.env, self.engine, "").remove_left_over()
+        self._copy.end_left_over()
         after = None
         if before.is_disposable:
             self._volume.remove(before.generation)
@@ -306,7 +287,7 @@ class DatabaseUpgrade:
             self._journal.remove()
         else:
             # What would have been gone back from is what it was.
-            after = self._journal.write(replace(_turned(before), step=Step.LIVE))
+            after = self._journal.write(before.turned_round().at(Step.LIVE))
         return self._outcome(True, before, after, before.major, before.previous_major)
 
     def _start_again(self) -> None:
@@ -342,7 +323,6 @@ class DatabaseUpgrade:
         self, changed: bool, before: GenerationChange | None, after: GenerationChange | None, present: str, wanted: str
     ) -> Outcome:
         shown = after or before
-        file = self._discarded_file(shown.previous) if shown else None
         return Outcome(
             changed=changed,
             before=_picture(before, present),
@@ -355,26 +335,13 @@ class DatabaseUpgrade:
                 "generation": shown.generation if shown else "",
                 "previous": shown.previous if shown else "",
                 "discarded": shown.discarded if shown else 0,
-                "discarded_newest": first_lines(file) if file else [],
-                "discarded_file": str(file) if file and file.exists() else "",
+                **discarded_facts(self._discarded_file(shown.previous) if shown else None),
                 "backup": "",
                 "rows": 0,
                 "seconds": 0.0,
             },
             warnings=self._warnings,
         )
-
-
-def _turned(upgrade: GenerationChange) -> GenerationChange:
-    """The same the other way round."""
-    return replace(
-        upgrade,
-        generation=upgrade.previous,
-        previous=upgrade.generation,
-        major=upgrade.previous_major,
-        previous_major=upgrade.major,
-        to=f"{upgrade.engine} {upgrade.previous_major}",
-    )
 
 
 def _picture(upgrade: GenerationChange | None, major: str) -> dict[str, Any]:
