@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.notification import Notification
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, WantedBackup
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Point
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
@@ -116,7 +116,7 @@ def _prove(server: MariadbUnderTest | PostgresUnderTest) -> None:
         notification=Notification(""),
         progress=Progress(None),
     )
-    run.run(Wanted("none", verify=True, expire=False), check_mode=False)
+    run.run(WantedBackup("none", verify=True, expire=False), check_mode=False)
 
 
 def _restore(server: MariadbUnderTest | PostgresUnderTest) -> None:

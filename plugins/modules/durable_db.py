@@ -196,7 +196,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, WantedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -214,7 +214,9 @@ def operate(module: AnsibleModule) -> Outcome:
     docker = docker_client()
     definition = definition_of(params, env)
     database = DurableDb(DockerDatabase(docker, definition), FinalBackup(env), env.name, params["wait_timeout"])
-    wanted = Wanted(**{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate", "beside")})
+    wanted = WantedDatabase(
+        **{name: params[name] for name in ("state", "key_fingerprint", "confirm", "final_backup", "recreate", "beside")}
+    )
     return ensure_pair(
         database,
         DurableReplica(docker, replace(definition, follows=True), params["wait_timeout"]),

@@ -133,7 +133,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.notification import Notification
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, WantedBackup
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
@@ -157,7 +157,7 @@ def operate(module: AnsibleModule) -> Outcome:
         progress=Progress(params["progress"]),
         read_days=params["read_days"],
     )
-    return backups.run(Wanted(**{name: params[name] for name in ("take", "verify", "expire")}), module.check_mode)
+    return backups.run(WantedBackup(**{name: params[name] for name in ("take", "verify", "expire")}), module.check_mode)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.stor
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import Server
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, WantedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Network, environment
@@ -81,7 +81,7 @@ class DurableServer:
         """What module durable_db does."""
         fingerprint = self.prepare()
         database = DurableDb(self.backend, FinalBackup(self.env), self.env.name, wait_timeout=PATIENCE_SECONDS)
-        return database.ensure(Wanted(state, key_fingerprint=fingerprint, **wanted), check)
+        return database.ensure(WantedDatabase(state, key_fingerprint=fingerprint, **wanted), check)
 
     def password(self, user: str) -> str:
         return SecretStore(Path(self.env.path("secrets.json"))).load()[f"db_{user.removesuffix('_user')}_password"]

@@ -15,7 +15,7 @@ from docker import DockerClient
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.notification import Notification
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, Take, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, Take, WantedBackup
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
@@ -25,8 +25,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.backup_
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import Wanted as WantedDb
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, WantedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool, engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, Network, environment
@@ -82,7 +81,7 @@ class DurableUnderTest:
 
     def ensure(self, state: str, **wanted: Any) -> Outcome:
         database = DurableDb(DockerDatabase(self.docker, self.definition()), FinalBackup(self.env), self.env.name, wait_timeout=120)
-        return database.ensure(WantedDb(state=state, key_fingerprint=self.key_fingerprint, **wanted), check_mode=False)
+        return database.ensure(WantedDatabase(state=state, key_fingerprint=self.key_fingerprint, **wanted), check_mode=False)
 
     def image(self, major: str) -> str:
         return image_tag(engine_named(self.engine).image_of_major(major))
@@ -119,7 +118,7 @@ class DurableUnderTest:
             notification=Notification(notify),
             progress=Progress(None),
         )
-        return run.run(Wanted(take, verify=verify, expire=True), check)
+        return run.run(WantedBackup(take, verify=verify, expire=True), check)
 
     @contextlib.contextmanager
     def application(self) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, WantedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.replica.ensure import DurableReplica
@@ -42,7 +42,7 @@ class ReplicatedServer(DurableServer):
         self, state: str = "present", *, replica: bool = True, rebuild: bool = False, check: bool = False, confirm: str = ""
     ) -> Outcome:
         """What module durable_db does."""
-        wanted = Wanted(state, key_fingerprint=self.prepare(), confirm=confirm, final_backup=False)
+        wanted = WantedDatabase(state, key_fingerprint=self.prepare(), confirm=confirm, final_backup=False)
         follower = DurableReplica(self.docker, replace(self.definition, follows=True), wait_timeout=3)
         database = DurableDb(self.backend, FinalBackup(self.env), self.env.name, wait_timeout=PATIENCE_SECONDS)
         return ensure_pair(database, follower, wanted, with_replica=replica, rebuild=rebuild, check_mode=check)

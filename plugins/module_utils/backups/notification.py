@@ -12,11 +12,11 @@ _PATIENCE_SECONDS = 30
 
 @dataclass(frozen=True)
 class Notification:
-    # As typed into a shell, but run without one; empty means nobody is told.
+    # It is written as one types it into a shell, but runs without one; empty means that nobody is told.
     command: str
 
     def send(self, **content: str) -> str:
-        """Why nobody was told; empty when somebody was, or nobody wants to be."""
+        """Gives why nobody was told; empty when somebody was, or nobody wants to be."""
         if not self.command:
             return ""
         try:

@@ -23,7 +23,7 @@ class Proof:
     marked: datetime
     seconds: float
     rows: int
-    # Rows and checksum of each table.
+    # Each table had this many rows and this checksum.
     tables: dict[str, tuple[int, str]]
 
 
@@ -46,7 +46,7 @@ class Reading:
 class Record:
     proofs: dict[str, Proof] = field(default_factory=dict)
     failure: Failure | None = None
-    # By the names of the parts.
+    # The keys are the names of the parts.
     readings: dict[str, Reading] = field(default_factory=dict)
 
     @property
@@ -60,7 +60,7 @@ class Record:
         return self.only(set(self.proofs) - {backup})
 
     def read(self, readings: dict[str, Reading]) -> Record:
-        """What cannot be restored any more is not proved any more."""
+        """A backup that cannot be restored any more is not proved any more."""
         record = replace(self, readings=readings)
         return record.only(set(self.proofs) - {name for damage in record.damage for name in damage.backups})
 
@@ -81,7 +81,7 @@ class BackupRecord:
             return Record(
                 proofs={name: _proof(proof) for name, proof in content["proofs"].items()},
                 failure=_failure(content["failure"]) if content["failure"] else None,
-                # A record of an earlier version has none.
+                # A record of an earlier version has no readings.
                 readings={part: _reading(reading) for part, reading in content.get("readings", {}).items()},
             )
         except FileNotFoundError:

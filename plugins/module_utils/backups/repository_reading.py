@@ -12,14 +12,14 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.record i
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 DEFAULT_READ_DAYS = 7
-# Runs of every day begin at about the same time, not at the same second.
+# Daily runs begin at about the same time, not at the same second.
 _EARLY = timedelta(hours=12)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def due(parts: Sequence[str], readings: Mapping[str, Reading], days: int, now: datetime) -> list[str]:
-    """Of several parts each run reads the one that was read longest ago. With it go those that would be too late otherwise, and those in
-    which something was damaged: it may be mended. What is one part alone is read when its time has come."""
+    """Each run reads the part that was read longest ago. With it go those that would be too late otherwise, and those in
+    which something was damaged: it may be mended. A repository that is one part alone is read when its time has come."""
     if days < 0:
         raise Refusal(f"read_days={days} is no number of days", "7 has everything read once a week, 0 with each run")
     late = now - timedelta(days=days) + _EARLY

@@ -16,12 +16,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 
 @dataclass(frozen=True)
 class Restorable:
-    # None: nothing was ever proved, or what was proved is gone.
+    # It is None where nothing was ever proved, or what was proved is gone.
     as_of: datetime | None
-    # The backup, and when it was restored.
+    # This backup proved it, when it was restored.
     proved_by: str = ""
     proved_at: datetime | None = None
-    # In a user's words; with `as_of` set something still is wrong, such as a gap after it.
+    # A user reads what is wrong; that may be a gap after `as_of`, too.
     problem: str = ""
 
     def line(self, now: datetime) -> str:
@@ -32,7 +32,7 @@ class Restorable:
 
 
 def restorable(env: Environment, engine: str, tool: BackupTool) -> Restorable:
-    """Never fails: what cannot be asked cannot be restored."""
+    """This never fails: a repository that cannot be asked cannot be restored from."""
     from docker.errors import DockerException  # noqa: PLC0415 - see docker_client
 
     try:
@@ -49,12 +49,12 @@ def restorable(env: Environment, engine: str, tool: BackupTool) -> Restorable:
     except Refusal as refusal:
         return Restorable(None, problem=refusal.cause)
     except DockerException as error:
-        # Such as a folder of backups that is not there to be mounted.
+        # A folder of backups may be missing, so that it cannot be mounted.
         return Restorable(None, problem=str(error))
     now = datetime.now(UTC)
     proved_at = record.proofs[newest.name].at
     if archive.until > now + CLOCK_TOLERANCE:
-        # Which moment it really leads to nobody can tell; it was complete, and that much is certain.
+        # Nobody can tell to which moment it really leads; only that it was complete is certain.
         past = [moment for moment in (newest.consistent, proved_at) if moment <= now]
         clock = f"its log says that it is of {archive.until:%Y-%m-%d %H:%M:%S}, later than now: a clock was changed"
         return Restorable(max(past, default=None), newest.name, proved_at, failure or clock)
@@ -62,7 +62,7 @@ def restorable(env: Environment, engine: str, tool: BackupTool) -> Restorable:
 
 
 def damage_told(damage: Sequence[Damage], tool: BackupTool) -> str:
-    """With the backups that are lost for it, and the moments that nothing else leads to."""
+    """What is damaged, which backups are lost for it, and which moments nothing else leads to."""
     whats = list(dict.fromkeys(one.what for one in damage))
     told = ", ".join(whats[:3]) + (f" and {len(whats) - 3} more" if len(whats) > 3 else "")
     there = tool.backups()
@@ -73,7 +73,7 @@ def damage_told(damage: Sequence[Damage], tool: BackupTool) -> str:
 
 
 def _lost_spans(there: Sequence[Backup], lost: Sequence[Backup], tool: BackupTool) -> list[str]:
-    """From each lost backup to the next whole one, unless the log leads there from an older one."""
+    """The spans from each lost backup to the next whole one, unless the log leads there from an older one."""
     spans = []
     reached = datetime.min.replace(tzinfo=UTC)
     begin: datetime | None = None

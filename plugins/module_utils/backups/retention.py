@@ -14,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.backup_
 @dataclass(frozen=True)
 class Retention:
     keep_full: int
-    # Every moment of these days stays restorable.
+    # Every moment of this many days stays restorable.
     keep_days: int
     full_every_days: int
 
@@ -22,7 +22,7 @@ class Retention:
         if self.keep_full < 1 or self.keep_days < 0 or self.full_every_days < 1:
             raise Refusal(
                 f"keep_full={self.keep_full}, keep_days={self.keep_days}, full_every_days={self.full_every_days} keep nothing",
-                "keep at least one full backup, and take one at least every day or less often",
+                "keep_full and full_every_days are at least 1, keep_days at least 0",
             )
 
     def next_kind(self, backups: Sequence[Backup], now: datetime) -> Kind:

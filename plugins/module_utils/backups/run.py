@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedBackup:
     take: Take
     verify: bool
     expire: bool
@@ -51,7 +51,7 @@ class BackupRun:
     retention: Retention
     notification: Notification
     progress: Progress
-    # Within so many days everything in the repository is read.
+    # Everything in the repository is read within this many days.
     read_days: int = DEFAULT_READ_DAYS
 
     def __post_init__(self) -> None:
@@ -59,17 +59,17 @@ class BackupRun:
         self._doing = ""
         self._warnings: list[str] = []
 
-    def run(self, wanted: Wanted, check_mode: bool) -> Outcome:
+    def run(self, wanted: WantedBackup, check_mode: bool) -> Outcome:
         if check_mode:
-            return self._foretold(wanted)
+            return self._predicted(wanted)
         with durable_work_lock(self.env.name):
             try:
                 return self._run(wanted)
             except (Refusal, OSError) as error:
-                refusal = error if isinstance(error, Refusal) else Refusal(str(error), "see to that, then run this again")
+                refusal = error if isinstance(error, Refusal) else Refusal(str(error), "mend that, then run this again")
                 raise self._told(refusal) from error
 
-    def _run(self, wanted: Wanted) -> Outcome:
+    def _run(self, wanted: WantedBackup) -> Outcome:
         self._step("looking for the key", lambda: refuse_missing_key(self.env))
         prepared = self._step("preparing the repository", self.tool.prepare)
         if wanted.only_prepares:
@@ -82,10 +82,10 @@ class BackupRun:
         proof = self._prove() if wanted.verify else None
         expired = self._step("letting old backups go", self._expire) if wanted.expire else []
         if wanted.verify:
-            # What is damaged stands in no way of what goes: it may be just that.
+            # Damage comes after old backups went: it may have been in one of those.
             self._read_through()
         if kind and not wanted.verify:
-            self._forgive("taking the")
+            self._forget_failure("taking the")
         return Outcome(
             changed=bool(prepared or taken or proof or expired),
             before=before,
@@ -102,13 +102,13 @@ class BackupRun:
             warnings=self._warnings,
         )
 
-    def _kind(self, wanted: Wanted) -> Kind | None:
+    def _kind(self, wanted: WantedBackup) -> Kind | None:
         if wanted.take == "none":
             return None
         return self.retention.next_kind(self.tool.backups(), datetime.now(UTC)) if wanted.take == "auto" else wanted.take
 
     def _prove(self) -> Proof:
-        """Restores the newest backup up to now, and compares."""
+        """Restores the newest backup with the log up to now, and compares what the tables hold."""
         backups = self._step("looking at the backups", self.tool.backups)
         if not backups:
             raise Refusal("there is no backup to verify", "take one first")
@@ -136,7 +136,7 @@ class BackupRun:
         return Proof(datetime.now(UTC), mark, marked, round(time.monotonic() - began, 1), rows, found)
 
     def _read_through(self) -> None:
-        """The next part of the repository: the proof has read the newest backup alone."""
+        """Reads the next part of the repository: the proof has read only the newest backup."""
         parts = self.tool.parts(self.read_days)
         now = datetime.now(UTC)
         known = self._record.read().readings
@@ -159,7 +159,7 @@ class BackupRun:
             self._record.write(record.only({backup.name for backup in backups} - set(expired)))
         return expired
 
-    def _foretold(self, wanted: Wanted) -> Outcome:
+    def _predicted(self, wanted: WantedBackup) -> Outcome:
         if wanted.only_prepares:
             return Outcome(changed=not self.tool.is_prepared(), facts={"backup": "", "kind": "", "expired": []})
         backups = self.tool.backups()
@@ -188,7 +188,7 @@ class BackupRun:
         return step()
 
     def _told(self, refusal: Refusal) -> Refusal:
-        """It stays on the screen until a verification succeeds, and whoever wants to know is told now."""
+        """Records a failure, which status shows until a verification succeeds, and tells whoever wants to know."""
         failure = Failure(datetime.now(UTC), self._doing, refusal.cause)
         untold = self.notification.send(
             event="backup_failed",
@@ -206,8 +206,8 @@ class BackupRun:
         told = f"; {untold}" if untold else ""
         return Refusal(f"{self._doing} of {self.env.name}'s {self.engine} failed: {refusal.cause}{told}", refusal.remedy)
 
-    def _forgive(self, doing: str) -> None:
-        """What failed before has just succeeded."""
+    def _forget_failure(self, doing: str) -> None:
+        """Removes a failure from the record, since what failed then has just succeeded."""
         record = self._record.read()
         if record.failure and record.failure.what.startswith(doing):
             self._record.write(record.failed(None))

@@ -19,12 +19,12 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 @dataclass(frozen=True)
 class BackupSchedule:
     env: Environment
-    # Hour and minute, by the machine's clock; empty for none.
+    # The hour and minute by the machine's clock; empty for no schedule.
     at: str
-    # Of the playbook, and where it is run.
+    # The command that runs the playbook, and the folder where it runs.
     command: Sequence[str]
     directory: str
-    # Where this machine has its own things; a test has them elsewhere.
+    # The machine's root folder; a test has another one.
     root: Path = Path("/")
 
     def ensure(self, check_mode: bool) -> Outcome:
@@ -49,7 +49,7 @@ class BackupSchedule:
             about = f"Description=Backup of the durable database of {self.env.name}"
             return job | {
                 service: f"{head}\n[Unit]\n{about}\n\n[Service]\nType=oneshot\nExecStart={script}\n",
-                # A machine that was off at that time makes up for it when it is back.
+                # A machine that was off at that time runs it when it is on again.
                 timer: f"{head}\n[Unit]\n{about}\n\n[Timer]\nOnCalendar=*-*-* {self.at}:00\nPersistent=true\n\n"
                 "[Install]\nWantedBy=timers.target\n",
             }
@@ -71,7 +71,7 @@ class BackupSchedule:
 
     @property
     def _places(self) -> tuple[Path, ...]:
-        """Of either kind: a machine may have changed from one to the other."""
+        """The files of both kinds: a machine may have changed from one to the other."""
         units = self.root / "etc/systemd/system"
         return (self._script, units / f"{self._name}.service", units / f"{self._name}.timer", self.root / "etc/cron.d" / self._name)
 
@@ -92,7 +92,7 @@ class BackupSchedule:
         done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             reason = done.stderr.strip().rpartition("\n")[2]
-            raise Refusal(f"systemctl {' '.join(arguments)} failed: {reason}", "see to that, then run this again")
+            raise Refusal(f"systemctl {' '.join(arguments)} failed: {reason}", "mend that, then run this again")
 
 
 def _text_of(path: Path) -> str | None:

@@ -48,7 +48,7 @@ def accounts_digest(sql: str) -> str:
 
 
 def account_passwords(env: Environment, values: Mapping[str, str]) -> dict[str, str]:
-    """By the account that each engine has."""
+    """The password of each account; every engine has these accounts."""
     return {
         MIGRATE_USER: values["db_migrate_password"],
         env.database_user: values["db_app_password"],

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import Login
 
-# What to do about a missing part, also where a teardown takes away what a setup has just made.
+# What a user can do about a missing part, also where a teardown takes away what a setup has just made.
 PREPARE_FIRST = (
     "run playbooks/setup_durable.yml, which makes them first; if that is what you ran, another run takes them away meanwhile: let it end"
 )
@@ -24,35 +24,35 @@ class Server(enum.Enum):
 @dataclass(frozen=True)
 class Observed:
     server: Server
-    # Fingerprint of the keys that the data were made with; None where there are no data.
+    # This is the fingerprint of the keys that the data were made with; None where there are no data.
     data_fingerprint: str | None = None
     keys: bool = False
-    # What else nobody could read without the keys: data of the other engine, backups.
+    # These could not be read without the keys either: data of other engines, backups.
     keys_needed_by: tuple[str, ...] = ()
-    # Something that works on the server is there, be it with or without one.
+    # A container that works on the server is there, whether the server is or not.
     companions: bool = False
-    # In what the server that was found differs from the wanted one, in a user's words.
+    # These are the differences between the server that was found and the wanted one, in a user's words.
     drift: tuple[str, ...] = ()
-    # The server is as wanted, the files it reads at its next start are not.
+    # The server is as wanted, but the files that it reads at its next start are not.
     files_outdated: bool = False
-    # Why the wanted server must not get at the data, in a user's words: it is of another major version than they are.
+    # This says why the wanted server must not get at the data: they are of another major version. It is empty where they are not.
     other_major: str = ""
-    # A server that cannot be reached, or started, as it is, whatever its configuration.
+    # The server can neither be reached nor started as it is, whatever its configuration.
     broken: bool = False
     # The data are encrypted and locked, or have to be given more room.
     data_closed: bool = False
     # The server shows another certificate than the one on disk, or one that its CA does not vouch for.
     certificate_outdated: bool = False
-    # Other accounts are wanted than were applied to the running database.
+    # The accounts that were applied to the running database are not the wanted ones.
     accounts_outdated: bool = False
     login: Login | None = None
     configuration: dict[str, Any] = field(default_factory=dict)
-    # What must be there before a server can be made or started, and is not; and who holds its port instead.
+    # These must be there before a server can be made or started, and are not; and this is who holds its port instead.
     missing: tuple[str, ...] = ()
     port_conflict: str | None = None
-    # Databases of the environment's other engines: what a user should not forget.
+    # These are volumes of the environment's databases of other engines, which a user should not forget.
     others: tuple[str, ...] = ()
-    # What is no error yet.
+    # These are warnings: nothing fails because of them yet.
     troubles: tuple[str, ...] = ()
 
 
@@ -84,7 +84,7 @@ class DatabaseBackend(ABC):
 
     @abstractmethod
     def observe(self, present: bool) -> Observed:
-        """Changes nothing; refuses when a thing of a wanted name is not ours. `present`: whether it shall serve, which is then tried."""
+        """Look and change nothing; refuse when a thing of a wanted name is not ours. With `present` a login is tried."""
 
     @abstractmethod
     def create_data(self, key_fingerprint: str) -> None:
@@ -92,7 +92,7 @@ class DatabaseBackend(ABC):
 
     @abstractmethod
     def open_data(self) -> None:
-        """A server can be started on them."""
+        """Unlock the data, so that a server can be started on them."""
 
     @abstractmethod
     def write_configuration(self) -> None: ...
@@ -112,11 +112,11 @@ class DatabaseBackend(ABC):
 
     @abstractmethod
     def stop_server(self) -> None:
-        """Cleanly: everything is on disk afterwards."""
+        """Stop it cleanly: everything is on disk afterwards."""
 
     @abstractmethod
     def remove_server(self) -> None:
-        """The data stay."""
+        """Remove the server and keep the data."""
 
     @abstractmethod
     def remove_data(self) -> None: ...
@@ -126,8 +126,8 @@ class DatabaseBackend(ABC):
 
     @abstractmethod
     def await_ready(self, timeout: float) -> Login:
-        """Returns once the application can log in; refuses with the server's last words when it cannot."""
+        """Return once the application can log in; refuse with the server's last words when it cannot."""
 
     @abstractmethod
     def dump(self, stream: BinaryIO) -> None:
-        """A consistent copy of everything as SQL, from the running server."""
+        """Write a consistent copy of everything as SQL, from the running server."""

@@ -17,16 +17,16 @@ OLDER_BACKUP_REMEDY = "only a server of that major restores it: docs/upgrade.md 
 
 @dataclass(frozen=True)
 class Backup:
-    """One that the repository holds, complete by its own account; only a restore proves more."""
+    """A backup in the repository that is complete by what the repository says; only a restore proves more."""
 
     name: str
     kind: Kind
-    # A full one stands alone; an incremental one needs these, oldest first.
+    # An incremental backup needs these, oldest first; a full one needs none.
     needs: tuple[str, ...]
     started: datetime
     # A restore to any moment before this needs an older backup.
     consistent: datetime
-    # What it takes in the repository.
+    # This many bytes it takes in the repository.
     size: int
 
 
@@ -35,7 +35,7 @@ class Archive:
     """How far the log continues a backup without a gap."""
 
     until: datetime
-    # The first thing that is missing after that, in a user's words; empty when nothing is.
+    # This is the first thing that is missing after that, in a user's words; it is empty when nothing is.
     gap: str = ""
 
 
@@ -43,9 +43,9 @@ class Archive:
 class Damage:
     """A piece of the repository that is no longer what was written."""
 
-    # In a user's words, such as "pack 871725cb is damaged".
+    # A user reads this, such as "pack 871725cb is damaged".
     what: str
-    # Which cannot be restored for it, those that need a damaged one included.
+    # These backups cannot be restored any more, those that need a damaged one included.
     backups: tuple[str, ...] = ()
 
 
@@ -95,7 +95,7 @@ class BackupTool(ABC):
 
     @abstractmethod
     def backups(self) -> list[Backup]:
-        """Oldest first."""
+        """All that there are, the oldest first."""
 
     @abstractmethod
     def take(self, kind: Kind) -> Backup: ...
@@ -108,7 +108,7 @@ class BackupTool(ABC):
         """All that was committed before this call is in the archive when it returns."""
 
     def archive_if_possible(self, generation: str) -> list[str]:
-        """For who goes on all the same; gives the warning that there is then. `generation` tells which one has what is not archived."""
+        """Archive for a caller that goes on even if this fails; gives a warning then. `generation` says where the rest of the log stays."""
         try:
             self.archive_now()
         except Refusal as refusal:
@@ -116,7 +116,7 @@ class BackupTool(ABC):
         return []
 
     def prepare_if_possible(self) -> list[str]:
-        """For who serves other data by now, which need their log archived; gives the warning when it is not."""
+        """Prepare for a caller that already serves other data, and give the warning when their log is not archived yet."""
         try:
             self.prepare()
         except Refusal as refusal:

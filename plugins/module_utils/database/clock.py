@@ -16,7 +16,7 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 
 
 def is_set_back(times: Iterable[datetime]) -> bool:
-    """`times` were taken one after the other."""
+    """Whether one of these times, which were taken one after the other, lies behind an earlier one."""
     return any(True for _ in _steps(times))
 
 

@@ -20,7 +20,7 @@ class ServerConsole:
         self._database = env.database
 
     def rows(self, sql: str) -> Iterator[list[str]]:
-        """One by one as the server finds them; refuses in the end when the statement failed."""
+        """Yields the rows one by one as the server finds them; refuses in the end when the statement failed."""
         for line in self._output(*self.engine.client.query(self._database, sql)):
             yield line.rstrip("\n").split("\t")
 
@@ -28,7 +28,7 @@ class ServerConsole:
         return list(self.rows(sql))
 
     def apply_accounts(self) -> None:
-        """They become what the environment's secrets say, whatever the data say."""
+        """Makes the accounts what the environment's secrets say, whatever the data say."""
         list(self._output(*self.engine.client.execute_file(self._database, f"{SECRETS_FOLDER}/{self.engine.accounts.file}")))
 
     def is_answering(self) -> bool:
@@ -38,7 +38,7 @@ class ServerConsole:
             return False
 
     def log_in(self, user: str, password: str) -> None:
-        """The proof that this user can work with what is there."""
+        """Proves that this user can work with the database."""
         done = subprocess.run(
             self._exec(*self.engine.client.log_in(user, self._database)),
             input=f"{password}\n",

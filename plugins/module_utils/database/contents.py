@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def differences(expected: Mapping[str, tuple[int, str]], found: Mapping[str, tuple[int, str]]) -> str:
-    """In a user's words; empty when there are none."""
+    """Says in a user's words what differs; empty when nothing does."""
     return ", ".join(
         f"{table} has {_described(found.get(table))} instead of {_described(expected.get(table))}"
         for table in sorted(expected.keys() | found.keys())

@@ -1,4 +1,4 @@
-"""In what one configuration differs from another, as lines for people."""
+"""The differences between two configurations, as lines for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NOTHING = "nothing"
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Both as `ServerDefinition.picture` gives them."""
+    """Compares two configurations as `ServerDefinition.picture` gives them."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
     return [
         f"{name}: {old.get(name, _NOTHING)} -> {new.get(name, _NOTHING)}"

@@ -49,7 +49,7 @@ class DatabaseEngine(ABC):
     # The image in the catalogue that has it, by major version; the newest comes first and has the bare name of the service.
     images: ClassVar[Mapping[str, str]]
 
-    # What its server is.
+    # What its server is: settings, files, service.
     definition: ClassVar[type[ServerDefinition]]
     # Its own client programs.
     client: ClassVar[DatabaseClient]
@@ -80,7 +80,7 @@ class DatabaseEngine(ABC):
         return next(iter(self.images))
 
     def image_of_major(self, major: str = "") -> str:
-        """Its name in the catalogue; without a major that of the newest."""
+        """The name of the image in the catalogue; without a major, of the newest one."""
         wanted = major or self.newest_major
         if wanted not in self.images:
             raise Refusal(f"there is no image of {self.name} {wanted}", f"durable_db_version is one of {', '.join(self.images)}")
@@ -96,7 +96,7 @@ class DatabaseEngine(ABC):
 
     @abstractmethod
     def secret_files(self, env: Environment, values: Mapping[str, str]) -> dict[str, str]:
-        """What its server reads from the folder `secrets/db`, by name, beside what every server reads. `values` are the secrets."""
+        """The files that only its server reads from the folder `secrets/db`, by name. `values` are the environment's secrets."""
 
     @abstractmethod
     def trial_command(self, command: Sequence[str], folder: str, *, with_log: bool) -> list[str]:

@@ -17,9 +17,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 class Login:
     version: str
     tls_cipher: str
-    # The certificate the server showed, in DER form.
+    # This is the certificate that the server showed, in DER form.
     certificate: bytes
-    # Digest of the accounts that were applied last; empty where none ever were.
+    # This is the digest of the accounts that were applied last; it is empty where none ever were.
     accounts: str = ""
 
 

@@ -15,7 +15,7 @@ _SHOWN = 20
 
 
 def orders(console: ServerConsole) -> Iterator[list[str]]:
-    """The newest come first."""
+    """Yields all orders of a server, the newest first."""
     statements = console.engine.statements
     if console.query(statements.has_orders) == [["1"]]:
         yield from console.rows(statements.orders)
@@ -27,7 +27,7 @@ def write_ids(file: Path, listed: Iterable[list[str]]) -> None:
 
 
 def discarded(file: Path, live: Iterable[list[str]], restored_ids: Path) -> int:
-    """Writes the live orders that were not restored, one a line, columns apart by tabs; how many they are."""
+    """Writes the live orders that were not restored, one a line, columns apart by tabs; gives how many they are."""
     kept = set(restored_ids.read_text(encoding="utf-8").split())
     count = 0
     with _private(file) as stream:

@@ -24,27 +24,27 @@ REPLICA_PASSWORD_FILE = f"{SECRETS_FOLDER}/replica_password"
 
 @dataclass(frozen=True)
 class ServerDefinition(ABC):
-    """What both engines have in common; the rest is its subclasses'."""
+    """What the servers of all engines have in common; a subclass for each engine has the rest."""
 
     env: Environment
     image: str
     memory: str
     connections: int = 200
-    # Whether all it writes has to be encrypted on the disk; by which size of a volume of its own, where that takes one.
+    # All that it writes has to be encrypted on the disk. Where that takes a file system of its own, it has this size.
     encrypted: bool = True
     encrypted_size: str = "4g"
-    # What a user wants otherwise than we would set it.
+    # A user wants these otherwise than we would set them.
     extra_settings: Mapping[str, str] = field(default_factory=dict)
     backup_target: BackupTarget | None = None
-    # Whether it is the environment's replica, which follows its server, instead of that one.
+    # This is the environment's replica, which follows the server, instead of the server itself.
     follows: bool = False
 
     engine: ClassVar[str]
-    # What a user cannot want otherwise: the safety of the data stands on it.
+    # A user cannot want these otherwise: the safety of the data stands on them.
     guarded_settings: ClassVar[frozenset[str]]
-    # The accounts that a new database begins with, in secrets/db.
+    # The name of the file in secrets/db with the accounts that a new database begins with.
     initial_accounts: ClassVar[str]
-    # Further files in secrets/db that it reads when it starts.
+    # The server reads these further files in secrets/db when it starts.
     needed_secrets: ClassVar[Sequence[str]] = ()
 
     @property
@@ -58,12 +58,12 @@ class ServerDefinition(ABC):
     @property
     @abstractmethod
     def _following_settings(self) -> dict[str, str]:
-        """Those a replica has beyond, or otherwise."""
+        """The settings that a replica has in addition, or otherwise than its primary."""
 
     @property
     @abstractmethod
     def _following_service(self) -> dict[str, Any]:
-        """Of the service: what makes it a replica of the primary."""
+        """The parts of the service that make it a replica of the primary."""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -75,13 +75,13 @@ class ServerDefinition(ABC):
         """The content of its configuration files, by name; they lie in one folder."""
 
     @abstractmethod
-    def is_telling(self, line: str) -> bool:
+    def says_what_is_wrong(self, line: str) -> bool:
         """Whether a line of its log says what is wrong."""
 
     @property
     @abstractmethod
-    def _particular(self) -> dict[str, Any]:
-        """Of the service: what only this engine has."""
+    def _own_service(self) -> dict[str, Any]:
+        """The parts of the service that only this engine has."""
 
     @property
     @abstractmethod
@@ -94,7 +94,7 @@ class ServerDefinition(ABC):
 
     @property
     def companions(self) -> tuple[str, ...]:
-        """Containers that work on it and are pointless without it."""
+        """Containers that work on the server and are pointless without it."""
         return ()
 
     @property
@@ -158,10 +158,10 @@ class ServerDefinition(ABC):
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
             "restart": "unless-stopped",
-            # What is in memory has to reach the disk first.
+            # A server that stops first writes what it has in memory.
             "stop_grace_period": "120s",
             "mem_limit": self.memory,
-            # A thread or a process for each connection, and those that the server has for itself.
+            # Each connection takes a thread or a process, and the server has some for itself.
             "pids_limit": 1024 + 2 * self.connections,
             "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
             "volumes": [
@@ -171,23 +171,23 @@ class ServerDefinition(ABC):
                 self._configuration_mount,
                 read_only(env.path("tls", "db"), "/run/tls"),
                 read_only(env.path("secrets", "db"), "/run/secrets"),
-                self._last_mount,
+                self._accounts_or_authority_mount,
             ],
             "networks": {"durable": {"ipv4_address": names.address}},
             "ports": [f"127.0.0.1:{names.port}:{names.container_port}"],
-            **self._particular,
+            **self._own_service,
             **(self._following_service if self.follows else {}),
         }
 
     @property
     def _backups_mount(self) -> list[dict[str, Any]]:
-        """A replica archives nothing."""
+        """The folder of backups; a replica archives nothing and gets none."""
         own = {"type": "bind", "source": self.backups_folder, "target": "/backups", "bind": {"create_host_path": False}}
         return [] if self.follows else [own]
 
     @property
-    def _last_mount(self) -> dict[str, Any]:
-        """A replica is never initialised, and looks whom it follows."""
+    def _accounts_or_authority_mount(self) -> dict[str, Any]:
+        """The first accounts; for a replica, which is never initialised, the certificate by which it checks whom it follows."""
         if self.follows:
             return read_only(self.env.path("tls", "ca.crt"), AUTHORITY_FILE)
         return read_only(self.accounts_file, "/docker-entrypoint-initdb.d/10-users.sql")
@@ -203,7 +203,7 @@ def health_check(*options: str) -> dict[str, Any]:
 
 
 def _lines_of(text: str) -> dict[str, str]:
-    """Settings by name; what is no setting stands for itself."""
+    """Settings by name; a line that is no setting stands for itself."""
     lines = [line.strip() for line in text.splitlines()]
     told = [line.partition(" = ") for line in lines if line and line[0] not in "#["]
     return {name: value.strip("'") if equals else "set" for name, equals, value in told}

@@ -32,7 +32,7 @@ class WriterFence:
         return False
 
     def open(self) -> None:
-        """Restored data may have accounts and passwords of before: they get those of now."""
+        """Lets writers in again. Restored data may have older accounts and passwords, so they get those of now first."""
         self._console.apply_accounts()
         self._tell(self._statements.unlock_writers)
 

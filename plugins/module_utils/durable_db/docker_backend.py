@@ -40,7 +40,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage.volume i
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# `restart: unless-stopped` brings a server back after a crash; one that died this often while we waited will not come up.
+# `restart: unless-stopped` brings a server back after a crash; a server that died this often while we waited will not come up.
 _HOPELESS_RESTARTS = 4
 _RUNNING = ("running", "restarting", "paused")
 _STARTABLE = ("created", "exited")
@@ -51,7 +51,7 @@ class _AccountsOutdatedError(NotReadyError):
 
 
 class DockerDatabase(DatabaseBackend):
-    """`server.image` may be empty: then it is the one that was used last."""
+    """`server.image` may be empty: then the image is the one that was used last."""
 
     def __init__(self, docker: DockerClient, server: ServerDefinition) -> None:
         self._docker = docker
@@ -161,7 +161,7 @@ class DockerDatabase(DatabaseBackend):
         self._running.apply_accounts()
 
     def stop_server(self) -> None:
-        # Each in its own time: what they still have to do takes a server that runs.
+        # The companions stop first: what they still have to do takes a server that runs.
         for name in self._companions():
             self._docker.api.stop(name)
         stop_server(self._docker, self.server_name)
@@ -169,7 +169,7 @@ class DockerDatabase(DatabaseBackend):
     def remove_server(self) -> None:
         for name in self._companions():
             self._docker.api.stop(name)
-            # With the nameless volume that the image's VOLUME gives a companion; a named one stays whatever is said here.
+            # The nameless volume that the image's VOLUME gives a companion goes with it; a named one stays whatever is said here.
             self._docker.api.remove_container(name, v=True)
         if self._container():
             self._docker.api.remove_container(self.server_name)
@@ -247,13 +247,13 @@ class DockerDatabase(DatabaseBackend):
             lines = differences(written, self.configuration) if written else []
             lines = lines or ["it was made from files that are no longer there"]
         image = found_or_none(lambda: self._docker.images.get(self._server.image)) if self._server.image else None
-        # The same name for another content.
+        # An image was built anew under the same name.
         if image is not None and container["Config"]["Image"] == self._server.image and container["Image"] != image.id:
             lines.append(f"content of the image: {container['Image']} -> {image.id}")
         return tuple(lines)
 
     def _other_major(self, container: dict[str, Any] | None) -> str:
-        """Asked only where another image than the last one is to get at the data, since it takes a container to find out."""
+        """This takes a container, so it is asked only where another image than the last one is to get at the data."""
         image = self._server.image
         if not image or (container and container["Config"]["Image"] == image):
             return ""
@@ -274,7 +274,7 @@ class DockerDatabase(DatabaseBackend):
         return network
 
     def _is_broken(self, container: dict[str, Any]) -> bool:
-        """It died half-made, or its network was made anew since, which leaves it attached to nothing."""
+        """Whether the container died half-made, or is attached to a network that was made anew since and so to nothing."""
         network = self._network()
         endpoint = container["NetworkSettings"]["Networks"].get(self._env.durable_network.name) or {}
         attached = network is not None and endpoint.get("NetworkID") in ("", network["Id"])
@@ -317,7 +317,7 @@ class DockerDatabase(DatabaseBackend):
             return observed
 
     def _wanted_login(self) -> Login:
-        """The application's, on the accounts and with the certificate that are wanted; or in what it is not so."""
+        """The application's login; an error says that accounts or certificate are not the wanted ones."""
         try:
             login = self._login.attempt()
         except AccessDeniedError as error:
@@ -335,7 +335,7 @@ class DockerDatabase(DatabaseBackend):
 
     def _not_ready(self, problem: str) -> Refusal:
         log = self._docker.api.logs(self.server_name, tail=200).decode(errors="replace").splitlines()
-        telling = [line for line in log if self._server.is_telling(line)] or log
+        telling = [line for line in log if self._server.says_what_is_wrong(line)] or log
         return Refusal(f"{self.server_name} {problem}; its last words: {' | '.join(telling[-4:])}", f"see docker logs {self.server_name}")
 
 

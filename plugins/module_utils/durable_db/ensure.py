@@ -14,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock
 
 
-class Step(enum.Enum):
+class DatabaseStep(enum.Enum):
     CREATE_DATA = "create volume"
     OPEN_DATA = "open volume"
     CONFIGURE = "write configuration"
@@ -31,24 +31,24 @@ class Step(enum.Enum):
     REMOVE_KEYS = "remove keys"
 
 
-# All of them are in the answer; these are in its warning.
+# A warning shows this many of the differences; the module's answer has all of them.
 _SHOWN_DIFFERENCES = 4
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedDatabase:
     state: str
     key_fingerprint: str = ""
     confirm: str = ""
     final_backup: bool = True
     recreate: str = "when_safe"
-    # The volume of another engine that a user knows of.
+    # The name of another engine's volume, by which a user says that they know of it.
     beside: str = ""
 
 
 @dataclass(frozen=True)
 class Plan:
-    steps: tuple[Step, ...]
+    steps: tuple[DatabaseStep, ...]
     server: Server
     data: bool
     warnings: tuple[str, ...] = ()
@@ -56,52 +56,53 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Waiting for a server that is just coming up changes nothing."""
-        return any(step is not Step.AWAIT_READY for step in self.steps)
+        return any(step is not DatabaseStep.AWAIT_READY for step in self.steps)
 
 
-def plan(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
+def plan(wanted: WantedDatabase, observed: Observed, data_name: str) -> Plan:
     if wanted.state == "present":
         return _plan_present(wanted, observed, data_name)
     if wanted.state == "stopped":
         running = observed.server is Server.RUNNING
-        return Plan((Step.STOP,) if running else (), Server.STOPPED if running else observed.server, _has_data(observed))
+        return Plan((DatabaseStep.STOP,) if running else (), Server.STOPPED if running else observed.server, _has_data(observed))
     return _plan_absent(wanted, observed, data_name)
 
 
-def _plan_present(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
+def _plan_present(wanted: WantedDatabase, observed: Observed, data_name: str) -> Plan:
     _refuse_other_keys(wanted, observed, data_name)
     if observed.other_major:
         raise Refusal(observed.other_major, "playbooks/upgrade.yml goes up to another major; durable_db_version keeps the one there is")
     _refuse_other_engine(wanted, observed)
-    steps: list[Step] = [Step.OPEN_DATA] * observed.data_closed
+    steps: list[DatabaseStep] = [DatabaseStep.OPEN_DATA] * observed.data_closed
     warnings = [f"volume {name} of another engine exists: its data stay, and this database does not have them" for name in observed.others]
     warnings += observed.troubles
     apply = _applies_drift(wanted, observed)
     if observed.drift and not apply:
         warnings.append(_left_as_it_is(wanted, observed))
     if observed.server is Server.MISSING:
-        # The volume comes after all that can fail for want of space or permission.
-        steps += [Step.CONFIGURE, *([] if _has_data(observed) else [Step.CREATE_DATA]), Step.CREATE]
+        # The volume is made after everything that can fail for want of space or permission.
+        steps += [DatabaseStep.CONFIGURE, *([] if _has_data(observed) else [DatabaseStep.CREATE_DATA]), DatabaseStep.CREATE]
     elif apply or observed.broken:
-        steps += [Step.CONFIGURE] * (apply or not observed.drift) + [Step.RECREATE]
+        steps += [DatabaseStep.CONFIGURE] * (apply or not observed.drift) + [DatabaseStep.RECREATE]
     else:
-        steps += [Step.CONFIGURE] * observed.files_outdated
+        steps += [DatabaseStep.CONFIGURE] * observed.files_outdated
         if observed.server is Server.STOPPED:
-            steps.append(Step.START)
+            steps.append(DatabaseStep.START)
         else:
-            steps += [Step.RELOAD_CERTIFICATE] * observed.certificate_outdated + [Step.APPLY_ACCOUNTS] * observed.accounts_outdated
+            steps += [DatabaseStep.RELOAD_CERTIFICATE] * observed.certificate_outdated
+            steps += [DatabaseStep.APPLY_ACCOUNTS] * observed.accounts_outdated
     if steps or observed.login is None:
-        steps.append(Step.AWAIT_READY)
+        steps.append(DatabaseStep.AWAIT_READY)
     _refuse_port(steps, observed)
     return Plan(tuple(steps), Server.RUNNING, True, tuple(warnings))
 
 
-def _applies_drift(wanted: Wanted, observed: Observed) -> bool:
+def _applies_drift(wanted: WantedDatabase, observed: Observed) -> bool:
     may_restart = wanted.recreate == "always" or (wanted.recreate == "when_safe" and observed.server is Server.STOPPED)
     return bool(observed.drift) and may_restart
 
 
-def _left_as_it_is(wanted: Wanted, observed: Observed) -> str:
+def _left_as_it_is(wanted: WantedDatabase, observed: Observed) -> str:
     shown = "; ".join(observed.drift[:_SHOWN_DIFFERENCES])
     more = f" and {len(observed.drift) - _SHOWN_DIFFERENCES} more" if len(observed.drift) > _SHOWN_DIFFERENCES else ""
     next_start = ", and so does its next start" if wanted.recreate == "when_safe" else ""
@@ -111,7 +112,7 @@ def _left_as_it_is(wanted: Wanted, observed: Observed) -> str:
     )
 
 
-def _plan_absent(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
+def _plan_absent(wanted: WantedDatabase, observed: Observed, data_name: str) -> Plan:
     if wanted.confirm not in ("", data_name):
         raise Refusal(
             f"durable_db_confirm is '{wanted.confirm}', the volume is {data_name}: nothing was changed",
@@ -119,25 +120,25 @@ def _plan_absent(wanted: Wanted, observed: Observed, data_name: str) -> Plan:
         )
     delete = bool(wanted.confirm)
     server = observed.server
-    steps: list[Step] = []
+    steps: list[DatabaseStep] = []
     warnings = []
     if delete and _has_data(observed) and wanted.final_backup:
-        steps += [Step.OPEN_DATA] * observed.data_closed
+        steps += [DatabaseStep.OPEN_DATA] * observed.data_closed
         if server is Server.MISSING or observed.broken:
-            steps += [Step.CONFIGURE, Step.CREATE]
+            steps += [DatabaseStep.CONFIGURE, DatabaseStep.CREATE]
         elif server is Server.STOPPED:
-            steps.append(Step.START)
+            steps.append(DatabaseStep.START)
         _refuse_port(steps, observed)
         server = Server.RUNNING
-        steps += [Step.AWAIT_READY, Step.BACK_UP]
+        steps += [DatabaseStep.AWAIT_READY, DatabaseStep.BACK_UP]
     if server is Server.RUNNING:
-        steps.append(Step.STOP)
+        steps.append(DatabaseStep.STOP)
     if server is not Server.MISSING or observed.companions:
-        steps.append(Step.REMOVE)
+        steps.append(DatabaseStep.REMOVE)
     if delete:
-        steps += [Step.REMOVE_DATA] * _has_data(observed)
+        steps += [DatabaseStep.REMOVE_DATA] * _has_data(observed)
         if observed.keys and not observed.keys_needed_by:
-            steps.append(Step.REMOVE_KEYS)
+            steps.append(DatabaseStep.REMOVE_KEYS)
         elif observed.keys:
             warnings.append(f"the environment's keys stay, since nobody could read without them: {', '.join(observed.keys_needed_by)}")
     return Plan(tuple(steps), Server.MISSING, _has_data(observed) and not delete, tuple(warnings))
@@ -147,7 +148,7 @@ def _has_data(observed: Observed) -> bool:
     return observed.data_fingerprint is not None
 
 
-def _refuse_other_keys(wanted: Wanted, observed: Observed, data_name: str) -> None:
+def _refuse_other_keys(wanted: WantedDatabase, observed: Observed, data_name: str) -> None:
     if _has_data(observed) and wanted.key_fingerprint and observed.data_fingerprint != wanted.key_fingerprint:
         raise Refusal(
             f"volume {data_name} was made with other keys"
@@ -156,7 +157,7 @@ def _refuse_other_keys(wanted: Wanted, observed: Observed, data_name: str) -> No
         )
 
 
-def _refuse_other_engine(wanted: Wanted, observed: Observed) -> None:
+def _refuse_other_engine(wanted: WantedDatabase, observed: Observed) -> None:
     if observed.others and not _has_data(observed) and wanted.beside not in observed.others:
         raise Refusal(
             f"this environment has its data in volume {observed.others[0]}, of another engine, and would begin anew with an empty database",
@@ -164,8 +165,8 @@ def _refuse_other_engine(wanted: Wanted, observed: Observed) -> None:
         )
 
 
-def _refuse_port(steps: list[Step], observed: Observed) -> None:
-    if observed.port_conflict and {Step.CREATE, Step.RECREATE, Step.START} & set(steps):
+def _refuse_port(steps: list[DatabaseStep], observed: Observed) -> None:
+    if observed.port_conflict and {DatabaseStep.CREATE, DatabaseStep.RECREATE, DatabaseStep.START} & set(steps):
         raise Refusal(f"the database's {observed.port_conflict}", "stop that, then run this again")
 
 
@@ -178,7 +179,7 @@ class DurableDb:
     _login: Login | None = field(default=None, init=False)
     _backup_folder: str | None = field(default=None, init=False)
 
-    def ensure(self, wanted: Wanted, check_mode: bool) -> Outcome:
+    def ensure(self, wanted: WantedDatabase, check_mode: bool) -> Outcome:
         if check_mode:
             observed = self.backend.observe(present=wanted.state == "present")
             return self._outcome(observed, plan(wanted, observed, self.backend.data_name))
@@ -190,53 +191,57 @@ class DurableDb:
                 self._apply(step, wanted)
             return self._outcome(observed, decided)
 
-    def _refuse_unprepared(self, wanted: Wanted, observed: Observed, decided: Plan) -> None:
-        """Not in check mode, where the roles that prepare these have made nothing either."""
-        missing = list(observed.missing) if {Step.CREATE, Step.RECREATE, Step.START, Step.BACK_UP} & set(decided.steps) else []
-        if Step.CREATE_DATA in decided.steps and not wanted.key_fingerprint:
+    def _refuse_unprepared(self, wanted: WantedDatabase, observed: Observed, decided: Plan) -> None:
+        """This is not asked in check mode, where the roles that prepare these things have made nothing either."""
+        missing = (
+            list(observed.missing)
+            if {DatabaseStep.CREATE, DatabaseStep.RECREATE, DatabaseStep.START, DatabaseStep.BACK_UP} & set(decided.steps)
+            else []
+        )
+        if DatabaseStep.CREATE_DATA in decided.steps and not wanted.key_fingerprint:
             missing.append("the fingerprint of the environment's keys")
         if missing:
             remedy = PREPARE_FIRST
-            if Step.BACK_UP in decided.steps:
+            if DatabaseStep.BACK_UP in decided.steps:
                 remedy = "the final backup needs a running server: bring it back, or say durable_db_final_backup=false"
             raise Refusal(f"the database cannot run without: {', '.join(missing)}", remedy)
 
-    def _apply(self, step: Step, wanted: Wanted) -> None:
+    def _apply(self, step: DatabaseStep, wanted: WantedDatabase) -> None:
         backend = self.backend
         match step:
-            case Step.OPEN_DATA:
+            case DatabaseStep.OPEN_DATA:
                 backend.open_data()
-            case Step.CREATE_DATA:
+            case DatabaseStep.CREATE_DATA:
                 backend.create_data(wanted.key_fingerprint)
-            case Step.AWAIT_READY:
+            case DatabaseStep.AWAIT_READY:
                 self._login = backend.await_ready(self.wait_timeout)
-            case Step.BACK_UP:
+            case DatabaseStep.BACK_UP:
                 self._backup_folder = str(self.backup.take(backend.dump, backend.dump_trailer))
             case _:
                 self._plain_steps[step]()
 
     @property
-    def _plain_steps(self) -> dict[Step, Callable[[], None]]:
+    def _plain_steps(self) -> dict[DatabaseStep, Callable[[], None]]:
         backend = self.backend
         return {
-            Step.OPEN_DATA: backend.open_data,
-            Step.CONFIGURE: backend.write_configuration,
-            Step.CREATE: backend.create_server,
-            Step.RECREATE: backend.create_server,
-            Step.START: backend.start_server,
-            Step.RELOAD_CERTIFICATE: backend.reload_certificate,
-            Step.APPLY_ACCOUNTS: backend.apply_accounts,
-            Step.STOP: backend.stop_server,
-            Step.REMOVE: backend.remove_server,
-            Step.REMOVE_DATA: backend.remove_data,
-            Step.REMOVE_KEYS: backend.remove_keys,
+            DatabaseStep.OPEN_DATA: backend.open_data,
+            DatabaseStep.CONFIGURE: backend.write_configuration,
+            DatabaseStep.CREATE: backend.create_server,
+            DatabaseStep.RECREATE: backend.create_server,
+            DatabaseStep.START: backend.start_server,
+            DatabaseStep.RELOAD_CERTIFICATE: backend.reload_certificate,
+            DatabaseStep.APPLY_ACCOUNTS: backend.apply_accounts,
+            DatabaseStep.STOP: backend.stop_server,
+            DatabaseStep.REMOVE: backend.remove_server,
+            DatabaseStep.REMOVE_DATA: backend.remove_data,
+            DatabaseStep.REMOVE_KEYS: backend.remove_keys,
         }
 
     def _outcome(self, observed: Observed, decided: Plan) -> Outcome:
         backend = self.backend
         login = None if decided.server is not Server.RUNNING else self._login or observed.login
-        configured = Step.CONFIGURE in decided.steps
-        keys = observed.keys and Step.REMOVE_KEYS not in decided.steps
+        configured = DatabaseStep.CONFIGURE in decided.steps
+        keys = observed.keys and DatabaseStep.REMOVE_KEYS not in decided.steps
         return Outcome(
             changed=decided.changes,
             before=self._picture(observed.server, _has_data(observed), observed.keys, observed.configuration),
@@ -253,7 +258,7 @@ class DurableDb:
                 "version": login.version if login else "",
                 "tls_cipher": login.tls_cipher if login else "",
                 "backup": self._backup_folder,
-                "keys_removed": Step.REMOVE_KEYS in decided.steps,
+                "keys_removed": DatabaseStep.REMOVE_KEYS in decided.steps,
             },
             warnings=list(decided.warnings),
         )

@@ -24,7 +24,7 @@ class FinalBackup:
     env: Environment
 
     def take(self, dump: Callable[[BinaryIO], None], trailer: bytes) -> Path:
-        """The finished folder; it gets its name only once all in it is verified and on disk. A whole dump ends with the trailer."""
+        """Gives the finished folder, which has its name only once all in it is verified and on disk. A whole dump ends with the trailer."""
         shelf = Path(self.env.home).parent / "final-backups"
         shelf.mkdir(mode=0o700, parents=True, exist_ok=True)
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")

@@ -1,4 +1,4 @@
-"""A replica that follows while something is done to its primary that it could not survive."""
+"""A refusal while a replica follows its primary: it would not survive what is about to be done to that."""
 
 from __future__ import annotations
 

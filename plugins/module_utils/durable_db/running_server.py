@@ -38,7 +38,7 @@ class RunningServer:
         self._query(self.engine.client.reload_certificate)
 
     def certificate_on_disk(self) -> bytes:
-        """The server's own, in DER form, without those that vouch for it."""
+        """The server's own certificate in DER form, without those that vouch for it."""
         chain = self.certificate_file.read_text()
         end = "-----END CERTIFICATE-----"
         return ssl.PEM_cert_to_DER_cert(chain[: chain.index(end)] + end)
@@ -49,11 +49,11 @@ class RunningServer:
         list(self._as_root(*self.engine.client.execute_file(self.env.database, mounted)))
 
     def wanted_accounts(self) -> str:
-        """Their digest."""
+        """The digest of the accounts that the environment's secrets ask for."""
         return accounts_digest(self.accounts_file.read_text(encoding="utf-8"))
 
     def applied_accounts(self) -> str:
-        """Their digest, asked of the server as its administrator."""
+        """The digest of the accounts that the server has, asked as its administrator."""
         return self._query(self.engine.accounts.applied_digest)
 
     def dump(self, stream: BinaryIO) -> None:

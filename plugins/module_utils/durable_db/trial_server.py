@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _PATIENCE_SECONDS = 300.0
-# What the server's container has and its trial has too.
+# A trial has these options of the server's container, too.
 _KEPT_HOST_OPTIONS = ("ReadonlyRootfs", "Tmpfs", "CapDrop", "SecurityOpt", "Memory", "PidsLimit", "ShmSize")
 
 
@@ -32,7 +32,7 @@ class TrialServer:
     env: Environment
     container: str
     console: ServerConsole
-    # On the environment's durable network; empty without it.
+    # This is its address on the environment's durable network; it is empty where the trial is not on that.
     address: str = ""
 
     def log_in_as_application(self) -> None:
@@ -41,7 +41,7 @@ class TrialServer:
 
 @contextmanager
 def trial_volume(docker: DockerClient, env: Environment, engine: str) -> Iterator[str]:
-    """An empty one for a restore, encrypted where the server's own is."""
+    """An empty volume for a restore, encrypted where the server's own is; it goes when the block ends."""
     name = f"{_trial_name(env, engine)}-data"
     encrypted = EncryptedFolder(env, env.server(engine).service)
     with trial_lock(env.name):
@@ -73,7 +73,7 @@ def trial_server(
 ) -> Iterator[TrialServer]:
     """Serves from `folder` of `volume` until the block ends; then it is shut down cleanly and removed. The caller has the lock.
 
-    `as_it_is`: with its binary log and its accounts, to be looked at. `image` is another one than the environment's own server runs on.
+    With `as_it_is` it has its binary log and its own accounts, to be looked at. `image` replaces the one of the environment's server.
     """
     name = _trial_name(env, engine)
     remove_ours(docker, env, name)
@@ -95,7 +95,7 @@ def trial_server(
         docker.api.start(container)
         console = ServerConsole(engine_named(engine), env, name)
         _await_answer(docker, console)
-        # The accounts and passwords of now, not those of then.
+        # Restored data get the accounts and passwords of now.
         if not as_it_is:
             WriterFence(env, console).open()
         networks = docker.api.inspect_container(container)["NetworkSettings"]["Networks"]
@@ -106,7 +106,7 @@ def trial_server(
 
 
 def server_container(docker: DockerClient, env: Environment, engine: str) -> dict[str, Any]:
-    """As the Docker engine describes it, running or not."""
+    """The server's container as the Docker engine describes it, running or not."""
     name = env.server(engine).container
     found = found_or_none(lambda: docker.api.inspect_container(name))
     if found is None:
@@ -116,7 +116,7 @@ def server_container(docker: DockerClient, env: Environment, engine: str) -> dic
 
 
 def run_beside(docker: DockerClient, env: Environment, engine: str, volume: str, *command: str) -> None:
-    """In a container made like the server's, with that volume; nobody reaches it."""
+    """Runs a command in a container that is made like the server's, with that volume; nobody reaches it."""
     name = _trial_name(env, engine)
     remove_ours(docker, env, name)
     model = server_container(docker, env, engine)
@@ -134,7 +134,7 @@ def run_beside(docker: DockerClient, env: Environment, engine: str, volume: str,
         docker.api.start(container)
         if docker.api.wait(container)["StatusCode"] != 0:
             log = docker.api.logs(container, tail=4).decode(errors="replace").splitlines()
-            raise Refusal(f"{command[0]} on volume {volume} failed: {' | '.join(log)}", "see to that, then run this again")
+            raise Refusal(f"{command[0]} on volume {volume} failed: {' | '.join(log)}", "mend that, then run this again")
     finally:
         docker.api.remove_container(container, force=True, v=True)
 
@@ -148,7 +148,7 @@ def _application_password(env: Environment) -> str:
 
 
 def host_config_like(docker: DockerClient, model: dict[str, Any], data_mount: str, volume: str, network: str) -> Any:
-    """The server's, with another volume and without its backups and its addresses."""
+    """The options of the server's container, with another volume and without its backups and its addresses."""
     from docker.types import Mount  # noqa: PLC0415 - see docker_client
 
     mounts = [Mount(data_mount, volume, "volume")]

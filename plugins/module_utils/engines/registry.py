@@ -50,5 +50,5 @@ def backup_tool(docker: DockerClient, env: Environment, engine: str, target: Bac
 
 
 def backup_tool_of(params: Mapping[str, Any], docker: DockerClient, env: Environment) -> BackupTool:
-    """The one that a module's arguments ask for."""
+    """The backup tool that a module's arguments ask for."""
     return backup_tool(docker, env, params["engine"], target_of(params, env))

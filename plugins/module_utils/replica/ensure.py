@@ -26,12 +26,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage.volume i
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# It comes back after a restart of its primary, or it does not.
+# A replica that has not come back so long after a restart of its primary does not come back.
 _PATIENCE_SECONDS = 15.0
 _REBUILD = "durable_db_replica_rebuild=true makes it anew from the primary"
 
 
-class Step(enum.Enum):
+class ReplicaStep(enum.Enum):
     STOP = "stop replica"
     REMOVE = "remove replica"
     REMOVE_SLOT = "remove replication slot"
@@ -54,18 +54,18 @@ class WantedReplica:
     present: bool
     rebuild: bool = False
     key_fingerprint: str = ""
-    # The replica's volume goes with the primary's, or alone by its own name.
+    # A volume's name: the primary's deletes the replica's as well, the replica's only that one.
     confirm: str = ""
 
 
 @dataclass
 class DurableReplica:
     docker: DockerClient
-    # The replica.
+    # What the replica is.
     definition: ServerDefinition
     wait_timeout: float
     _backend: DockerDatabase = field(init=False)
-    # A replica needs a moment to find it again.
+    # The primary was started or changed, and a replica needs a moment to find it again.
     _has_new_primary: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ class DurableReplica:
         return self._backend.data_name
 
     def ensure(self, wanted: WantedReplica, check_mode: bool, *, primary_drifts: bool = False, primary_changed: bool = False) -> Outcome:
-        """Needs the primary to be in its wanted state. `primary_drifts`: in a configuration that is not the wanted one."""
+        """The primary has to be in its wanted state before. With `primary_drifts` its configuration is not the wanted one."""
         self._has_new_primary = primary_changed
         if check_mode:
             observed = self._backend.observe(present=False)
@@ -90,69 +90,69 @@ class DurableReplica:
                 self._apply(step, wanted)
             return self._outcome(wanted, observed, steps, done=True)
 
-    def _plan(self, wanted: WantedReplica, observed: Observed, primary_drifts: bool) -> list[Step]:
+    def _plan(self, wanted: WantedReplica, observed: Observed, primary_drifts: bool) -> list[ReplicaStep]:
         is_there, has_data = observed.server is not Server.MISSING, observed.data_fingerprint is not None
         if wanted.state == "stopped":
-            return [Step.STOP] if observed.server is Server.RUNNING else []
+            return [ReplicaStep.STOP] if observed.server is Server.RUNNING else []
         if wanted.state == "absent" or not wanted.present:
-            stop = [Step.STOP] if observed.server is Server.RUNNING else []
-            slot = [Step.REMOVE_SLOT] if is_there and self._slot and wanted.state == "present" else []
+            stop = [ReplicaStep.STOP] if observed.server is Server.RUNNING else []
+            slot = [ReplicaStep.REMOVE_SLOT] if is_there and self._slot and wanted.state == "present" else []
             deletes = (self.volume, self._volume_of_primary) if wanted.state == "absent" else (self.volume,)
             delete = has_data and wanted.confirm in deletes
-            return [*stop, *slot, *([Step.REMOVE] if is_there else []), *([Step.REMOVE_DATA] if delete else [])]
+            return [*stop, *slot, *([ReplicaStep.REMOVE] if is_there else []), *([ReplicaStep.REMOVE_DATA] if delete else [])]
         if wanted.rebuild:
-            away = [Step.STOP, Step.REMOVE] if is_there else []
-            return [*away, *([Step.REMOVE_DATA] if has_data else []), *self._from_nothing]
+            away = [ReplicaStep.STOP, ReplicaStep.REMOVE] if is_there else []
+            return [*away, *([ReplicaStep.REMOVE_DATA] if has_data else []), *self._from_nothing]
         if not has_data:
-            return [*([Step.REMOVE] if is_there else []), *self._from_nothing]
+            return [*([ReplicaStep.REMOVE] if is_there else []), *self._from_nothing]
         return self._plan_existing(wanted, observed, primary_drifts)
 
-    def _plan_existing(self, wanted: WantedReplica, observed: Observed, primary_drifts: bool) -> list[Step]:
+    def _plan_existing(self, wanted: WantedReplica, observed: Observed, primary_drifts: bool) -> list[ReplicaStep]:
         DatabaseVolume(self.docker, self._backend.definition).refuse_in_clear()
         if wanted.key_fingerprint and observed.data_fingerprint != wanted.key_fingerprint:
             return []
-        slot = [Step.ADD_SLOT] if self._slot and self._lacks_slot(self._slot) else []
+        slot = [ReplicaStep.ADD_SLOT] if self._slot and self._lacks_slot(self._slot) else []
         if observed.server is not Server.RUNNING and not self._is_seeded():
-            return [*([Step.REMOVE] if observed.server is not Server.MISSING else []), *self._from_nothing[1:]]
-        made = [*slot, Step.CONFIGURE, Step.CREATE, Step.AWAIT]
-        # One that is told more than its primary can do does not start.
+            return [*([ReplicaStep.REMOVE] if observed.server is not Server.MISSING else []), *self._from_nothing[1:]]
+        made = [*slot, ReplicaStep.CONFIGURE, ReplicaStep.CREATE, ReplicaStep.AWAIT]
+        # A replica does not start with settings that are larger than those of its primary.
         if observed.server is Server.MISSING or observed.broken or (observed.drift and not primary_drifts):
             return made
         if observed.server is Server.STOPPED:
-            return [*slot, Step.START, Step.AWAIT]
-        return [*slot, Step.RESTART, Step.AWAIT] if self._has_older_password() else slot
+            return [*slot, ReplicaStep.START, ReplicaStep.AWAIT]
+        return [*slot, ReplicaStep.RESTART, ReplicaStep.AWAIT] if self._has_older_password() else slot
 
     @property
-    def _from_nothing(self) -> list[Step]:
-        slot = [Step.ADD_SLOT] if self._slot else []
-        return [Step.CREATE_DATA, *slot, Step.SEED, Step.CONFIGURE, Step.CREATE, Step.AWAIT]
+    def _from_nothing(self) -> list[ReplicaStep]:
+        slot = [ReplicaStep.ADD_SLOT] if self._slot else []
+        return [ReplicaStep.CREATE_DATA, *slot, ReplicaStep.SEED, ReplicaStep.CONFIGURE, ReplicaStep.CREATE, ReplicaStep.AWAIT]
 
-    def _apply(self, step: Step, wanted: WantedReplica) -> None:
+    def _apply(self, step: ReplicaStep, wanted: WantedReplica) -> None:
         backend = self._backend
-        actions: dict[Step, Callable[[], object]] = {
-            Step.STOP: backend.stop_server,
-            Step.REMOVE: backend.remove_server,
-            Step.REMOVE_SLOT: self._remove_slot,
-            Step.REMOVE_DATA: backend.remove_data,
-            Step.CREATE_DATA: lambda: backend.create_data(wanted.key_fingerprint),
-            Step.ADD_SLOT: self._add_slot,
-            Step.SEED: ReplicaSeed(self.docker, backend.definition).copy_primary,
-            Step.CONFIGURE: backend.write_configuration,
-            Step.CREATE: backend.create_server,
-            Step.START: backend.start_server,
-            Step.RESTART: lambda: self.docker.api.restart(backend.server_name, timeout=120),
-            Step.AWAIT: lambda: self._await_following(self.wait_timeout),
+        actions: dict[ReplicaStep, Callable[[], object]] = {
+            ReplicaStep.STOP: backend.stop_server,
+            ReplicaStep.REMOVE: backend.remove_server,
+            ReplicaStep.REMOVE_SLOT: self._remove_slot,
+            ReplicaStep.REMOVE_DATA: backend.remove_data,
+            ReplicaStep.CREATE_DATA: lambda: backend.create_data(wanted.key_fingerprint),
+            ReplicaStep.ADD_SLOT: self._add_slot,
+            ReplicaStep.SEED: ReplicaSeed(self.docker, backend.definition).copy_primary,
+            ReplicaStep.CONFIGURE: backend.write_configuration,
+            ReplicaStep.CREATE: backend.create_server,
+            ReplicaStep.START: backend.start_server,
+            ReplicaStep.RESTART: lambda: self.docker.api.restart(backend.server_name, timeout=120),
+            ReplicaStep.AWAIT: lambda: self._await_following(self.wait_timeout),
         }
         actions[step]()
 
-    def _refuse_unprepared(self, steps: list[Step], observed: Observed) -> None:
-        starts = {Step.CREATE, Step.START} & set(steps)
+    def _refuse_unprepared(self, steps: list[ReplicaStep], observed: Observed) -> None:
+        starts = {ReplicaStep.CREATE, ReplicaStep.START} & set(steps)
         if starts and observed.missing:
             raise Refusal(f"the replica cannot run without: {', '.join(observed.missing)}", PREPARE_FIRST)
         if starts and observed.port_conflict:
             raise Refusal(f"the replica's {observed.port_conflict}", "stop that, then run this again")
 
-    # What it takes on the primary.
+    # What a replica takes on the primary.
 
     @property
     def _slot(self) -> LogSlot | None:
@@ -162,7 +162,7 @@ class DurableReplica:
         try:
             return self._watch.primary.query(slot.count) == [["0"]]
         except Refusal:
-            # In check mode it need not be there yet.
+            # In check mode the primary need not be there yet.
             return False
 
     def _add_slot(self) -> None:
@@ -172,7 +172,7 @@ class DurableReplica:
 
     def _remove_slot(self) -> None:
         if slot := self._slot:
-            # Whoever sent the log to the replica needs a moment to notice that it left.
+            # The primary's process that sends the log needs a moment to notice that the replica left.
             wait_until(lambda: self._watch.primary.query(slot.count_active) == [["0"]], _PATIENCE_SECONDS)
             self._watch.primary.query(slot.remove)
 
@@ -189,7 +189,7 @@ class DurableReplica:
         return generations.current in generations.kept
 
     def _has_older_password(self) -> bool:
-        """It knows the one that was there when it started."""
+        """A replica knows only the password that was there when it started."""
         container = found_or_none(lambda: self.docker.api.inspect_container(self._backend.server_name))
         if container is None:
             return False
@@ -213,24 +213,24 @@ class DurableReplica:
             return ReplicaState(observed.server.value, problem=f"volume {self._backend.data_name} was made with other keys")
         return self._await_following(_PATIENCE_SECONDS if self._has_new_primary else 0)
 
-    def _outcome(self, wanted: WantedReplica, observed: Observed, steps: list[Step], *, done: bool) -> Outcome:
+    def _outcome(self, wanted: WantedReplica, observed: Observed, steps: list[ReplicaStep], *, done: bool) -> Outcome:
         state = self._state(wanted, observed, done=done)
         warnings = []
         if state and state.problem:
             warnings.append(f"the replica does not follow: {state.problem}; the primary serves all the same. {_REBUILD}")
-        kept = observed.data_fingerprint is not None and Step.REMOVE_DATA not in steps
+        kept = observed.data_fingerprint is not None and ReplicaStep.REMOVE_DATA not in steps
         if wanted.state == "present" and not wanted.present and kept:
             warnings.append(
                 f"volume {self._backend.data_name} of a former replica is kept: durable_db_confirm={self._backend.data_name} deletes it"
             )
-        running = bool({Step.CREATE, Step.START, Step.RESTART} & set(steps)) or (
-            observed.server is Server.RUNNING and not {Step.STOP, Step.REMOVE} & set(steps)
+        running = bool({ReplicaStep.CREATE, ReplicaStep.START, ReplicaStep.RESTART} & set(steps)) or (
+            observed.server is Server.RUNNING and not {ReplicaStep.STOP, ReplicaStep.REMOVE} & set(steps)
         )
-        data = kept or Step.CREATE_DATA in steps
+        data = kept or ReplicaStep.CREATE_DATA in steps
         return Outcome(
-            changed=any(step is not Step.AWAIT for step in steps),
+            changed=any(step is not ReplicaStep.AWAIT for step in steps),
             before=self._picture(observed.server is Server.RUNNING, observed.data_fingerprint is not None, observed.configuration),
-            after=self._picture(running, data, self._backend.configuration if Step.CONFIGURE in steps else observed.configuration),
+            after=self._picture(running, data, self._backend.configuration if ReplicaStep.CONFIGURE in steps else observed.configuration),
             facts={
                 "container": self._backend.server_name,
                 "volume": self._backend.data_name,

@@ -32,7 +32,7 @@ class LostTransactions:
         return self._by_a_server(position, folder) if reader is None else self._from_the_log(reader, position, folder)
 
     def _by_a_server(self, position: str, folder: str) -> int:
-        """Its log is encrypted, and only a server reads it; it recovers what a crash left, as its next start would."""
+        """A server reads its own encrypted log; when it starts it recovers what a crash left, as its next start would do anyway."""
         volume = self.env.server(self.engine).volume
         with trial_lock(self.env.name), trial_server(self.docker, self.env, self.engine, volume, folder, as_it_is=True) as trial:
             replication = trial.console.engine.replication

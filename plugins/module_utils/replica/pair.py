@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import Step as DbStep
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DatabaseStep, DurableDb, WantedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.replica.ensure import DurableReplica, WantedReplica
 
 
 def ensure_pair(
-    database: DurableDb, replica: DurableReplica, wanted: Wanted, *, with_replica: bool, rebuild: bool, check_mode: bool
+    database: DurableDb, replica: DurableReplica, wanted: WantedDatabase, *, with_replica: bool, rebuild: bool, check_mode: bool
 ) -> Outcome:
     """The database comes first, whatever becomes of the replica: what follows it gets all that it wrote before it stopped."""
-    # The name of the replica's volume concerns that one alone.
+    # The name of the replica's volume confirms nothing about the database itself.
     own = replace(wanted, confirm="") if wanted.confirm == replica.volume else wanted
     first = database.ensure(own, check_mode)
-    drifts = bool(first.facts["drift"]) and DbStep.RECREATE.value not in first.facts["steps"]
+    drifts = bool(first.facts["drift"]) and DatabaseStep.RECREATE.value not in first.facts["steps"]
     second = replica.ensure(
         WantedReplica(wanted.state, with_replica, rebuild, wanted.key_fingerprint, wanted.confirm),
         check_mode,

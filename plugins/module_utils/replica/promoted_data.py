@@ -16,7 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage.generati
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# Arguments: the two volumes' folders, the generation. On one file system it is a rename; a copy counts once it is whole.
+# The arguments are the two volumes' folders and the generation. On one file system this is a rename; a copy counts once it is whole.
 _MOVE = f"""
 cd /volumes
 from=$1/{FIRST_GENERATION} to=$2/generations/$3
@@ -43,7 +43,7 @@ class PromotedData:
     image: str
 
     def move(self, generation: str) -> None:
-        """No server runs on either. Done twice it is done once; the replica's volume is empty afterwards, to everybody."""
+        """No server may run on either. Doing it twice changes nothing more. Afterwards everybody takes the replica's volume for empty."""
         source, target = self._folder(self.env.replica(self.engine).volume), self._folder(self.env.server(self.engine).volume)
         parent = os.path.commonpath([source, target])
         container = self.docker.containers.create(
@@ -54,7 +54,7 @@ class PromotedData:
             network_mode="none",
             cap_drop=["ALL"],
             cap_add=["DAC_OVERRIDE", "CHOWN", "FOWNER"],
-            # Through one mount of a folder above both: from one mount to another nothing can be renamed.
+            # Nothing can be renamed from one mount to another, so the folder above both is mounted.
             volumes={parent: {"bind": "/volumes", "mode": "rw"}},
             labels={ENVIRONMENT_LABEL: self.env.name},
             **SMALL_JOB,
@@ -68,7 +68,7 @@ class PromotedData:
             )
 
     def _folder(self, volume: str) -> str:
-        """On this machine."""
+        """The folder on this machine that has the volume's content."""
         found = found_or_none(lambda: self.docker.api.inspect_volume(volume))
         if found is None:
             raise Refusal(

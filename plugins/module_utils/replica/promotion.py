@@ -22,8 +22,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from ansible_collections.echobase.platform.plugins.module_utils.replica.lost_transactions import LostTransactions
 from ansible_collections.echobase.platform.plugins.module_utils.replica.promoted_data import PromotedData
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState, ReplicaWatch
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, GenerationJournal, Kind, Step
-from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import ChangeStep, GenerationChange, GenerationJournal, Kind
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, ignore_step, published_volume
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -38,8 +38,8 @@ class ReplicaPromotion:
     engine: str
     tool: BackupTool
     progress: Progress
-    # Called before each thing that a kill could come between.
-    reached: Callable[[str], None] = unheard
+    # This is called with the name of each step that is done; tests end the process there.
+    reached: Callable[[str], None] = ignore_step
 
     def __post_init__(self) -> None:
         self._journal = GenerationJournal(self.env)
@@ -70,17 +70,17 @@ class ReplicaPromotion:
             return self._outcome(changed=False, before=before, after=before)
         promotion = self._begun(before, found)
         if check_mode:
-            return self._outcome(changed=True, before=before, after=promotion.at(Step.LIVE))
+            return self._outcome(changed=True, before=before, after=promotion.at(ChangeStep.LIVE))
         if promotion is not before:
             self._journal.write(promotion)
-        if promotion.step is Step.CLOSING:
-            promotion = self._journal.write(self._close(promotion, accept_loss).at(Step.PROMOTING))
-        if promotion.step is Step.PROMOTING:
+        if promotion.step is ChangeStep.CLOSING:
+            promotion = self._journal.write(self._close(promotion, accept_loss).at(ChangeStep.PROMOTING))
+        if promotion.step is ChangeStep.PROMOTING:
             self._promote(promotion)
-            promotion = self._journal.write(promotion.at(Step.SWAPPING))
+            promotion = self._journal.write(promotion.at(ChangeStep.SWAPPING))
         self._remove_replica()
         self._swap.to(promotion.generation)
-        promotion = self._journal.write(promotion.at(Step.LIVE))
+        promotion = self._journal.write(promotion.at(ChangeStep.LIVE))
         self._warnings += self.tool.prepare_if_possible()
         return self._outcome(changed=True, before=before, after=promotion)
 
@@ -99,9 +99,9 @@ class ReplicaPromotion:
         generations = published_volume(self.docker, self.env, self.engine).generations()
         if not generations.current:
             raise Refusal(f"volume {self._volume_name} has no generation that is served", "run playbooks/setup_durable.yml first")
-        return GenerationChange(Kind.PROMOTION, Step.CLOSING, self.engine, datetime.now(UTC), generations.next, generations.current)
+        return GenerationChange(Kind.PROMOTION, ChangeStep.CLOSING, self.engine, datetime.now(UTC), generations.next, generations.current)
 
-    # Nobody writes any more, and what there is has arrived.
+    # Nobody writes any more, and the replica gets what there is.
 
     def _close(self, promotion: GenerationChange, accept_loss: bool) -> GenerationChange:
         self.reached("closing")
@@ -137,7 +137,7 @@ class ReplicaPromotion:
             )
 
     def _fence(self, promotion: GenerationChange) -> None:
-        """From here on the volume serves what is not there yet: its server does not start, whoever asks it to."""
+        """From here on the volume's link leads to a generation that is not there yet, so no server starts on it, whoever asks for that."""
         stop_server(self.docker, self._primary.container)
         self.reached("stopped")
         published_volume(self.docker, self.env, self.engine).serve(promotion.generation)
@@ -147,14 +147,14 @@ class ReplicaPromotion:
         self._journal.remove()
 
     def _loss(self, promotion: GenerationChange) -> tuple[int, str]:
-        """Transactions that the primary had committed and the replica does not have; or why nobody can tell."""
+        """How many transactions the primary had committed and the replica does not have, or why nobody can tell."""
         self._start_replica()
         self._replica.query(self._replication.go_on_applying)
         self.progress.say("the replica applies what it got")
         if not wait_until(lambda: self._replica.query(self._replication.all_applied) == [["1"]], _PATIENCE_SECONDS):
             self._unfence(promotion)
             problem = self._watch.look().problem or "it is slow"
-            raise Refusal(f"{self._replica.container} does not apply all that it got: {problem}", "see to that, then run this again")
+            raise Refusal(f"{self._replica.container} does not apply all that it got: {problem}", "mend that, then run this again")
         self.progress.say("looking what the primary never sent")
         try:
             return LostTransactions(self.docker, self.env, self.engine).since(self._position(), f"generations/{promotion.previous}"), ""
@@ -195,7 +195,7 @@ class ReplicaPromotion:
         if found_or_none(lambda: self.docker.api.inspect_container(name)) is not None:
             self.docker.api.remove_container(name)
 
-    # Back.
+    # The promotion is given up.
 
     def _abandoned(self, before: GenerationChange | None, check_mode: bool) -> Outcome:
         if before is None or before.kind is not Kind.PROMOTION:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LAST_LINES = 60
 _PLACE = "/replica"
-# Arguments: the primary's host name. A volume is seeded from the moment of the last line on, and before that it is empty to everybody.
+# The argument is the primary's host name. Everybody takes the volume for empty until the last line has been executed.
 _BEGIN = f"""
 umask 077
 cd {_PLACE}
@@ -45,7 +45,7 @@ sync --file-system .
 @dataclass(frozen=True)
 class ReplicaSeed:
     docker: DockerClient
-    # The replica.
+    # What the replica is.
     definition: ServerDefinition
 
     def copy_primary(self) -> None:
@@ -81,7 +81,7 @@ class ReplicaSeed:
             reason = next((line for line in lines if "error" in line.lower()), lines[-1])
             raise Refusal(
                 f"the replica could not be copied from the primary: {reason}",
-                "the primary serves as before; see to that, then run this again",
+                "the primary serves as before; mend that, then run this again",
             )
 
     @property
@@ -104,7 +104,7 @@ class ReplicaSeed:
         return mounts
 
     def _remove(self, name: str) -> None:
-        """Left by one that was killed."""
+        """Removes the container that a killed run left."""
         found = found_or_none(lambda: self.docker.api.inspect_container(name))
         if found is not None:
             refuse_foreign("container", name, found["Config"]["Labels"], self.definition.env.name)

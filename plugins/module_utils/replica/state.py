@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReplicaState:
-    # missing, stopped or running
+    # It is missing, stopped or running.
     server: str
-    # It gets the log and applies it.
+    # The replica gets the log and applies it.
     follows: bool = False
-    # What is wrong, in a user's words; empty when nothing is.
+    # This is what is wrong, in a user's words; it is empty when nothing is.
     problem: str = ""
-    # None where nobody can tell.
+    # These are None where nobody can tell.
     lag_seconds: int | None = None
     lag_transactions: int | None = None
     lag_bytes: int | None = None
@@ -36,7 +36,7 @@ class ReplicaState:
 
     @property
     def line(self) -> str:
-        """For the status screen."""
+        """What the status screen shows."""
         if self.problem:
             return f"REPLICA   {self.problem}"
         if self.lag_transactions is not None:

@@ -44,7 +44,7 @@ class RestoreDrill:
                 self.tool.archive_now()
                 written = self._write(console)
                 lost = datetime.now(UTC)
-                # What the repository holds now is all there is: the server is asked for nothing any more.
+                # From here on only what the repository holds counts: the server is asked for nothing any more.
                 promised = self.tool.archive_after(backups[-1]).until
                 self.progress.say("the machine is thought lost: restoring")
                 began = time.monotonic()
@@ -62,7 +62,7 @@ class RestoreDrill:
                 f"{len(missing)} rows written before {promised.isoformat()}, the first one {missing[0]}, are not in what was restored",
                 "the backups do not keep what they promise: take a full one now, and look at the log of the archive",
             )
-        # All committed after the last restored row is what a loss of the machine would have cost.
+        # A loss of the machine would have cost everything that was committed after the last restored row.
         kept_until = max((answered for number, answered in written.items() if number in restored), default=promised)
         return Outcome(
             changed=True,
@@ -78,7 +78,7 @@ class RestoreDrill:
         )
 
     def _write(self, console: ServerConsole) -> dict[int, datetime]:
-        """When each row's commit was answered."""
+        """Gives for each row when its commit was answered."""
         self.progress.say(f"writing rows for {self.write_seconds} s")
         written: dict[int, datetime] = {}
         end = time.monotonic() + self.write_seconds
@@ -86,6 +86,6 @@ class RestoreDrill:
             number = len(written) + 1
             console.query(f"INSERT INTO restore_drill.written VALUES ({number})")
             written[number] = datetime.now(UTC)
-            # Rows all along the way, since what counts is which of them comes back.
+            # Rows are written all the time, since what counts is which of them come back.
             time.sleep(_SECONDS_BETWEEN_ROWS)
         return written

@@ -14,12 +14,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 
-class Step(enum.StrEnum):
+class ChangeStep(enum.StrEnum):
     # A data directory grows beside the served one. Nothing that is served knows of it.
     BUILDING = "building"
     # It is whole, and a trial server served from it.
     BUILT = "built"
-    # Nobody may write any more, and what there is is copied into a data directory with another key.
+    # Nobody may write any more, and all data are copied into a data directory with another key.
     COPYING = "copying"
     # Nobody may write any more; what was written is archived.
     CLOSING = "closing"
@@ -31,15 +31,15 @@ class Step(enum.StrEnum):
     LIVE = "live"
 
 
-_UNDER_WAY = (Step.COPYING, Step.CLOSING, Step.PROMOTING, Step.SWAPPING)
+_UNDER_WAY = (ChangeStep.COPYING, ChangeStep.CLOSING, ChangeStep.PROMOTING, ChangeStep.SWAPPING)
 
 
 class Kind(enum.StrEnum):
     RESTORE = "restore"
     UPGRADE = "upgrade"
-    # A replica's data take the place of its primary's.
+    # The data of a replica take the place of its primary's.
     PROMOTION = "promotion"
-    # The same data, encrypted with another key.
+    # The same data take their own place, encrypted with another key.
     NEW_KEY = "new key"
 
 
@@ -59,20 +59,20 @@ class GenerationChange:
     """One generation of a database's data takes the place of another, and how far that has come."""
 
     kind: Kind
-    step: Step
+    step: ChangeStep
     engine: str
     began: datetime
     generation: str
     previous: str
     # Where a restore ends, as the user named it, or the version that an upgrade leads to.
     to: str = ""
-    # The one that a restore is made from.
+    # A restore is made from this one.
     backup: str = ""
-    # The generation was not there before.
+    # The generation is made for this; otherwise it was there before.
     builds: bool = False
     rows: int = 0
     discarded: int = 0
-    # Why what would be discarded is not known; empty when it is.
+    # This says why nobody knows what would be discarded; it is empty when that is known.
     unknown: str = ""
     # The major versions of the two generations of an upgrade.
     major: str = ""
@@ -80,7 +80,7 @@ class GenerationChange:
 
     @property
     def name(self) -> str:
-        """In a user's words."""
+        """What it is, in a user's words."""
         names = {
             Kind.RESTORE: f"a restore to {self.to}",
             Kind.UPGRADE: f"an upgrade to {self.to}",
@@ -96,14 +96,14 @@ class GenerationChange:
 
     @property
     def is_live(self) -> bool:
-        return self.step is Step.LIVE
+        return self.step is ChangeStep.LIVE
 
     @property
     def is_disposable(self) -> bool:
         """The generation was built for this and never served."""
         return self.builds and not self.is_live
 
-    def at(self, step: Step) -> GenerationChange:
+    def at(self, step: ChangeStep) -> GenerationChange:
         return replace(self, step=step)
 
     def turned_round(self) -> GenerationChange:
@@ -157,7 +157,7 @@ def _change_from(content: dict[str, Any]) -> GenerationChange:
     if "kind" not in content:
         content = _with_kind(content)
     return GenerationChange(
-        **content | {"kind": Kind(content["kind"]), "step": Step(content["step"]), "began": datetime.fromisoformat(content["began"])}
+        **content | {"kind": Kind(content["kind"]), "step": ChangeStep(content["step"]), "began": datetime.fromisoformat(content["began"])}
     )
 
 

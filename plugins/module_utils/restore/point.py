@@ -18,7 +18,7 @@ _GENERATION = re.compile(r"\d{6}")
 class RestorePoint:
     """As a user names it: `latest`, a moment, a mark that a verification made, or a generation that is still there."""
 
-    # Two that differ in this alone are the same point.
+    # Two points that differ in this alone are the same.
     text: str = field(compare=False)
     moment: datetime | None = None
     mark: str = ""
@@ -50,7 +50,7 @@ def parse(text: str) -> RestorePoint:
 
 
 def choose(wanted: RestorePoint, candidates: Sequence[Candidate], marks: Mapping[str, datetime]) -> list[Candidate]:
-    """Those that lead there, in the order to be tried; `candidates` come oldest first, `marks` are the moments of marks we know."""
+    """The backups that lead there, in the order to be tried. `candidates` come oldest first, `marks` are the moments of marks we know."""
     if not candidates:
         raise Refusal("there is no backup", "playbooks/backup.yml takes one")
     newest_first = list(reversed(candidates))

@@ -22,13 +22,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import (
     UPGRADE_WAYS,
+    ChangeStep,
     GenerationChange,
     GenerationJournal,
     Kind,
-    Step,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.restore.point import LATEST, Candidate, RestorePoint, choose, parse
-from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard, ways_on
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, ignore_step, published_volume, ways_on
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume, Generations
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class DatabaseRestore:
     engine: str
     tool: BackupTool
     progress: Progress
-    # Called before each thing that a kill could come between.
-    reached: Callable[[str], None] = unheard
+    # This is called with the name of each step that is done; tests end the process there.
+    reached: Callable[[str], None] = ignore_step
 
     def __post_init__(self) -> None:
         self._names = self.env.server(self.engine)
@@ -71,14 +71,14 @@ class DatabaseRestore:
             return self._abandoned(check_mode)
         return self._confirmed(confirm, check_mode)
 
-    # Beside the served data: nothing of them is touched.
+    # A restore is built beside the served data, of which nothing is touched.
 
     def _built(self, to: str, check_mode: bool) -> Outcome:
         refuse_missing_key(self.env)
         wanted = parse(to)
         before = self._journal.read()
         _refuse_upgrade(before)
-        if before and (before.step is Step.BUILT or before.is_under_way) and self._leads_to(before, wanted):
+        if before and (before.step is ChangeStep.BUILT or before.is_under_way) and self._leads_to(before, wanted):
             return self._outcome(changed=False, before=before, after=before)
         if before and before.is_under_way:
             raise Refusal(f"{before.name} was cut off while {before.step}", f"first end it: {ways_on(self._names.volume)}")
@@ -89,7 +89,7 @@ class DatabaseRestore:
         self._refuse_impossible(wanted, volume, generations)
         restore = GenerationChange(
             Kind.RESTORE,
-            Step.BUILDING,
+            ChangeStep.BUILDING,
             self.engine,
             datetime.now(UTC),
             generation,
@@ -99,13 +99,13 @@ class DatabaseRestore:
             builds=bool(candidates),
         )
         if check_mode:
-            return self._outcome(changed=True, before=before, after=restore.at(Step.BUILT), candidates=candidates)
+            return self._outcome(changed=True, before=before, after=restore.at(ChangeStep.BUILT), candidates=candidates)
         self._clear_away(before, volume)
         self._journal.write(restore)
         self.reached("building")
         built = self._restored(restore, volume, candidates, wanted) if candidates else restore
         built = self._tried(built, volume, building=bool(candidates))
-        built = self._journal.write(built.at(Step.BUILT))
+        built = self._journal.write(built.at(ChangeStep.BUILT))
         return self._outcome(changed=True, before=before, after=built, candidates=candidates)
 
     def _leads_to(self, change: GenerationChange, wanted: RestorePoint) -> bool:
@@ -158,7 +158,7 @@ class DatabaseRestore:
         raise Refusal(f"no backup leads to {restore.to}: {'; '.join(failures)}", "choose another point, or see to the repository")
 
     def _tried(self, restore: GenerationChange, volume: DataVolume, *, building: bool) -> GenerationChange:
-        """A server serves from it, the application logs in, and what the served one has more is listed."""
+        """A server serves from the new generation, the application logs in, and the orders that only the served one has are listed."""
         self.progress.say(f"trying generation {restore.generation}")
         folder = volume.building(restore.generation) if building else f"generations/{restore.generation}"
         with trial_lock(self.env.name), trial_server(self.docker, self.env, self.engine, volume.name, folder) as trial:
@@ -179,12 +179,12 @@ class DatabaseRestore:
         count = discarded(self._discarded_file(restore), orders(self._console), self._ids_file)
         return replace(restore, discarded=count, unknown="")
 
-    # In place of the served data.
+    # The new generation takes the place of the served one.
 
     def _live(self, confirm: str, check_mode: bool) -> Outcome:
         before = self._journal.read()
         _refuse_upgrade(before)
-        if before is None or before.step in (Step.BUILDING, Step.COPYING):
+        if before is None or before.step in (ChangeStep.BUILDING, ChangeStep.COPYING):
             raise Refusal("nothing is built that could go live", "first build it: durable_db_restore with state=built")
         if before.engine != self.engine:
             raise Refusal(f"what is built is a restore of {before.engine}", f"say engine={before.engine}")
@@ -196,15 +196,15 @@ class DatabaseRestore:
                 f"read {self._discarded_file(before)}, then say confirm={self._names.volume}",
             )
         if check_mode:
-            return self._outcome(changed=True, before=before, after=before.at(Step.LIVE))
+            return self._outcome(changed=True, before=before, after=before.at(ChangeStep.LIVE))
         restore = before
-        if restore.step is Step.BUILT:
-            restore = self._journal.write(restore.at(Step.CLOSING))
-        if restore.step is Step.CLOSING:
+        if restore.step is ChangeStep.BUILT:
+            restore = self._journal.write(restore.at(ChangeStep.CLOSING))
+        if restore.step is ChangeStep.CLOSING:
             restore = self._close(restore)
-        restore = self._journal.write(restore.at(Step.SWAPPING))
+        restore = self._journal.write(restore.at(ChangeStep.SWAPPING))
         self._swap.to(restore.generation)
-        restore = self._journal.write(restore.at(Step.LIVE))
+        restore = self._journal.write(restore.at(ChangeStep.LIVE))
         self._warnings += self.tool.prepare_if_possible()
         return self._outcome(changed=True, before=before, after=restore)
 
@@ -217,7 +217,7 @@ class DatabaseRestore:
             self._warnings += self.tool.archive_if_possible("that serves now")
         return self._counted(restore)
 
-    # Back, and done.
+    # The restore is given up, or what was before it.
 
     def _abandoned(self, check_mode: bool) -> Outcome:
         before = self._journal.read()
@@ -231,9 +231,9 @@ class DatabaseRestore:
             )
         if check_mode:
             return self._outcome(changed=True, before=before, after=None)
-        if before.step is Step.SWAPPING:
+        if before.step is ChangeStep.SWAPPING:
             self._swap.to(before.previous)
-        elif before.step in (Step.COPYING, Step.CLOSING) and self._console.is_answering():
+        elif before.step in (ChangeStep.COPYING, ChangeStep.CLOSING) and self._console.is_answering():
             self._swap.open()
         self.reached("reopened")
         self._clear_away(before, self._volume())
@@ -241,7 +241,7 @@ class DatabaseRestore:
         return self._outcome(changed=True, before=before, after=None)
 
     def _confirmed(self, generation: str, check_mode: bool) -> Outcome:
-        """The generation that served before goes for good."""
+        """Removes the generation that served before, for good."""
         before = self._journal.read()
         _refuse_upgrade(before)
         if before is None:
@@ -250,7 +250,7 @@ class DatabaseRestore:
             raise Refusal(f"{before.name} is not live but {before.step}", ways_on(self._names.volume))
         if generation != before.previous:
             raise Refusal(
-                f"'{generation}' does not confirm that generation {before.previous}, of before {before.name}, may go",
+                f"'{generation}' does not confirm that generation {before.previous}, which served before {before.name}, may be deleted",
                 f"say confirm={before.previous}; from then on there is no way back",
             )
         if not check_mode:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _READY_SECONDS = 300.0
 
 
-def unheard(_: str) -> None:
-    """Nobody wants to know how far it is."""
+def ignore_step(_: str) -> None:
+    """For callers that do not need to know how far a run is."""
 
 
 def published_volume(docker: DockerClient, env: Environment, engine: str) -> DataVolume:
@@ -40,15 +40,15 @@ def ways_on(volume: str) -> str:
 
 @dataclass(frozen=True)
 class GenerationSwap:
-    """Each step may be done twice, so that whoever finds it half-done does it again."""
+    """Each step may be done twice, so whoever finds it half done does it again."""
 
     docker: DockerClient
     env: Environment
     console: ServerConsole
     progress: Progress
-    # Called before each thing that a kill could come between.
-    reached: Callable[[str], None] = unheard
-    # For a user whom it leaves half-way.
+    # This is called with the name of each step that is done; tests end the process there.
+    reached: Callable[[str], None] = ignore_step
+    # A user whom it leaves half-way is told this.
     way_on: str = ""
 
     def to(self, generation: str) -> None:

@@ -29,8 +29,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, GenerationJournal, Kind, Step
-from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import ChangeStep, GenerationChange, GenerationJournal, Kind
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, ignore_step, published_volume
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class DataKeyRotation:
     tool: BackupTool
     secrets: EnvironmentSecrets
     progress: Progress
-    # Called before each thing that a kill could come between.
-    reached: Callable[[str], None] = unheard
+    # This is called with the name of each step that is done; tests end the process there.
+    reached: Callable[[str], None] = ignore_step
 
     def __post_init__(self) -> None:
         self._console = ServerConsole(engine_named(self.engine), self.env)
@@ -59,17 +59,17 @@ class DataKeyRotation:
             return Outcome(changed=True, facts={"generation": "", "previous": ""})
         with durable_work_lock(self.env.name):
             restore = self._cut_off() or self._begun()
-            if restore.step is Step.COPYING:
+            if restore.step is ChangeStep.COPYING:
                 self._copied(restore)
-                restore = self._journal.write(restore.at(Step.SWAPPING))
+                restore = self._journal.write(restore.at(ChangeStep.SWAPPING))
             self._swap.to(restore.generation)
-            self._journal.write(restore.at(Step.LIVE))
-            # The archiver meets a server that was made anew.
+            self._journal.write(restore.at(ChangeStep.LIVE))
+            # The archiver has to be told of the new data directory.
             self.tool.prepare()
         return Outcome(changed=True, facts={"generation": restore.generation, "previous": restore.previous})
 
     def _cut_off(self) -> GenerationChange | None:
-        """One of these that was killed: it goes on."""
+        """A change of the key that was killed before, and goes on now."""
         found = self._journal.read()
         return found if found and found.is_under_way and found.kind is Kind.NEW_KEY else None
 
@@ -77,13 +77,15 @@ class DataKeyRotation:
         volume = self._volume()
         self._refuse_impossible(volume)
         volume.sweep()
-        # Before anything is written with it. One that is never used harms nobody.
+        # The key is kept before anything is written with it. A key that is never used harms nobody.
         number = max(further_keys(self.secrets.known(), ENCRYPTION_KEY), default=1) + 1
         self.secrets.change({f"{ENCRYPTION_KEY}_{number}": KINDS[ENCRYPTION_KEY].generate()})
         self.reached("key made")
         generations = volume.generations()
         return self._journal.write(
-            GenerationChange(Kind.NEW_KEY, Step.COPYING, self.engine, datetime.now(UTC), generations.next, generations.current, builds=True)
+            GenerationChange(
+                Kind.NEW_KEY, ChangeStep.COPYING, self.engine, datetime.now(UTC), generations.next, generations.current, builds=True
+            )
         )
 
     def _refuse_impossible(self, volume: DataVolume) -> None:
@@ -99,7 +101,7 @@ class DataKeyRotation:
         try:
             self._copy(restore)
         except Refusal:
-            # Nothing of what is served was touched: it goes on with the old key.
+            # Nothing that is served was touched: the database goes on with the old key.
             self._swap.open()
             self._volume().remove(restore.generation)
             self._journal.remove()
@@ -129,7 +131,7 @@ class DataKeyRotation:
         self.reached("settled")
 
     def _load(self, trial: TrialServer) -> None:
-        """Row by row through both servers; nothing of it lies anywhere in the clear."""
+        """Copies row by row through both servers; nothing lies anywhere in the clear."""
         client = self._console.engine.client
         dump = ["docker", "exec", self._console.container, *client.as_root(*client.dump)]
         load = ["docker", "exec", "--interactive", trial.container, *client.as_root(*client.load)]
@@ -141,7 +143,7 @@ class DataKeyRotation:
             complaint = source.stderr.read()
         if source.returncode != 0 or done.returncode != 0:
             reason = (done.stderr or complaint).strip().rpartition("\n")[2]
-            raise Refusal(f"the data could not be copied: {reason}", "see to that, then run this again; nothing was changed")
+            raise Refusal(f"the data could not be copied: {reason}", "mend that, then run this again; nothing was changed")
 
     @property
     def _encryption(self) -> OwnEncryption:

@@ -1,4 +1,4 @@
-"""What can be rotated, by name, and by whom: the one place for playbooks/rotate_secrets.yml and the modules it calls."""
+"""The names of all that can be rotated, and who rotates each: for playbooks/rotate_secrets.yml and the modules that it calls."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import RENEWABLE
 
-# Those that are just replaced, and the one that a running database has to take over first.
+# A running database has to take over this password before the others are just replaced.
 ROOT_PASSWORD = "db_root_password"
-# In the order in which they are rotated, where several are named.
+# Where several are named, they are rotated in this order.
 PASSWORDS = (*RENEWABLE, ROOT_PASSWORD)
 APPLICATION_KEYS = ("jwt_key", "kms_key")
 DATA_KEYS = ("db_backup_key", "db_encryption_key", "db_volume_key")
@@ -25,7 +25,7 @@ class Rotations:
 
 
 def rotations(named: str) -> dict[str, object]:
-    """From what a user typed, with commas in between."""
+    """Sorts the names that a user typed, with commas in between."""
     names = [name.strip() for name in named.split(",") if name.strip()]
     known = (*PASSWORDS, *APPLICATION_KEYS, *DATA_KEYS)
     unknown = [name for name in names if name not in known]

@@ -28,7 +28,7 @@ class NoteKeyRotation:
     environment: str
     secrets: EnvironmentSecrets
     gateways: Callable[[], list[Gateway]]
-    # Wraps anew what is in the database, and tells what it did.
+    # This encrypts the data keys of the notes in the database anew, and tells how many it did.
     rewrap: Callable[[], Mapping[str, int]]
     patience: float = PATIENCE_SECONDS
 

@@ -1,4 +1,4 @@
-"""Another key for the repository of backups: restic's takes one more password and gives up the old one, pgBackRest's is begun anew."""
+"""Another key for the repository of backups: where it may have several passwords, one takes the place of another; else it is begun anew."""
 
 from __future__ import annotations
 

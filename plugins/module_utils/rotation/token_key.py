@@ -29,7 +29,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.toke
     key_id,
 )
 
-# What a gateway signs between our look at the clock and its own at the new key.
+# A gateway may still sign with the old key for a moment after we looked at the clock.
 _MARGIN_SECONDS = 60
 
 

@@ -21,7 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.registry
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock, durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
-from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, ignore_step
 from ansible_collections.echobase.platform.plugins.module_utils.storage.encrypted_folder import EncryptedFolder
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class VolumeKeyRotation:
     engine: str
     secrets: EnvironmentSecrets
     progress: Progress
-    # Called before each thing that a kill could come between.
-    reached: Callable[[str], None] = unheard
+    # This is called with the name of each step that is done; tests end the process there.
+    reached: Callable[[str], None] = ignore_step
 
     def __post_init__(self) -> None:
         self._console = ServerConsole(engine_named(self.engine), self.env)
@@ -68,7 +68,7 @@ class VolumeKeyRotation:
         return Outcome(changed=True)
 
     def _copy(self) -> None:
-        """Twice: what changes while the server runs is little the second time."""
+        """Copies twice: while the server runs, and once more what has changed since, which is little."""
         self.progress.say("copying while the database serves")
         self._folder.copy_to_next()
         self.reached("copied")

@@ -24,7 +24,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage import f
 from ansible_collections.echobase.platform.plugins.module_utils.storage.folder_copy import exchange, make_same
 
 _SMALLEST = 256 * MIB
-# Of this much, what is left is little.
+# A smaller share than this that is free is too little.
 _SCARCE = 0.1
 _LETTING_GO_SECONDS = 3
 _UNITS = Path("/etc/systemd/system")
@@ -49,7 +49,7 @@ WantedBy=multi-user.target docker.service
 
 @dataclass(frozen=True)
 class EncryptedFolder:
-    """`size` is in bytes; one that exists grows to it and never shrinks, so it may be left out for that."""
+    """`size` is in bytes. A folder that exists grows to it and never shrinks; without a size it stays as it is."""
 
     env: Environment
     service: str
@@ -71,11 +71,11 @@ class EncryptedFolder:
         return self.mount / fscrypt.ENCRYPTED / volume
 
     def driver_options(self, volume: str) -> dict[str, str]:
-        """Of a Docker volume that is its folder here. Where this is not mounted, Docker finds nothing and starts nothing."""
+        """The options of a Docker volume that is a folder in here. Where this is not mounted, Docker finds nothing and starts nothing."""
         return {"type": "none", "o": "bind", "device": str(self.folder(volume))}
 
     def holds(self, options: dict[str, str] | None) -> bool:
-        """Whether a Docker volume with these options is one of its folders."""
+        """Whether a Docker volume with these options is a folder in here."""
         return (options or {}).get("device", "").startswith(f"{self.mount}/")
 
     def is_open(self) -> bool:
@@ -117,14 +117,14 @@ class EncryptedFolder:
                 raise self._impossible("this kernel encrypts no folders" if unable else error.strerror or str(error)) from error
 
     def make_folder(self, volume: str) -> None:
-        """Empty, for a volume that is new."""
+        """Makes the empty folder of a new volume."""
         folder = self.folder(volume)
         folder.mkdir(mode=0o700, exist_ok=True)
         os.chown(folder, DATABASE, DATABASE)
         sync_directory(folder.parent)
 
     def remove_folder(self, volume: str) -> None:
-        """With the last one goes everything, and so it does where the key is lost."""
+        """Removes the folder of a volume; with the last one, or where the key is lost, the whole file system goes."""
         if not self.is_open():
             try:
                 self.open()
@@ -136,16 +136,16 @@ class EncryptedFolder:
             self._remove()
 
     def has_next_key(self) -> bool:
-        """Whether what is served is encrypted with the key that is to take the place of the present one."""
+        """Whether the served data are already encrypted with the key that is to take the place of the present one."""
         fscrypt.attach(self.image, self.mount)
         identifier = fscrypt.add_key(self.mount, fscrypt.master_key(self._next_key_file))
         return fscrypt.key_of(self.mount / fscrypt.ENCRYPTED) == identifier
 
     def copy_to_next(self) -> None:
-        """What is served, once more under the next key; done again it copies what has changed since."""
+        """Copies the served data under the next key; a second call copies what has changed since."""
         identifier = fscrypt.add_key(self.mount, fscrypt.master_key(self._next_key_file))
         if self._next.exists() and fscrypt.key_of(self._next) != identifier:
-            # Of an earlier change of the key.
+            # An earlier change of the key may have left this.
             self.remove_former()
         served = self.mount / fscrypt.ENCRYPTED
         if not self._next.exists():
@@ -156,11 +156,11 @@ class EncryptedFolder:
         _run("sync", "--file-system", str(self._next))
 
     def exchange(self) -> None:
-        """What is served and its copy change places, at once."""
+        """Has the served data and their copy change places in one step."""
         exchange(self.mount / fscrypt.ENCRYPTED, self._next)
 
     def remove_former(self) -> None:
-        """And its key is forgotten."""
+        """Removes the data under the former key, and has the kernel forget that key."""
         if not self._next.exists():
             return
         former = fscrypt.key_of(self._next)
@@ -179,7 +179,7 @@ class EncryptedFolder:
     def _refuse_without_room(self, served: Path) -> None:
         free = shutil.disk_usage(self.mount).free // MIB
         taken = int(_run("du", "--summarize", "--block-size=1M", str(served)).split()[0])
-        # What is written while it is copied, too.
+        # Data that are written while they are copied take room, too.
         if free < taken * 1.1:
             raise Refusal(
                 f"{self.image} has {free} MiB left, and a second copy of its {taken} MiB does not fit",
@@ -187,7 +187,7 @@ class EncryptedFolder:
             )
 
     def shortage(self) -> str:
-        """In a user's words; empty while there is room."""
+        """What a user should know; empty while there is room."""
         if not self.is_open():
             return ""
         usage = shutil.disk_usage(self.mount)
@@ -211,19 +211,19 @@ class EncryptedFolder:
         sync_directory(self.image.parent)
 
     def _is_unused(self) -> bool:
-        """And from here on not mounted. A container's mount of it outlives ours, so only the kernel's letting go of the file tells."""
+        """Unmounts it, and tells whether nobody else has it mounted: only then the kernel lets go of the file."""
         if self.mount.is_mount():
             device = self.mount.stat().st_dev
             place = f" {os.major(device)}:{os.minor(device)} "
             if Path("/proc/self/mountinfo").read_text(encoding="utf-8").count(place) > 1:
                 return False
             _run("umount", str(self.mount))
-        # A container that is just being made, of whomever, holds all mounts for a moment.
+        # A container that is just being made, whoever makes it, holds all mounts for a moment.
         return wait_until(lambda: not _run("losetup", "--associated", str(self.image)), _LETTING_GO_SECONDS, interval=0.05)
 
     def _grow(self, device: str) -> None:
         self._reserve(self.image)
-        # What an interrupted growth left is put in order first; 1 says that something was.
+        # An interrupted growth is put in order first; status 1 says that there was one.
         subprocess.run(["e2fsck", "-f", "-p", device], capture_output=True, text=True, check=False)
         _run("resize2fs", device)
 
@@ -240,7 +240,7 @@ class EncryptedFolder:
             ) from error
 
     def _reserve(self, file: Path) -> None:
-        """Real space: a disk that is filled elsewhere must not break the file system in it."""
+        """Takes real space: a disk that others fill must not break the file system in it."""
         free = shutil.disk_usage(file.parent).free + (file.stat().st_size if file.exists() else 0)
         if free < self.size:
             raise Refusal(
@@ -282,7 +282,7 @@ class EncryptedFolder:
 
 
 def _size_of_ext4(image: Path) -> int:
-    """As its superblock says: the file may be larger, after a growth that was interrupted."""
+    """The size that the superblock says; the file may be larger after a growth that was interrupted."""
     with image.open("rb") as file:
         file.seek(1024)
         superblock = file.read(1024)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory
 
-# Of linux/fs.h and fcntl.h.
+# These numbers are from linux/fs.h and fcntl.h.
 _RENAME_EXCHANGE, _HERE = 2, -100
 # A file that was changed so shortly before it was read may change again without showing a later time.
 _NANOSECONDS_OF_DOUBT = 1_000_000_000
 
 
 def make_same(source: Path, target: Path) -> None:
-    """Owners, modes and times included. What changes meanwhile is told from the rest by the next call."""
+    """Copies owners, modes and times, too. The next call finds whatever changes meanwhile."""
     kept = {entry.name for entry in os.scandir(source)}
     for entry in os.scandir(target):
         if entry.name not in kept:
@@ -27,7 +27,7 @@ def make_same(source: Path, target: Path) -> None:
         try:
             _copy(source / name, target / name)
         except FileNotFoundError:
-            # It went meanwhile; so does its copy.
+            # The file went meanwhile; so does its copy.
             if not os.path.lexists(source / name):
                 _remove(target / name)
                 continue
@@ -35,7 +35,7 @@ def make_same(source: Path, target: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """They change names, in one step."""
+    """Has two folders change names in one step."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _RENAME_EXCHANGE) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(one))

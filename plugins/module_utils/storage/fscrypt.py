@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Inside the file system: all that is below it is encrypted.
+# The name of the folder inside the file system; everything below it is encrypted.
 ENCRYPTED = "volumes"
 _SET_POLICY, _GET_POLICY, _ADD_KEY, _REMOVE_KEY, _KEY_STATUS = 0x800C6613, 0xC0096616, 0xC0506617, 0xC0406618, 0xC080661A
 _VERSION_2, _AES_256_XTS, _AES_256_CTS, _PAD_32 = 2, 1, 4, 3
@@ -29,11 +29,11 @@ _PRESENT = 2
 
 
 class WrongKeyError(Exception):
-    """The folder was encrypted with another one."""
+    """The folder was encrypted with another key."""
 
 
 def add_key(place: Path, key: bytes) -> bytes:
-    """The kernel knows it from now on, for the whole file system of `place`; gives its identifier."""
+    """Gives the key to the kernel, for the whole file system of `place`, and returns its identifier."""
     request = bytearray(_SPECIFIER.pack(_BY_IDENTIFIER, b"") + struct.pack("=I36x", len(key)) + key)
     _call(place, _ADD_KEY, request)
     return bytes(request[8:24])
@@ -50,12 +50,12 @@ def has_key(place: Path, identifier: bytes) -> bool:
 
 
 def encrypt(folder: Path, identifier: bytes) -> None:
-    """An empty one; what is written into it from now on is encrypted."""
+    """Encrypts an empty folder: whatever is written into it from now on."""
     _call(folder, _SET_POLICY, bytearray(_POLICY.pack(_VERSION_2, _AES_256_XTS, _AES_256_CTS, _PAD_32, 0, identifier)))
 
 
 def key_of(folder: Path) -> bytes | None:
-    """The identifier of the key it is encrypted with."""
+    """The identifier of the key that a folder is encrypted with."""
     request = bytearray(struct.pack("=Q", _POLICY.size) + bytes(_POLICY.size))
     try:
         _call(folder, _GET_POLICY, request)
@@ -67,7 +67,7 @@ def key_of(folder: Path) -> bytes | None:
 
 
 def master_key(file: Path) -> bytes:
-    # Of 64 bytes, which older kernels insist on.
+    # Older kernels insist on a key of 64 bytes.
     return hashlib.sha512(base64.b64decode(file.read_text(encoding="ascii"), validate=True)).digest()
 
 
@@ -78,7 +78,7 @@ def attach(image: Path, mount: Path) -> None:
 
 
 def open_volume(image: Path, mount: Path, key_file: Path) -> None:
-    """The file system in `image` is mounted, and what it holds can be read."""
+    """Mounts the file system in `image` and unlocks it."""
     attach(image, mount)
     folder = mount / ENCRYPTED
     folder.mkdir(mode=0o711, exist_ok=True)

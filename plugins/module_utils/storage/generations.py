@@ -25,7 +25,7 @@ _LOOK = """
 readlink current || echo
 for folder in generations/*; do if [ -d "$folder" ]; then echo "$folder"; fi; done
 """
-# One rename each; what was renamed is on disk when it returns.
+# Each is one rename, which is on disk when the script ends.
 _SETTLE = 'mv --no-target-directory "generations/$1.building" "generations/$1"; sync generations'
 _SERVE = 'ln --symbolic --force --no-dereference "generations/$1" current.next; mv --no-target-directory current.next current; sync .'
 # The arguments behind the two generations are patterns of what is not copied. A file system that can shares what is not changed.
@@ -37,12 +37,12 @@ for pattern; do without+=(! -name "$pattern"); done
 mkdir --mode=0700 "$to"
 find "$from" -mindepth 1 -maxdepth 1 "${without[@]}" -exec cp --archive --reflink=auto --target-directory="$to" {} +
 """
-# An image of before there were two majors tells nothing.
+# An image from before there were two majors has no such program and tells nothing.
 _MAJORS = """
 database-major 2> /dev/null || echo
 if [ -d "$1" ]; then database-major "$1" 2> /dev/null || echo; else echo; fi
 """
-# Renamed first: a generation that is half removed can be taken for nothing else.
+# A generation is renamed first, so that nobody takes one that is half removed for a whole one.
 _REMOVE = """
 rm --recursive --force -- "generations/$1.removing"
 for folder in "generations/$1" "generations/$1.building"; do
@@ -58,11 +58,11 @@ _SPACE = 'df --output=avail --block-size=1 . | tail -n 1; du --summarize --block
 
 @dataclass(frozen=True)
 class Generations:
-    # Empty in a volume that was never served from.
+    # It is empty in a volume that was never served from.
     current: str
-    # Whole ones, the current one included.
+    # These are whole, and the current one is among them.
     kept: tuple[str, ...]
-    # Those that are being made or removed, or were when somebody died.
+    # These are being made or removed, or were when a run was killed.
     unfinished: tuple[str, ...] = ()
 
     @property
@@ -72,7 +72,7 @@ class Generations:
 
 @dataclass(frozen=True)
 class DataVolume:
-    """Looked at and changed from inside a throw-away container: the volume may be one that is mounted only while it is used."""
+    """The volume is looked at and changed from inside a throw-away container, since it may be mounted only while it is used."""
 
     docker: DockerClient
     environment: str
@@ -93,20 +93,20 @@ class DataVolume:
         )
 
     def majors(self, generation: str = "") -> tuple[str, str]:
-        """Of the image's server, and of the data that are served or of that generation; empty where nobody can tell."""
+        """The major version of the image's server, and that of the served data or of a generation; empty where nobody can tell."""
         of_image, of_data = self._run(_MAJORS, f"generations/{generation}" if generation else "current").split("\n")[:2]
         return of_image, of_data
 
     def copy(self, generation: str, to: str, without: Sequence[str] = ()) -> None:
-        """One that no server works on, to be finished and settled. `without` are patterns of the files that are not copied."""
+        """Copies a generation that no server works on, to be finished and settled. `without` are patterns of files that stay out."""
         self._run(_COPY, generation, to, *without)
 
     def settle(self, generation: str) -> None:
-        """What was built is one of the generations from here on."""
+        """Makes what was built one of the generations."""
         self._run(_SETTLE, generation)
 
     def serve(self, generation: str) -> None:
-        """The next start of the server finds this one. It must not run meanwhile."""
+        """Has the next start of the server find this generation. The server must not run meanwhile."""
         self._run(_SERVE, generation)
 
     def remove(self, generation: str) -> None:
@@ -115,7 +115,7 @@ class DataVolume:
         self._run(_REMOVE, generation)
 
     def sweep(self) -> None:
-        """What a restore or a removal left half-done. An `.adopting` is the server's own, which goes on with it at its start."""
+        """Removes what a restore or a removal left half done. A folder `.adopting` is the server's: its next start goes on with it."""
         found = self.generations()
         for name in found.unfinished:
             generation, _, state = name.partition(".")
@@ -123,12 +123,12 @@ class DataVolume:
                 self._run(_REMOVE, generation)
 
     def space(self, generation: str) -> tuple[int, int]:
-        """Bytes that are free, and those that this generation takes."""
+        """How many bytes are free, and how many this generation takes."""
         free, taken = self._run(_SPACE, generation).split()
         return int(free), int(taken)
 
     def refuse_without_room(self, generation: str) -> None:
-        """For one more like this one."""
+        """Refuses where there is no room for one more generation of this size."""
         free, taken = self.space(generation)
         if free < taken:
             raise Refusal(

@@ -27,18 +27,18 @@ class DatabaseVolume:
         self._folder = EncryptedFolder(server.env, server.env.server(server.engine).service, server.encrypted_bytes)
 
     def key_fingerprint(self) -> str | None:
-        """Of the keys that the data were made with; None where there are no data."""
+        """The fingerprint of the keys that the data were made with; None where there are no data."""
         volume = self._inspect()
         return None if volume is None else str(volume["Labels"].get(_KEY_FINGERPRINT_LABEL, ""))
 
     def others(self) -> tuple[str, ...]:
-        """Volumes of this environment's databases of other engines."""
+        """The volumes of this environment's databases of other engines."""
         names = [self._env.server(engine).volume for engine in ENGINES if engine != self._server.engine]
         found = {volume.name: volume.attrs["Labels"] or {} for volume in self._docker.volumes.list() if volume.name in names}
         return tuple(name for name, labels in sorted(found.items()) if labels.get(ENVIRONMENT_LABEL) == self._env.name)
 
     def is_closed(self) -> bool:
-        """Locked, or smaller than wanted."""
+        """Whether it is locked, or smaller than wanted."""
         return self.is_encrypted() and (not self._folder.is_open() or self._folder.is_too_small())
 
     def is_encrypted(self) -> bool:
@@ -55,7 +55,7 @@ class DatabaseVolume:
         return [*([] if self._server.encrypted else [kept]), *filter(None, [self._folder.shortage()])]
 
     def refuse_in_clear(self) -> None:
-        """A server that does not encrypt by itself must not serve from a plain volume, if that was asked for."""
+        """Refuses a plain volume for a server that does not encrypt by itself, where encryption was asked for."""
         volume = self._inspect()
         if self._needs_encryption and volume is not None and not self._is_encrypted(volume):
             raise Refusal(
@@ -64,9 +64,9 @@ class DatabaseVolume:
             )
 
     def create(self, key_fingerprint: str) -> None:
-        """With the sign on which the image's entrypoint initialises it: Docker copies that from the image when a container is made.
+        """Makes the volume with the file on which the image's entrypoint initialises it; Docker copies that from the image.
 
-        Volume and sign come by one call, so that nobody who dies here leaves the one without the other.
+        A container that is made and never started does both in one call, so a run that is killed leaves both or neither.
         """
         from docker.types import DriverConfig, Mount  # noqa: PLC0415 - see docker_client
 
@@ -77,31 +77,31 @@ class DatabaseVolume:
             options = self._folder.driver_options(self.name)
         labels = {ENVIRONMENT_LABEL: self._env.name, _KEY_FINGERPRINT_LABEL: key_fingerprint}
         place = Mount(self._server.names.data_mount, self.name, "volume", labels=labels, driver_config=DriverConfig("local", options))
-        self._remove_herald()
+        self._remove_maker()
         self._docker.api.create_container(
             self._server.image,
-            name=self._herald,
+            name=self._maker,
             labels={ENVIRONMENT_LABEL: self._env.name},
             host_config=self._docker.api.create_host_config(mounts=[place], network_mode="none", **SMALL_JOB),
         )
-        self._remove_herald()
+        self._remove_maker()
 
     def remove(self) -> None:
-        """The folder goes first: where that is interrupted, the volume still tells that something is left to do."""
-        self._remove_herald()
+        """Removes the folder first: where that is interrupted, the volume still tells that something is left to do."""
+        self._remove_maker()
         if self._is_encrypted(self._inspect()):
             self._folder.remove_folder(self.name)
         self._docker.api.remove_volume(self.name)
 
     @property
-    def _herald(self) -> str:
+    def _maker(self) -> str:
         return f"{self.name}-new"
 
-    def _remove_herald(self) -> None:
-        found = found_or_none(lambda: self._docker.api.inspect_container(self._herald))
+    def _remove_maker(self) -> None:
+        found = found_or_none(lambda: self._docker.api.inspect_container(self._maker))
         if found is not None:
-            refuse_foreign("container", self._herald, found["Config"]["Labels"], self._env.name)
-            self._docker.api.remove_container(self._herald, force=True)
+            refuse_foreign("container", self._maker, found["Config"]["Labels"], self._env.name)
+            self._docker.api.remove_container(self._maker, force=True)
 
     @property
     def _needs_encryption(self) -> bool:

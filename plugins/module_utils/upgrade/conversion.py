@@ -1,4 +1,4 @@
-"""Making a copy of a database's data one of another major version, in a throw-away container that reaches nobody."""
+"""The conversion of a copy of a database's data to another major version, in a throw-away container that reaches nobody."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataConversion:
-    """`image` is the one of the two majors that has the program upgrade-data; which one that is, tells the engine."""
+    """`image` has the program upgrade-data; the engine tells which of the two majors' images that is."""
 
     docker: DockerClient
     env: Environment
@@ -45,8 +45,8 @@ class DataConversion:
         ended = run_to_end(self.docker, container)
         if ended.status != 0:
             reason = ended.complaint.strip().rpartition("\n")[2] or f"it ended with status {ended.status}"
-            raise Refusal(f"the copy could not be upgraded: {reason}", "what serves was not touched; see to that, then run this again")
+            raise Refusal(f"the copy could not be upgraded: {reason}", "what serves was not touched; mend that, then run this again")
 
     def remove_left_over(self) -> None:
-        """One whose caller was killed works on a folder that somebody else uses by now."""
+        """Removes the container of a run that was killed: it would work on a folder that somebody else uses by now."""
         remove_ours(self.docker, self.env, f"{self.env.server(self.engine).container}-upgrade")

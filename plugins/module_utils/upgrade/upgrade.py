@@ -21,19 +21,19 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_replica import refuse_running_replica
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_lock, trial_volume
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_volume
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import database_server_lock, durable_work_lock, trial_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import (
     UPGRADE_WAYS,
+    ChangeStep,
     GenerationChange,
     GenerationJournal,
     Kind,
-    Step,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, published_volume, unheard
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import GenerationSwap, ignore_step, published_volume
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION, DataVolume
 from ansible_collections.echobase.platform.plugins.module_utils.upgrade.upgraded_copy import UpgradedCopy
 
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 class DatabaseUpgrade:
     docker: DockerClient
     env: Environment
-    # As it shall be served; its image may be empty as long as nothing is changed.
+    # This is the server that shall serve; its image may be empty as long as nothing is changed.
     wanted: ServerDefinition
-    # Empty for the newest.
+    # It is empty for the newest.
     wanted_major: str
-    # Of the major that it is served by now.
+    # This is the image of the server that serves now.
     present_image: str
     tool: BackupTool
     progress: Progress
-    # Called before each thing that a kill could come between.
-    reached: Callable[[str], None] = unheard
+    # This is called with the name of each step that is done; tests end the process there.
+    reached: Callable[[str], None] = ignore_step
 
     def __post_init__(self) -> None:
         self.engine = self.wanted.engine
@@ -70,7 +70,7 @@ class DatabaseUpgrade:
 
     def run(self, state: str, confirm: str, check_mode: bool) -> Outcome:
         if check_mode or state == "checked":
-            return self._foretold(state, confirm)
+            return self._predicted(state, confirm)
         if not self.wanted.image or not self.present_image:
             raise Refusal(f"state={state} takes the images of both major versions", "give image and present_image")
         with durable_work_lock(self.env.name):
@@ -84,9 +84,9 @@ class DatabaseUpgrade:
                 case _:
                     return self._abandoned()
 
-    # Nothing is changed.
+    # Here nothing is changed.
 
-    def _foretold(self, state: str, confirm: str) -> Outcome:
+    def _predicted(self, state: str, confirm: str) -> Outcome:
         before = self._upgrade_in_journal()
         if state == "reverted":
             way_back = self._way_back(before)
@@ -104,7 +104,7 @@ class DatabaseUpgrade:
         return self._outcome(True, before, before, present, wanted)
 
     def _majors(self) -> tuple[str, str]:
-        """Of the data that are served, and the wanted one."""
+        """The major version of the data that are served, and the wanted one."""
         present = published_volume(self.docker, self.env, self.engine).majors()[1]
         if not present:
             raise Refusal(
@@ -125,7 +125,7 @@ class DatabaseUpgrade:
         volume = published_volume(self.docker, self.env, self.engine)
         volume.refuse_without_room(volume.generations().current)
 
-    # Beside the served data.
+    # A rehearsal works beside the served data.
 
     def _rehearsed(self) -> Outcome:
         """The newest proved backup is restored by the old server, upgraded, and served by the new one."""
@@ -148,14 +148,14 @@ class DatabaseUpgrade:
         outcome.facts |= {"backup": newest.name, "rows": proof.rows, "seconds": seconds}
         return outcome
 
-    # In place of the served data.
+    # The upgraded generation takes the place of the served one.
 
     def _live(self) -> Outcome:
         before = self._upgrade_in_journal()
         upgrade = before if before is not None and before.is_under_way else self._begun()
         if upgrade is None:
             return self._outcome(False, before, before, *self._majors())
-        return self._gone_through(before, upgrade)
+        return self._carry_out(before, upgrade)
 
     def _begun(self) -> GenerationChange | None:
         present, wanted = self._majors()
@@ -165,7 +165,7 @@ class DatabaseUpgrade:
         generations = self._volume.generations()
         return GenerationChange(
             Kind.UPGRADE,
-            Step.CLOSING,
+            ChangeStep.CLOSING,
             self.engine,
             datetime.now(UTC),
             generations.next,
@@ -176,8 +176,8 @@ class DatabaseUpgrade:
             previous_major=present,
         )
 
-    def _gone_through(self, before: GenerationChange | None, upgrade: GenerationChange) -> Outcome:
-        if upgrade.step is Step.CLOSING:
+    def _carry_out(self, before: GenerationChange | None, upgrade: GenerationChange) -> Outcome:
+        if upgrade.step is ChangeStep.CLOSING:
             self._journal.write(upgrade)
             self.reached("closing")
             self._close(upgrade.previous)
@@ -185,14 +185,14 @@ class DatabaseUpgrade:
                 self._build(upgrade)
             else:
                 upgrade = replace(upgrade, discarded=self._count_discarded(upgrade.previous, upgrade.generation))
-        upgrade = self._journal.write(upgrade.at(Step.SWAPPING))
+        upgrade = self._journal.write(upgrade.at(ChangeStep.SWAPPING))
         self._serve(upgrade.generation, self.wanted)
-        upgrade = self._journal.write(upgrade.at(Step.LIVE))
+        upgrade = self._journal.write(upgrade.at(ChangeStep.LIVE))
         self._warnings += self.tool.prepare_if_possible()
         return self._outcome(True, before, upgrade, upgrade.previous_major, upgrade.major)
 
     def _close(self, served: str) -> None:
-        """Nobody writes any more."""
+        """From here on nobody writes any more."""
         self._start_again()
         self.progress.say("nobody may write any more")
         WriterFence(self.env, self._console).close()
@@ -235,31 +235,31 @@ class DatabaseUpgrade:
         if found_or_none(lambda: self.docker.api.inspect_container(self._names.container)) is not None:
             stop_server(self.docker, self._names.container)
 
-    # Back.
+    # The upgrade is undone.
 
     def _reverted(self, confirm: str) -> Outcome:
         before = self._upgrade_in_journal()
         way_back = self._way_back(before)
         if before is not None and before.is_live:
             self._refuse_unconfirmed(way_back, confirm)
-        return self._gone_through(before, way_back)
+        return self._carry_out(before, way_back)
 
     def _way_back(self, before: GenerationChange | None) -> GenerationChange:
-        """From an upgrade that is live; or what was already begun of it."""
+        """The way back from an upgrade that is live, or one that was begun already."""
         if before is not None and before.is_under_way and not before.is_disposable:
             return before
         if before is not None and before.is_under_way:
             raise Refusal(f"{before.name} was cut off while {before.step}", UPGRADE_WAYS)
         if before is None or before.previous not in self._volume.generations().kept:
             raise Refusal(
-                "there is no upgrade that could be gone back from",
+                "there is no upgrade that could be undone",
                 "it is not live, or was confirmed, or followed by a restore; see docs/upgrade.md for a server on an older backup",
             )
         count = self._count_discarded(before.generation, before.previous)
-        return replace(before.turned_round(), step=Step.CLOSING, began=datetime.now(UTC), builds=False, discarded=count)
+        return replace(before.turned_round(), step=ChangeStep.CLOSING, began=datetime.now(UTC), builds=False, discarded=count)
 
     def _count_discarded(self, left: str, gone_to: str) -> int:
-        """What came after the other generation was left."""
+        """How many orders came after the other generation was left."""
         return discarded(self._discarded_file(left), orders(self._console), self._ids_file(gone_to))
 
     def _refuse_unconfirmed(self, way_back: GenerationChange, confirm: str) -> None:
@@ -273,7 +273,7 @@ class DatabaseUpgrade:
         before = self._upgrade_in_journal()
         if before is None or not before.is_under_way:
             return self._outcome(False, before, before, "", "")
-        if before.step is Step.SWAPPING:
+        if before.step is ChangeStep.SWAPPING:
             self._serve(before.previous, replace(self.wanted, image=self.present_image))
         else:
             self._start_again()
@@ -286,12 +286,12 @@ class DatabaseUpgrade:
             self._volume.sweep()
             self._journal.remove()
         else:
-            # What would have been gone back from is what it was.
-            after = self._journal.write(before.turned_round().at(Step.LIVE))
+            # The upgrade that would have been undone is live, as before.
+            after = self._journal.write(before.turned_round().at(ChangeStep.LIVE))
         return self._outcome(True, before, after, before.major, before.previous_major)
 
     def _start_again(self) -> None:
-        """Whoever was killed may have stopped it."""
+        """Starts the server, which a run that was killed may have stopped."""
         self.docker.api.start(self._names.container)
         self._swap.await_root()
 
@@ -305,7 +305,7 @@ class DatabaseUpgrade:
 
     @property
     def _volume(self) -> DataVolume:
-        """Looked at by an image that is there, whether a server is or not."""
+        """The volume, looked at by an image that is there, whether a server is or not."""
         return DataVolume(self.docker, self.env.name, self._names.volume, self.present_image or self.wanted.image or self._last_image)
 
     @property
@@ -313,7 +313,7 @@ class DatabaseUpgrade:
         return DockerDatabase(self.docker, self.wanted).image
 
     def _ids_file(self, generation: str) -> Path:
-        """The orders that it held when it was left."""
+        """The file with the orders that this generation held when it was left."""
         return self._journal.folder / f"orders-of-{generation}"
 
     def _discarded_file(self, left: str) -> Path:

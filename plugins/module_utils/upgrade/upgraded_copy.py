@@ -30,7 +30,7 @@ class UpgradedCopy:
     present_image: str
     tool: BackupTool
     progress: Progress
-    # Called before each thing that a kill could come between.
+    # This is called with the name of each step that is done; tests end the process there.
     reached: Callable[[str], None]
 
     def make(self, volume: str, folder: str, expected: Contents) -> None:

@@ -17,7 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Point
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_volume
 from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
-from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import unheard
+from ansible_collections.echobase.platform.plugins.module_utils.restore.swap import ignore_step
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
 from ansible_collections.echobase.platform.plugins.module_utils.upgrade.upgrade import DatabaseUpgrade
 from harness.durable_under_test import DurableUnderTest
@@ -61,7 +61,7 @@ def database(
 
 
 def upgrade(
-    database: DurableUnderTest, state: str, confirm: str = "", check: bool = False, reached: Callable[[str], None] = unheard
+    database: DurableUnderTest, state: str, confirm: str = "", check: bool = False, reached: Callable[[str], None] = ignore_step
 ) -> Outcome:
     """To the newer major, and back to the older one."""
     older, newer = _MAJORS[database.engine]

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Step, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DatabaseStep, DurableDb, WantedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
 from harness.durable_server import PATIENCE_SECONDS, DurableServer, durable_server
 
@@ -25,7 +25,7 @@ class Doomed(DurableDb):
 
     steps_left: int = 0
 
-    def _apply(self, step: Step, wanted: Wanted) -> None:
+    def _apply(self, step: DatabaseStep, wanted: WantedDatabase) -> None:
         if self.steps_left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         self.steps_left -= 1
@@ -48,7 +48,7 @@ def kills(server: DurableServer, state: str = "present", **wanted: str) -> Itera
                 server.docker = docker.from_env()
                 backup = FinalBackup(server.env)
                 doomed = Doomed(server.backend, backup, server.env.name, PATIENCE_SECONDS, steps_left=steps)
-                doomed.ensure(Wanted(state, key_fingerprint=server.prepare(), **wanted), check_mode=False)
+                doomed.ensure(WantedDatabase(state, key_fingerprint=server.prepare(), **wanted), check_mode=False)
                 os._exit(0)
             finally:
                 os._exit(1)

@@ -33,7 +33,7 @@ class MariadbAccounts(DatabaseAccounts):
                 ("RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, BINLOG ADMIN, SLAVE MONITOR, REPLICATION SLAVE", "*.*"),
                 ("SELECT, SHOW VIEW, TRIGGER, EVENT", database),
             ],
-            # Nothing that shows statements: they have the rows' values in them. How much is going on everybody may ask.
+            # It may see nothing that shows statements: they have the rows' values in them. Everybody may ask how much is going on.
             MONITOR_USER: [("SLAVE MONITOR", "*.*")],
             REPLICA_USER: [("REPLICATION SLAVE", "*.*")],
         }

@@ -23,7 +23,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.tools import PROGRAM, USER, MariadbTools
 
 SERVICE = "mariadb-archiver"
-# Some tens of megabytes of log in memory, and restic, which grows with the repository.
+# It holds some tens of megabytes of log in memory, and restic takes more as the repository grows.
 _MEMORY = "512m"
 _TEMPORARY = "256m"
 
@@ -38,7 +38,7 @@ class MariadbArchiver:
         return f"{self.tools.server_name}-archiver"
 
     def ensure(self) -> bool:
-        """Tells whether it had to be made, made anew or started."""
+        """Makes or starts it where that is needed; tells whether it was."""
         if self.is_as_wanted():
             return False
         if not Path(self._secrets).is_dir():
@@ -72,7 +72,7 @@ class MariadbArchiver:
         return answer
 
     def trouble_running(self) -> str:
-        """In a user's words; empty when it runs."""
+        """Why nothing is archived, in a user's words; empty while it runs."""
         found = self._container()
         if found is None:
             return f"there is no container {self.name}, so nothing that is written is archived"
@@ -95,13 +95,13 @@ class MariadbArchiver:
 
     @property
     def _secrets(self) -> str:
-        """A folder, since a secret that gets another value is another file."""
+        """The folder is mounted and not its files, since a secret that gets another value is another file."""
         return self.tools.env.path("secrets", "archiver")
 
     @cached_property
     def _service(self) -> dict[str, Any]:
         tools = self.tools
-        # What reads the data, and what may do everything in the server, is none of its business.
+        # It gets neither the keys of the data nor the administrator's password.
         binds = tools.binds | {SECRETS_FOLDER: (self._secrets, False)}
         return {
             "image": tools.server()["Config"]["Image"],
@@ -113,7 +113,7 @@ class MariadbArchiver:
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
             "restart": "unless-stopped",
-            # Its last act is to archive.
+            # It archives once more before it ends.
             "stop_grace_period": "60s",
             "mem_limit": _MEMORY,
             "pids_limit": DATA_JOB_PROCESSES,

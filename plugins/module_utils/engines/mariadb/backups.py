@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 DEFAULT_ARCHIVE_SECONDS = 30
-# By the first byte of a pack's name: restic knows no finer ones.
+# The parts go by the first byte of a pack's name: restic knows no finer ones.
 _MOST_PARTS = 256
 
 
@@ -91,7 +91,7 @@ class MariadbBackups(BackupTool):
         return [entry.backup for entry in self._repository().described]
 
     def take(self, kind: Kind) -> Backup:
-        """Of a data directory that has no backup yet an incremental one is a full one."""
+        """The first backup of a data directory is a full one, whatever was asked for."""
         with backup_repository_lock(self._env.name):
             server = self._live_server_id()
             base = self._repository().latest_of(server) if kind == "incremental" else None
@@ -149,10 +149,10 @@ class MariadbBackups(BackupTool):
 
     def expire(self, names: Sequence[str]) -> None:
         with backup_repository_lock(self._env.name):
-            self._archiver.ask("expire", names=self._repository().doomed(names))
+            self._archiver.ask("expire", names=self._repository().snapshots_to_remove(names))
 
     def _repository(self) -> MariadbRepository:
-        # A container of its own takes seconds, and everything begins with the list.
+        # Everything begins with the list, and a container of its own would take seconds, so the archiver is asked where it can be.
         listed = self._tools.inside(self._archiver.name, "list") if self._archiver.is_as_wanted() else self._tools.throw_away("list")
         return MariadbRepository(listed)
 
@@ -165,7 +165,7 @@ class MariadbBackups(BackupTool):
         return self._tools.inside(self._names.container, verb, self._env.database)
 
     def _repository_is_missing(self) -> bool:
-        """Of one elsewhere its archiver would tell."""
+        """This is known of a local repository only; a missing remote one is told by the archiver."""
         return not self._target.is_remote and not Path(self._target.location, "config").exists()
 
     def _make_folder(self) -> None:
@@ -177,7 +177,7 @@ class MariadbBackups(BackupTool):
 
 
 def _name(base: Described | None) -> str:
-    """The form of pgBackRest: a full one by its time, one that needs it by both."""
+    """The form is that of pgBackRest: a full backup is named by its time, one that needs it by both times."""
     now = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     return f"{base.backup.name.partition('_')[0]}_{now}I" if base else f"{now}F"
 
@@ -192,7 +192,8 @@ def _stop(entry: Described, reach: Reach, point: Point) -> dict[str, int]:
             raise Refusal(f"backup {name} is later than mark {point.mark}", "choose an older backup")
         if int(number) > max(reach.last_transaction, entry.number):
             raise Refusal(
-                f"the archive ends before mark {point.mark}, at {until:%Y-%m-%d %H:%M:%S.%f} UTC", "archive, or choose an earlier point"
+                f"the archive ends before mark {point.mark}, at {until:%Y-%m-%d %H:%M:%S.%f} UTC",
+                "playbooks/backup.yml archives what is there now; or choose an earlier point",
             )
         return {"number": int(number)}
     if point.moment:

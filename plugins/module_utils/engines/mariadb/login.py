@@ -15,7 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.login i
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.accounts import MariadbAccounts
 
-# No right to the database, wrong password, account locked.
+# These mean: no right to the database, a wrong password, a locked account.
 _ACCESS_DENIED = (1044, 1045, 4151)
 
 

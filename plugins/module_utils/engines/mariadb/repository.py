@@ -21,13 +21,13 @@ class Described:
 
     backup: Backup
     snapshot: str
-    # The major version that it was taken of; empty in one of before there were two.
+    # It was taken of this major version; the field is empty in backups from before there were two.
     major: str
-    # The snapshot with the data themselves.
+    # This snapshot has the data themselves.
     stream: str
-    # Whose data directory it is of: each has a server id of its own.
+    # It is of the data directory with this server id: each has one of its own.
     server: str
-    # It holds all up to this transaction, which is in this log; and to continue it, what was changed since this.
+    # It holds everything up to this transaction, which is in this log. A backup that continues it takes what changed since this LSN.
     number: int
     log: int
     lsn: str
@@ -35,16 +35,16 @@ class Described:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Consecutive logs of one server."""
+    """Consecutive binary logs of one server."""
 
     snapshot: str
     server: str
-    # The logs' name without its number.
+    # This is the logs' name without its number.
     base: str
     first: int
     final: int
     last_transaction: int
-    # All that was committed before this moment, unless a later stretch has it.
+    # It has all that was committed before this moment, unless a later stretch has that.
     until: datetime
 
     def name(self, log: int) -> str:
@@ -56,7 +56,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Reach:
-    """What continues a backup."""
+    """The log that continues a backup."""
 
     stretches: tuple[Stretch, ...]
     archive: Archive
@@ -72,12 +72,12 @@ class MariadbRepository:
 
     @cached_property
     def described(self) -> list[Described]:
-        """Those that are there with all that they need, oldest first."""
+        """The backups that are there with all that they need, the oldest first."""
         streams = {snapshot for snapshot, tags in self._tagged if tags.get("kind") == "stream"}
         found = [_described(snapshot, tags) for snapshot, tags in self._tagged if tags.get("kind") == "backup"]
         whole = {entry.backup.name: entry for entry in found if entry.stream in streams}
         usable = [entry for entry in whole.values() if whole.keys() >= set(entry.backup.needs)]
-        # Of one data folder in the order of what they hold: a clock may have been set back in between.
+        # Those of one data folder are in the order of what they hold: a clock may have been set back in between.
         begun: dict[str, datetime] = {}
         for entry in usable:
             begun[entry.server] = min(begun.get(entry.server, entry.backup.consistent), entry.backup.consistent)
@@ -106,8 +106,8 @@ class MariadbRepository:
             expected = stretch.final + 1
         return _reach(entry, reached, "" if reached else "nothing that was written since this backup is archived")
 
-    def doomed(self, names: Sequence[str]) -> list[str]:
-        """The snapshots that go with these backups, and what no remaining one needs: log, and what killed backups left."""
+    def snapshots_to_remove(self, names: Sequence[str]) -> list[str]:
+        """The snapshots of these backups, and those that no remaining backup needs: log, and what killed backups left."""
         gone = {entry.backup.name for entry in self.described if entry.backup.name in names}
         kept = [entry for entry in self.described if entry.backup.name not in gone]
         orphans = [entry.backup.name for entry in kept if gone & set(entry.backup.needs)]
@@ -122,7 +122,7 @@ class MariadbRepository:
 
     def damaged(self, what: str, snapshots: Sequence[str]) -> Damage:
         """What is lost when these snapshots cannot be read."""
-        # What describes a backup tells all in its tags; its content nobody needs.
+        # A snapshot that describes a backup says all in its tags; nobody needs its content.
         broken = {entry.backup.name for entry in self.described if entry.stream in snapshots}
         lost = [entry.backup.name for entry in self.described if broken & {entry.backup.name, *entry.backup.needs}]
         logs = [self._lost_log(stretch) for stretch in self._stretches if stretch.snapshot in snapshots]
@@ -138,7 +138,7 @@ class MariadbRepository:
 
     @cached_property
     def _stretches(self) -> list[Stretch]:
-        """By server, then oldest first. Of several that begin with the same log the longest has what the others have."""
+        """All of them by server, the oldest first. Where several begin with the same log, the longest has what the others have."""
         longest: dict[tuple[str, int], Stretch] = {}
         for snapshot, tags in self._tagged:
             if tags.get("kind") == "binlog":

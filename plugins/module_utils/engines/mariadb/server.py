@@ -22,9 +22,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.insi
 _CONFIGURATION = "my.cnf"
 # SQL that the server executes whenever it starts.
 ADMINISTRATOR_FILE = f"{SECRETS_FOLDER}/root.sql"
-# Not in the configuration file, which other programs of the image read, too.
+# This is no line of the configuration file, since other programs of the image read that, too.
 ADMINISTRATOR_OPTION = f"--init-file={ADMINISTRATOR_FILE}"
-# What a replica is told when it starts. It has the password in memory only, so that none is on its disk. To Compose a dollar sign is two.
+# A replica executes this when it starts. The password is in memory only, and never on its disk. Compose takes two dollar signs for one.
 _FOLLOW_FILE = "/run/mysqld/follow.sql"
 _FOLLOW = f"""
 umask 077
@@ -55,15 +55,15 @@ class MariadbServer(ServerDefinition):
         return {
             "read_only": "ON",
             "relay_log": "relay-bin",
-            # Where it is lies in the data, with each transaction; these two hold nothing that a restart needs.
+            # The data hold its position with each transaction, so a restart needs nothing from these two files.
             "master_info_file": "/run/mysqld/master.info",
             "relay_log_info_file": "/run/mysqld/relay-log.info",
             "init_file": _FOLLOW_FILE,
             "skip_slave_start": "ON",
             "slave_net_timeout": "20",
-            # For ever.
+            # It tries for ever.
             "master_retry_count": "0",
-            # Nobody archives them.
+            # Nobody archives a replica's logs.
             "binlog_expire_logs_seconds": "86400",
         }
 
@@ -81,7 +81,7 @@ class MariadbServer(ServerDefinition):
     def companions(self) -> tuple[str, ...]:
         return () if self.follows else (f"{self.names.container}-archiver",)
 
-    def is_telling(self, line: str) -> bool:
+    def says_what_is_wrong(self, line: str) -> bool:
         return "[ERROR]" in line or "ERROR:" in line or line.startswith("[entrypoint]")
 
     @property
@@ -89,10 +89,10 @@ class MariadbServer(ServerDefinition):
         return read_only(self.env.path(self.names.service, _CONFIGURATION), "/etc/mysql/conf.d/echobase.cnf")
 
     @property
-    def _particular(self) -> dict[str, Any]:
+    def _own_service(self) -> dict[str, Any]:
         return {
             "command": ["mariadbd", ADMINISTRATOR_OPTION],
-            # Tables that are built or sorted there are given up, rather than the whole server, when they get too large.
+            # A table that is built or sorted there and gets too large fails alone, and not the whole server.
             "tmpfs": [
                 f"/tmp:{in_memory(str(self.memory_bytes // 2))}",
                 f"/run/mysqld:{in_memory(SMALL_TEMPORARY, f'uid={DATABASE},gid={DATABASE},mode=0755')}",

@@ -7,9 +7,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 
 KEY_FILE = "/run/secrets/encryption.keys"
 SMALLEST_MEMORY = 256 * MIB
-# How many tablespaces are encrypted, and how many there are.
+# The answer is how many tablespaces are encrypted, and how many there are.
 ENCRYPTION_PROGRESS = "SELECT COALESCE(SUM(ENCRYPTION_SCHEME <> 0), 0), COUNT(*) FROM information_schema.INNODB_TABLESPACES_ENCRYPTION"
-# Of each connection: its thread, its buffers while it sorts and joins.
+# Each connection takes about this much: its thread, and its buffers while it sorts and joins.
 _CONNECTION = MIB
 _DURABLE = {
     # A commit that was answered is on disk, in the redo log and in the binary log, and no page is half written.
@@ -18,12 +18,12 @@ _DURABLE = {
     "innodb_doublewrite": "ON",
     "log_bin": "mariadb-bin",
     "binlog_format": "ROW",
-    # The archiver deletes them, when they are archived. Without it they go by size, before the disk is full.
+    # The archiver deletes logs that are archived. Without an archiver the oldest go by size, before the disk is full.
     "binlog_expire_logs_seconds": "0",
-    # 10.11 does not know it, nor what is not needed without it.
+    # 10.11 knows neither this nor the third setting below, which is only needed with it.
     "loose_max_binlog_total_size": "8G",
     "max_binlog_size": "64M",
-    # Otherwise they go only while a replica is connected.
+    # Otherwise logs go only while a replica is connected.
     "loose_slave_connections_needed_for_purge": "0",
     "log_slave_updates": "ON",
     "gtid_strict_mode": "ON",
@@ -47,7 +47,7 @@ _ENCRYPTED = {
     "encrypt_tmp_files": "ON",
     "encrypt_tmp_disk_tables": "ON",
 }
-# As long as threads run and nothing shall be encrypted, they bring back what was.
+# The threads decrypt what was encrypted before.
 _IN_CLEAR = {"innodb_encrypt_tables": "OFF", "innodb_encryption_threads": "2"}
 # A user cannot have these otherwise.
 MARIADB_GUARDED = frozenset(name.removeprefix("loose_") for name in (*_DURABLE, *_GUARDED, *_ENCRYPTED))
@@ -72,7 +72,7 @@ def mariadb_settings(memory: int, connections: int = 200, encrypted: bool = True
         "tmp_table_size": _megabytes(min(max(memory // 64, 8 * MIB), 64 * MIB)),
         "max_heap_table_size": _megabytes(min(max(memory // 64, 8 * MIB), 64 * MIB)),
         "wait_timeout": str(8 * 3600),
-        # Into the container's log.
+        # Slow queries get into the container's log.
         "slow_query_log": "ON",
         "slow_query_log_file": "/dev/stderr",
         "long_query_time": "1",
@@ -80,7 +80,7 @@ def mariadb_settings(memory: int, connections: int = 200, encrypted: bool = True
 
 
 def buffer_pool_size(memory: int, connections: int) -> int:
-    """Half of the memory at most: the server needs a share of its own, which grows with its connections."""
+    """It is half of the memory at most: the server needs a share for itself, which grows with its connections."""
     if memory < SMALLEST_MEMORY:
         raise Refusal(
             f"durable_db_memory is {memory // MIB} MiB, too little for MariaDB",

@@ -28,7 +28,7 @@ PROGRAM = ("python3", "-m", "backups")
 USER = user_and_group(DATABASE)
 REPOSITORY = "/backups"
 _S3_AUTHORITY = "/run/s3-ca.crt"
-# Of these the server alone has use.
+# Only the server needs these mounts.
 _OF_SERVER_ALONE = (REPOSITORY, "/docker-entrypoint-initdb.d")
 
 
@@ -46,7 +46,7 @@ class MariadbTools:
         return found_or_none(lambda: self.docker.api.inspect_container(self.server_name)) is not None
 
     def server(self) -> dict[str, Any]:
-        """As the Docker engine describes it, running or not."""
+        """The server's container as the Docker engine describes it, running or not."""
         found = found_or_none(lambda: self.docker.api.inspect_container(self.server_name))
         if found is None:
             raise Refusal(
@@ -57,7 +57,7 @@ class MariadbTools:
 
     @property
     def variables(self) -> dict[str, str]:
-        """None of them is secret."""
+        """The environment variables of the tools, none of which is secret."""
         target = self.target
         location = REPOSITORY
         if target.is_remote:
@@ -73,7 +73,7 @@ class MariadbTools:
 
     @property
     def binds(self) -> dict[str, tuple[str, bool]]:
-        """Source and whether it can be written, by its place inside."""
+        """By the place inside: what is mounted there, and whether it can be written."""
         files = {
             "/run/secrets": (self.env.path("secrets", "db"), False),
             AUTHORITY_FILE: (self.env.path("tls", "ca.crt"), False),
@@ -85,7 +85,10 @@ class MariadbTools:
         return files
 
     def throw_away(self, *command: str, name: str = "", volume: str = "", read_only: bool = True, live: bool = False) -> Any:
-        """Runs one command. `live` ones reach the server by the network. Of a name there is one: what a killed caller left is ended."""
+        """Runs one command in a container that goes with it; with `live` that reaches the server by the network.
+
+        A container of that name, which a killed caller left, is removed first.
+        """
         server = self.server()
         self._remove_left_over(name)
         container = self.docker.api.create_container(
@@ -113,7 +116,7 @@ class MariadbTools:
         return _answer(run_to_end(self.docker, container))
 
     def inside(self, container: str, *command: str) -> Any:
-        """In a container that runs."""
+        """Runs one command in a container that runs already."""
         from docker.errors import APIError  # noqa: PLC0415 - see docker_client
 
         api = self.docker.api
@@ -164,4 +167,4 @@ def _remedy(reason: str) -> str:
         return "that part of the repository is damaged: restore an older backup; docs/backup-and-restore.md tells how to get a good one"
     if "is of MariaDB" in reason:
         return OLDER_BACKUP_REMEDY
-    return "see to that, then run this again"
+    return "mend that, then run this again"

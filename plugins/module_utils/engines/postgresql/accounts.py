@@ -27,7 +27,7 @@ class PostgresAccounts(DatabaseAccounts):
 
     def _statements(self, env: Environment, values: Mapping[str, str]) -> list[str]:
         migrate, app, database = MIGRATE_USER, env.database_user, env.database
-        # Nobody logs in with it: this account comes by the local socket alone, where the system's user counts.
+        # Nobody logs in with this password: the account comes by the local socket alone, where the system's user counts.
         statements = [f"ALTER ROLE postgres PASSWORD '{scram_verifier('postgres', values['db_root_password'])}'"]
         for role, password in account_passwords(env, values).items():
             attributes = "LOGIN REPLICATION" if role == REPLICA_USER else "LOGIN"

@@ -63,7 +63,7 @@ class ArchivedLog:
         return cls(tool, WalArchive(segments, {1: Line(1), first: Line(first)} | lines), backup)
 
     def line(self, moment: datetime | None) -> Line:
-        """The one that was served at that moment, or is now."""
+        """The line that was served at that moment, or is now."""
         return self.archive.lines[self.archive.timeline_at(moment, self.archive.timelines_after(*self._end))]
 
     def line_with(self, timeline: int) -> Line:

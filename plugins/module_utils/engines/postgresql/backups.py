@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _KINDS: dict[Kind, str] = {"full": "full", "incremental": "incr"}
-# What a segment begins with.
+# A segment begins with this many bytes.
 _PAGE_HEADER_BYTES = 40
 _ARCHIVER = """
     SELECT failing, waiting, failing_since FROM
@@ -56,7 +56,7 @@ _ARCHIVER = """
         (SELECT count(*) AS waiting FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') w
 """
 _EVERYTHING = "1/1"
-_DISK_FILLS = "see to that before it fills the database's disk"
+_DISK_FILLS = "mend that before it fills the database's disk"
 
 
 class PostgresBackups(BackupTool):
@@ -85,7 +85,7 @@ class PostgresBackups(BackupTool):
             tool.run("stanza-create")
             changed = True
         elif (stanza["db"][-1]["version"], stanza["db"][-1]["system-id"]) != self._identity():
-            # Another major version, or a database that was made anew beside the backups of the one before: those stay what they are.
+            # The database is of another major version, or was made anew: the backups of the one before stay what they are.
             tool.run("stanza-upgrade")
             changed = True
         if changed:
@@ -117,7 +117,7 @@ class PostgresBackups(BackupTool):
 
     def archive_now(self) -> None:
         with self._place.session() as session:
-            # The log may hold nothing else that tells the time.
+            # A point with a moment in its name is written, since the log may hold nothing else that tells the time.
             session.ask(f"SELECT pg_create_restore_point('archived-{datetime.now(UTC):{MOMENT_IN_NAME}}')")
         self._await_archive()
 
@@ -157,7 +157,7 @@ class PostgresBackups(BackupTool):
         return [*troubles, *self._archiver_troubles()] if self._place.is_live() else troubles
 
     def parts(self, days: int) -> list[str]:
-        """The tool verifies all or nothing."""
+        """There is one part: the tool verifies all or nothing."""
         return [_EVERYTHING]
 
     def read(self, part: str) -> list[Damage]:
@@ -191,7 +191,7 @@ class PostgresBackups(BackupTool):
         return bool(outdated)
 
     def _outdated_files(self) -> dict[Path, str]:
-        """Those of the tool's configuration that are missing or otherwise, with what they shall hold."""
+        """The files of the tool's configuration that are missing or differ, with what they shall hold."""
         folder = Path(self._env.path(self._env.server("postgresql").service))
         wanted = {folder / CONFIGURATION: configuration(self._target)}
         if self._target.ca_file:
@@ -242,13 +242,13 @@ class PostgresBackups(BackupTool):
             with self._place.session() as session:
                 name, offset = session.ask("SELECT * FROM pg_walfile_name_offset(pg_current_wal_insert_lsn())")[0]
         except Refusal:
-            # It is just coming up: then the log alone tells.
+            # The server is just coming up: then the log alone tells.
             return None
         follows = Segment.named(name) == Segment(last.timeline, last.number + 1)
         return moment if follows and int(offset) <= _PAGE_HEADER_BYTES else None
 
     def _refuse_out_of_reach(self, log: ArchivedLog, line: Line, backup: Backup, moment: datetime) -> datetime:
-        """Until when the log reaches."""
+        """Gives the moment until which the log reaches."""
         if moment < backup.consistent:
             raise Refusal(
                 f"backup {backup.name} was complete at {backup.consistent:%Y-%m-%d %H:%M:%S}, after {moment:%Y-%m-%d %H:%M:%S}",
@@ -283,7 +283,7 @@ def _log(tool: PgBackrest, backup: Backup) -> ArchivedLog:
 
 
 def _refuse_other_major(tool: PgBackrest, backup: Backup) -> None:
-    """Each major restores its own backups alone. An image that does not tell its major is of before there were two."""
+    """Each major restores its own backups alone. An image that does not tell its major is from before there were two."""
     status, own, _ = tool.attempt("database-major")
     stanza = tool.stanza()
     made = {entry["id"]: entry["version"] for entry in stanza["db"]}
@@ -310,9 +310,9 @@ def _verified(tool: PgBackrest) -> list[str]:
 
 
 def _damage(troubles: Sequence[str], backups: Sequence[Backup]) -> list[Damage]:
-    """What is of no backup is of the log: it is lost to all that go on past it."""
+    """A file that belongs to no backup belongs to the log: no restore goes on past it."""
     found = []
-    # A summary says no more than the files that it counts.
+    # A summary says no more than the lines about the files that it counts.
     for trouble in [one for one in troubles if "status: invalid" not in one] or troubles:
         broken = {backup.name for backup in backups if re.search(rf"\b{backup.name}(?![\w])", trouble)}
         lost = tuple(backup.name for backup in backups if broken & {backup.name, *backup.needs})

@@ -49,5 +49,5 @@ class PostgreSql(DatabaseEngine):
         return {self.accounts.file: self.accounts.sql(env, values)}
 
     def trial_command(self, command: Sequence[str], folder: str, *, with_log: bool) -> list[str]:
-        """It always keeps its log: for whoever serves from that folder next."""
+        """The server always writes its log into that folder, for whoever serves from it next."""
         return [*command, "-D", folder, "-c", f"data_directory={folder}", "-c", "archive_command="]

@@ -16,9 +16,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.login i
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.accounts import PostgresAccounts
 
-# Its client library passes on the server's words only, not the code.
+# The client library passes on only the server's words, not its code.
 _ACCESS_DENIED = ("password authentication failed", "pg_hba.conf", "is not permitted to log in", "permission denied", "does not exist")
-# What a client of its protocol sends before it talks TLS: length and magic number.
+# A client of this protocol sends this before it talks TLS: a length and a magic number.
 _TLS_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
@@ -51,7 +51,7 @@ class PostgresLogin(DatabaseLogin):
         return Login(version.partition(" ")[0], cipher, certificate, accounts or "")
 
     def _certificate(self, context: ssl.SSLContext, timeout: int) -> bytes:
-        """Asked for apart: the client library does not tell which one it verified."""
+        """This takes a connection of its own: the client library does not tell which certificate it verified."""
         try:
             with socket.create_connection((self.host, self.port), timeout) as plain:
                 plain.sendall(_TLS_REQUEST)

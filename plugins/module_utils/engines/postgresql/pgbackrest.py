@@ -13,14 +13,14 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.back
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# What the server runs for each finished segment of its log. The image's wrapper adds the stanza, the configuration and the secrets.
+# The server runs this for each finished segment of its log. The image's wrapper adds the stanza, the configuration and the secrets.
 ARCHIVE_COMMAND = "pgbackrest archive-push %p"
 CONFIGURATION = "pgbackrest.conf"
 CA_FILE = "backup-ca.crt"
-# Beside the server's own configuration, which is mounted there.
+# The server's own configuration is mounted there, too.
 CONFIGURATION_FOLDER = "/etc/echobase"
 STANZA = "durable"
-# A link: it leads to the generation that is served.
+# This link leads to the generation that is served.
 _DATA = "/var/lib/postgresql/data/current"
 _ERROR = re.compile(r"ERROR: \[(\d+)\]: (.*)")
 _OTHER_KEY = (
@@ -34,13 +34,13 @@ _REMEDIES = {
     "055": "run playbooks/backup.yml: it makes what was never there; what was lost is in another copy of the repository only",
     "064": "make room there, then run this again",
 }
-# Of `info`: there is no such stanza, or nothing in it; and what it cannot say more exactly.
+# Codes of `info`: there is no such stanza, or nothing in it; and a trouble that it cannot name.
 NO_STANZA = (1, 3)
 _TROUBLE = 99
 
 
 def configuration(target: BackupTarget) -> str:
-    """Of the repository and the server; it holds no secret."""
+    """The configuration file; it holds no secret."""
     repository = {"repo1-path": "/backups"}
     if target.is_remote:
         repository = {
@@ -56,7 +56,7 @@ def configuration(target: BackupTarget) -> str:
         **repository,
         "repo1-cipher-type": "aes-256-cbc",
         "repo1-bundle": "y",
-        # What goes is decided by whoever knows which backups were restored, never by a count.
+        # The collection decides which backups go, since it knows which were restored; the tool never does by a count.
         "repo1-retention-full": "9999999",
         "expire-auto": "n",
         "compress-type": "zst",
@@ -88,13 +88,13 @@ class PgBackrest:
 
     def table(self, *arguments: str) -> Any:
         question = (*arguments, "--output=json")
-        # No answer is empty; but on a busy machine Docker has been seen to lose what a command said. Asking twice changes nothing.
+        # An answer is never empty, but on a busy machine Docker has been seen to lose one. Asking twice changes nothing.
         answer = self.run(*question) or self.run(*question)
         # A message may hold whatever bytes were found instead of what was expected.
         return json.loads(answer, strict=False)
 
     def stanza(self) -> dict[str, Any]:
-        """What there is in the repository."""
+        """What `info` tells of the repository."""
         found = dict(self.table("info")[0])
         if found["status"]["code"] == _TROUBLE:
             reason = found["repo"][0]["status"]["message"].partition("\n")[0].rstrip(":")
@@ -103,7 +103,7 @@ class PgBackrest:
         return found
 
     def attempt(self, *command: str) -> tuple[int, str, str]:
-        """Exit status, output and complaints."""
+        """Runs a command; gives its exit status, output and complaints."""
         api = self.docker.api
         run = api.exec_create(self.container, list(command))["Id"]
         output, complaint = api.exec_start(run, demux=True)
@@ -111,8 +111,8 @@ class PgBackrest:
         return int(status), (output or b"").decode(errors="replace"), (complaint or b"").decode(errors="replace")
 
 
-def refusal(what: str, complaint: str, otherwise: str = "see to that, then run this again") -> Refusal:
-    """The tool's own last words, and what to do where they have a known reason."""
+def refusal(what: str, complaint: str, otherwise: str = "mend that, then run this again") -> Refusal:
+    """A refusal with the tool's own last words, and what to do where they have a known reason."""
     errors = _ERROR.findall(complaint)
     if "is not later than latest backup label" in complaint:
         latest = complaint.partition("latest backup label '")[2].partition("'")[0]

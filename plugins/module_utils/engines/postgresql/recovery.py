@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SHORT_OF_TARGET = "recovery ended before configured recovery target was reached"
 _COMPLAINT = re.compile(r"(?:FATAL|PANIC): +(.*)")
-# Nobody logs in. Segments that the new timeline begins with are kept for the archive: the server that will serve them sends them there.
+# Nobody can log in. Segments that the new timeline begins with are kept: the server that will serve sends them to the archive.
 _ALONE = {
     "listen_addresses": "",
     "unix_socket_directories": "/tmp",
@@ -34,7 +34,7 @@ _ALONE = {
     "log_destination": "stderr",
     "shared_buffers": "128MB",
 }
-# Arguments: folder, backup, "yes" where the end of the log is as good as the target, settings as `-c name=value`.
+# The arguments are: folder, backup, "yes" where the end of the log is as good as the target, settings as `-c name=value`.
 # It tells in its last line whether it came to the end of the log, and the place where the new timeline left the old one.
 _SCRIPT = f"""
 data=$1 backup=$2 end_will_do=$3; shift 3
@@ -73,7 +73,7 @@ echo "$came_to $branch ${{stopped/ /T}}"
 
 
 class TargetNotReachedError(Exception):
-    """The log ended before the point."""
+    """The log ended before the point that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Branch:
 
     place: int
     at_end: bool
-    # When the next transaction ended, by the server's clock then.
+    # The next transaction ended at this moment, by the server's clock then.
     next_moment: datetime | None = None
 
 
@@ -114,7 +114,7 @@ class PostgresRecovery:
     name: str
     mounts: Sequence[Mount]
     network: str
-    # In bytes: the server's, whose settings it has.
+    # In bytes. It is that of the server, whose settings this one has.
     memory: int
 
     def build(self, folder: str, backup: str, target: Target) -> Branch:
@@ -155,7 +155,7 @@ class PostgresRecovery:
         return Refusal(f"restoring {backup} failed: {reasons[0]}", "restore an older backup, or up to another point")
 
     def _remove(self) -> None:
-        """One that is left writes into a folder that somebody else uses by now."""
+        """Removes the container of a run that was killed: it would write into a folder that somebody else uses by now."""
         found = found_or_none(lambda: self.docker.api.inspect_container(self.name))
         if found is not None:
             refuse_foreign("container", self.name, found["Config"]["Labels"], self.environment)

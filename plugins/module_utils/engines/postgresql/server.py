@@ -24,14 +24,14 @@ _RULES = (
     ("local", "all", "postgres", "", "peer"),
     ("hostssl", "all", "postgres", "all", "reject"),
     ("hostssl", "all", "all", "all", "scram-sha-256"),
-    # No database is "all" to those who follow the log.
+    # "all" does not include the log, which has the name of a database of its own.
     ("hostssl", "replication", REPLICA_USER, "all", "scram-sha-256"),
 )
 
-# What keeps the log for the replica until it has it.
+# The slot that has the primary keep its log until the replica has it.
 REPLICATION_SLOT = "replica"
 _PASSWORDS_FILE = "/tmp/replica.pgpass"
-# To Compose a dollar sign is two.
+# Compose takes two dollar signs for one.
 _FOLLOW = f"""
 umask 077
 printf '*:*:*:{REPLICA_USER}:%s\n' "$$(< {REPLICA_PASSWORD_FILE})" > {_PASSWORDS_FILE}
@@ -51,7 +51,7 @@ class PostgresServer(ServerDefinition):
             "hba_file": f"{CONFIGURATION_FOLDER}/{_HOST_RULES}",
             "archive_mode": "on",
             "archive_command": ARCHIVE_COMMAND,
-            # So much is lost at most with the machine.
+            # With the machine at most this much is lost.
             "archive_timeout": "30s",
         }
 
@@ -59,7 +59,7 @@ class PostgresServer(ServerDefinition):
     def _following_settings(self) -> dict[str, str]:
         primary = self.env.server(self.engine)
         return {
-            # What it has to archive once it is promoted waits for the server that will serve.
+            # A promoted replica archives nothing itself: its log waits for the server that will serve its data.
             "archive_command": "",
             "primary_conninfo": f"host={primary.container} port={primary.container_port} user={REPLICA_USER} passfile={_PASSWORDS_FILE}"
             f" sslmode=verify-full sslrootcert={AUTHORITY_FILE} connect_timeout=5 application_name={REPLICATION_SLOT}",
@@ -80,7 +80,7 @@ class PostgresServer(ServerDefinition):
         head = "# Written by module durable_db."
         return {name: "\n".join([head, *lines, ""]) for name, lines in ((_CONFIGURATION, settings), (_HOST_RULES, rules))}
 
-    def is_telling(self, line: str) -> bool:
+    def says_what_is_wrong(self, line: str) -> bool:
         return any(sign in line for sign in ("FATAL:", "PANIC:", "ERROR:")) or line.startswith("[entrypoint]")
 
     @property
@@ -88,14 +88,14 @@ class PostgresServer(ServerDefinition):
         return read_only(self.env.path(self.names.service), CONFIGURATION_FOLDER)
 
     @property
-    def _particular(self) -> dict[str, Any]:
+    def _own_service(self) -> dict[str, Any]:
         return {
             "command": ["postgres", f"--config-file={CONFIGURATION_FOLDER}/{_CONFIGURATION}"],
             "tmpfs": [
                 f"/tmp:{in_memory(SMALL_TEMPORARY)}",
                 f"/run/postgresql:{in_memory(SMALL_TEMPORARY, f'uid={DATABASE},gid={DATABASE},mode=0775')}",
             ],
-            # Workers of one query share their results there.
+            # The workers of one query share their results there.
             "shm_size": "256m",
             "environment": {"POSTGRES_DB": self.env.database, "POSTGRES_PASSWORD_FILE": ROOT_PASSWORD_FILE},
             "healthcheck": health_check(),

@@ -18,7 +18,7 @@ _PLAIN = (
 
 
 class PostgresSession:
-    """The first error ends it, as the end of this process does: what it held is let go then."""
+    """The first error ends it, as the end of this process does; its locks go with it."""
 
     def __init__(self, container: str, database: str) -> None:
         self._container = container

@@ -19,7 +19,7 @@ _DURABLE = {
     # A replica that is away must not fill the disk of the one that serves.
     "max_slot_wal_keep_size": "4GB",
     "checkpoint_timeout": "15min",
-    # What was committed is in the repository half a minute later.
+    # A commit is in the repository half a minute later.
     "archive_mode": "on",
     "archive_timeout": "30s",
     "archive_command": ARCHIVE_COMMAND,
@@ -35,7 +35,7 @@ _LOGGED = {
     "log_destination": "stderr",
     "log_min_duration_statement": "1s",
     "log_lock_waits": "on",
-    # Statements without the values that came with them, errors without the row they are about.
+    # The log has statements without their values, and errors without the row that they are about.
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
     "log_error_verbosity": "terse",

@@ -40,7 +40,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class ArchivedFile:
-    # In the repository.
+    # Its path in the repository.
     path: str
     at: datetime
 
@@ -77,11 +77,11 @@ class WalArchive:
     lines: Mapping[int, Line]
 
     def timelines_after(self, timeline: int, place: int) -> list[int]:
-        """Those on which a server went on from there."""
+        """The timelines on which a server went on from there."""
         return sorted(number for number, line in self.lines.items() if line.passes(timeline, place))
 
     def timeline_at(self, moment: datetime | None, timelines: Iterable[int]) -> int:
-        """The one that was served at the moment, or is now: what is written is archived soon after."""
+        """The timeline that was served at the moment, or is now; this is seen by what was archived soon after."""
         among = set(timelines)
         archived = sorted((file.at, segment) for segment, file in self.segments.items() if segment.timeline in among)
         if not archived:
@@ -99,7 +99,7 @@ class WalArchive:
 
 
 def segments_in(listing: Mapping[str, Mapping[str, Any]], folder: str) -> dict[Segment, ArchivedFile]:
-    """From what `repo-ls --recurse --output=json` tells of that folder."""
+    """The segments in a folder, from what `repo-ls --recurse --output=json` tells of it."""
     found = {}
     for path, entry in listing.items():
         match = _SEGMENT_FILE.fullmatch(path.rpartition("/")[2])
@@ -114,7 +114,7 @@ def histories_in(listing: Mapping[str, Mapping[str, Any]], folder: str) -> dict[
 
 
 def line_of(timeline: int, history: str) -> Line:
-    """A line of the file: timeline, tab, where it was left, tab, why."""
+    """Reads a history file, each line of which says: timeline, tab, where it was left, tab, why."""
     forks = []
     for text in history.splitlines():
         fields = text.split("\t")

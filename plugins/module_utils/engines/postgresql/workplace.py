@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.types import Mount
 
-# One whose owner was killed ends by itself.
+# A container whose owner was killed ends by itself after this time.
 _LIFETIME_SECONDS = 3600
 
 
@@ -49,7 +49,7 @@ class PostgresWorkplace:
 
     @contextmanager
     def tool(self) -> Iterator[PgBackrest]:
-        """For what the repository alone can answer."""
+        """The tool, for questions that the repository alone can answer."""
         if self.is_live():
             yield self.live()
             return
@@ -86,7 +86,7 @@ class PostgresWorkplace:
         )
 
     def last_words(self, since: int | None = None) -> str:
-        """What the server's own calls of the tool complained of last."""
+        """The last complaint of the tool where the server itself called it."""
         log = self.docker.api.logs(self._name, tail=400, since=since).decode(errors="replace").splitlines()
         return next((line.partition("ERROR: [")[2].partition("]: ")[2] for line in reversed(log) if "ERROR: [" in line), "")
 

@@ -15,7 +15,7 @@ def test_lines_are_appended_one_a_message(tmp_path: Path) -> None:
 
 
 def test_nobody_following_is_no_error(tmp_path: Path) -> None:
-    Progress(None).say("unheard")
-    Progress("").say("unheard")
-    Progress(str(tmp_path / "gone")).say("unheard")
+    Progress(None).say("ignore_step")
+    Progress("").say("ignore_step")
+    Progress(str(tmp_path / "gone")).say("ignore_step")
     assert not (tmp_path / "gone").exists()

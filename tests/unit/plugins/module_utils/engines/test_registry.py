@@ -19,8 +19,7 @@ from ansible_collections.echobase.platform.plugins.filter.database_image import 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.notification import Notification
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord, Proof
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
-from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun
-from ansible_collections.echobase.platform.plugins.module_utils.backups.run import Wanted as WantedBackup
+from ansible_collections.echobase.platform.plugins.module_utils.backups.run import BackupRun, WantedBackup
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
@@ -39,7 +38,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
 from ansible_collections.echobase.platform.plugins.module_utils.database.statements import Statements
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, WantedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
 from ansible_collections.echobase.platform.plugins.module_utils.engines import registry
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool, engine_named, register
@@ -89,11 +88,11 @@ class ElephantServer(ServerDefinition):
     def files(self) -> dict[str, str]:
         return {"elephant.conf": "".join(f"{name} = {value}\n" for name, value in self.settings.items())}
 
-    def is_telling(self, line: str) -> bool:
+    def says_what_is_wrong(self, line: str) -> bool:
         return "trumpets" in line
 
     @property
-    def _particular(self) -> dict[str, Any]:
+    def _own_service(self) -> dict[str, Any]:
         return {"command": ["elephantd"], "healthcheck": health_check()}
 
     @property
@@ -330,7 +329,9 @@ def test_its_server_and_its_replica_are_planned_from_nothing(env: Environment) -
     wanted = definition(env)
     database = DurableDb(DockerDatabase(engine(), wanted), FinalBackup(env), env.name, wait_timeout=1)
     follower = DurableReplica(engine(), replace(wanted, follows=True), wait_timeout=1)
-    outcome = ensure_pair(database, follower, Wanted("present", key_fingerprint="f"), with_replica=True, rebuild=False, check_mode=True)
+    outcome = ensure_pair(
+        database, follower, WantedDatabase("present", key_fingerprint="f"), with_replica=True, rebuild=False, check_mode=True
+    )
     assert outcome.facts["steps"] == ["write configuration", "create volume", "create server", "await login"]
     assert outcome.facts["replica"]["steps"] == [
         "create replica's volume",

@@ -10,10 +10,12 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, GenerationJournal, Kind, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import ChangeStep, GenerationChange, GenerationJournal, Kind
 
 BEGAN = datetime(2026, 3, 1, 12, 31, 6, tzinfo=UTC)
-CHANGE = GenerationChange(Kind.RESTORE, Step.SWAPPING, "mariadb", BEGAN, "000002", "000001", to="latest", backup="20260301F", builds=True)
+CHANGE = GenerationChange(
+    Kind.RESTORE, ChangeStep.SWAPPING, "mariadb", BEGAN, "000002", "000001", to="latest", backup="20260301F", builds=True
+)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_one_that_was_cut_off_stands_in_the_way_and_says_how_it_goes_on(journal:
         with pytest.raises(Refusal, match=told):
             journal.refuse_under_way(*kinds)
     journal.refuse_under_way(next(other for other in Kind if other is not kind))
-    journal.write(replace(CHANGE, kind=kind, step=Step.LIVE))
+    journal.write(replace(CHANGE, kind=kind, step=ChangeStep.LIVE))
     journal.refuse_under_way()
 
 

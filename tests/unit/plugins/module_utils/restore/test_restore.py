@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, GenerationJournal, Kind, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import ChangeStep, GenerationChange, GenerationJournal, Kind
 from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
 
 MOMENT = "2026-03-01T12:31:05Z"
@@ -28,7 +28,7 @@ def restore(tmp_path: Path) -> DatabaseRestore:
     key = Path(env.path("secrets", "db", "backup_key"))
     key.parent.mkdir(parents=True)
     key.write_text("key")
-    change = GenerationChange(Kind.RESTORE, Step.BUILT, "mariadb", datetime.now(UTC), "000002", "000001", to=MOMENT, builds=True)
+    change = GenerationChange(Kind.RESTORE, ChangeStep.BUILT, "mariadb", datetime.now(UTC), "000002", "000001", to=MOMENT, builds=True)
     GenerationJournal(env).write(change)
     nobody: Any = Nobody()
     return DatabaseRestore(nobody, env, "mariadb", nobody, Progress(None))

@@ -17,7 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.images.age impor
 from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
-from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, Kind, Step
+from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import ChangeStep, GenerationChange, Kind
 from ansible_collections.echobase.platform.plugins.module_utils.status.screen import Backups, DatabaseState, StatusScreen, Work
 
 DATABASE = DatabaseState("11.8.6", "TLS_AES_256_GCM_SHA384")
@@ -197,14 +197,14 @@ def test_what_cannot_be_restored_for_certain_is_not_well(restorable: Restorable,
 
 
 def test_a_restore_that_was_cut_off_says_both_ways_on() -> None:
-    cut_off = GenerationChange(Kind.RESTORE, Step.SWAPPING, "mariadb", NOW, "000002", "000001", to="latest")
+    cut_off = GenerationChange(Kind.RESTORE, ChangeStep.SWAPPING, "mariadb", NOW, "000002", "000001", to="latest")
     one = with_backups(PROVED, cut_off)
     assert (
         "RESTORE   CUT OFF while swapping, nobody can write: go on with ansible-playbook playbooks/restore.yml"
         " -e restore_to=latest -e restore_confirm=echobase-devlocal-durable-mariadb-data"
     ) in one.lines(with_hints=False)
     assert not one.is_well
-    kept = with_backups(PROVED, cut_off.at(Step.LIVE))
+    kept = with_backups(PROVED, cut_off.at(ChangeStep.LIVE))
     assert "RESTORE   to latest: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)
     assert kept.is_well
 
@@ -229,25 +229,27 @@ def test_a_replica_that_does_not_follow_is_loud() -> None:
 
 
 def test_a_promotion_that_was_cut_off_says_both_ways_on() -> None:
-    cut_off = GenerationChange(Kind.PROMOTION, Step.PROMOTING, "mariadb", NOW, "000002", "000001")
+    cut_off = GenerationChange(Kind.PROMOTION, ChangeStep.PROMOTING, "mariadb", NOW, "000002", "000001")
     one = with_backups(PROVED, cut_off)
     assert "PROMOTION CUT OFF while promoting, nobody can write: go on with ansible-playbook playbooks/promote_replica.yml" in one.lines(
         with_hints=False
     )
     assert not one.is_well
-    kept = with_backups(PROVED, cut_off.at(Step.LIVE))
+    kept = with_backups(PROVED, cut_off.at(ChangeStep.LIVE))
     assert "PROMOTION of the replica: generation 000002 is live, generation 000001 is kept" in kept.lines(with_hints=False)
 
 
 def test_an_upgrade_that_was_cut_off_says_both_ways_on() -> None:
-    cut_off = GenerationChange(Kind.UPGRADE, Step.CLOSING, "postgresql", NOW, "000002", "000001", to="postgresql 17")
+    cut_off = GenerationChange(Kind.UPGRADE, ChangeStep.CLOSING, "postgresql", NOW, "000002", "000001", to="postgresql 17")
     lines = with_backups(PROVED, cut_off).lines(with_hints=False)
     assert "UPGRADE   CUT OFF while closing, nobody can write: go on with ansible-playbook playbooks/upgrade.yml" in lines
     assert "          or back with ansible-playbook playbooks/upgrade.yml -e upgrade_state=abandoned" in lines
 
 
 def test_a_change_of_the_key_that_was_cut_off_says_both_ways_on() -> None:
-    lines = with_backups(PROVED, GenerationChange(Kind.NEW_KEY, Step.COPYING, "mariadb", NOW, "000002", "000001")).lines(with_hints=False)
+    lines = with_backups(PROVED, GenerationChange(Kind.NEW_KEY, ChangeStep.COPYING, "mariadb", NOW, "000002", "000001")).lines(
+        with_hints=False
+    )
     assert (
         "NEW KEY   CUT OFF while copying, nobody can write: go on with"
         " ansible-playbook playbooks/rotate_secrets.yml -e rotate=db_encryption_key" in lines

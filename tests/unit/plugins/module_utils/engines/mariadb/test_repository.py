@@ -92,13 +92,13 @@ def test_what_goes_takes_along_the_log_that_only_it_needed() -> None:
     other = [*backup("20261120-100000F", 9, 2, server="6"), stretch(1, 9, 9, server="6")]
     killed = snapshot("stream of a killed one", kind="stream")
     repository = MariadbRepository([*other, *three_backups(), killed, stretch(1, 2, 10), stretch(3, 4, 11), stretch(3, 9, 14)])
-    assert set(repository.doomed(["20261120-100000F"])) == {
+    assert set(repository.snapshots_to_remove(["20261120-100000F"])) == {
         "stream of 20261120-100000F", "description of 20261120-100000F", "logs 1-9 of 6",
         "stream of a killed one", "logs 1-2 of 7", "logs 3-4 of 7",
     }  # fmt: skip
-    assert "stream of a killed one" in repository.doomed([])
+    assert "stream of a killed one" in repository.snapshots_to_remove([])
     with pytest.raises(Refusal, match="needs one that shall be deleted"):
-        repository.doomed([FULL])
+        repository.snapshots_to_remove([FULL])
 
 
 def test_moments_keep_their_microseconds() -> None:
