@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import (
-    CONFIGURATION_LABEL,
-    found_or_none,
-    refuse_foreign,
-)
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import DatabaseBackend, Observed, Server

@@ -306,11 +306,8 @@ class DatabaseUpgrade:
     @property
     def _volume(self) -> DataVolume:
         """The volume, looked at by an image that is there, whether a server is or not."""
-        return DataVolume(self.docker, self.env.name, self._names.volume, self.present_image or self.wanted.image or self._last_image)
-
-    @property
-    def _last_image(self) -> str:
-        return DockerDatabase(self.docker, self.wanted).image
+        image = self.present_image or self.wanted.image or DockerDatabase(self.docker, self.wanted).image
+        return DataVolume(self.docker, self.env.name, self._names.volume, image)
 
     def _ids_file(self, generation: str) -> Path:
         """The file with the orders that this generation held when it was left."""

@@ -17,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.accounts import MariadbAccounts
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.settings import MARIADB_GUARDED, mariadb_settings
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import MARIADB
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE
 
 _CONFIGURATION = "my.cnf"
@@ -41,7 +42,7 @@ exec docker-entrypoint.sh "$$@"
 
 
 class MariadbServer(ServerDefinition):
-    engine: ClassVar[str] = "mariadb"
+    engine: ClassVar[str] = MARIADB.engine
     needed_secrets: ClassVar[Sequence[str]] = ("encryption.keys", "root.sql")
     guarded_settings: ClassVar[frozenset[str]] = MARIADB_GUARDED | {"init_file"}
     initial_accounts: ClassVar[str] = MariadbAccounts.file

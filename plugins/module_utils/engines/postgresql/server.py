@@ -16,6 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.server_
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.accounts import PostgresAccounts
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import ARCHIVE_COMMAND, CONFIGURATION_FOLDER
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.settings import POSTGRES_GUARDED, postgres_settings
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import POSTGRESQL
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE
 
 _CONFIGURATION, _HOST_RULES = "postgresql.conf", "pg_hba.conf"
@@ -40,7 +41,7 @@ exec docker-entrypoint.sh "$$@"
 
 
 class PostgresServer(ServerDefinition):
-    engine: ClassVar[str] = "postgresql"
+    engine: ClassVar[str] = POSTGRESQL.engine
     guarded_settings: ClassVar[frozenset[str]] = POSTGRES_GUARDED | {"hba_file", "archive_mode", "archive_command"}
     initial_accounts: ClassVar[str] = PostgresAccounts.file
 
