@@ -9,7 +9,7 @@ IMAGES = {
     "mariadb": {"11.8": "mariadb", "10.11": "mariadb-10.11"},
     "postgresql": {"17": "postgres", "15": "postgres-15"},
 }
-OLDER_BACKUP_REMEDY = "only a server of that major restores it: docs/upgrade.md says how to get one"
+OLDER_BACKUP_REMEDY = "only a server of that major restores it: docs/operate/upgrade.md says how to get one"
 
 
 def newest_major(engine: str) -> str:

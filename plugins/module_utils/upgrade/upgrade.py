@@ -265,7 +265,7 @@ class DatabaseUpgrade:
         if before is None or before.previous not in self._volume.generations().kept:
             raise Refusal(
                 "there is no upgrade that could be gone back from",
-                "it is not live, or was confirmed, or followed by a restore; see docs/upgrade.md for a server on an older backup",
+                "it is not live, or was confirmed, or followed by a restore; see docs/operate/upgrade.md for a server on an older backup",
             )
         count = self._count_discarded(before.generation, before.previous)
         return replace(_turned(before), step=Step.CLOSING, began=datetime.now(UTC), backup="", discarded=count)
