@@ -1,1 +1,1 @@
-"""`make bench`: the long runs that prove what the project claims, and where it stands beside others. See docs/benchmarks.md."""
+"""`make bench`: the long runs that prove what the project claims, and where it stands beside others. See docs/reference/benchmarks.md."""

@@ -1,4 +1,4 @@
-"""python -m bench [NAME ...]   measure these, or all; python -m bench page   only write docs/benchmarks.md anew"""
+"""python -m bench [NAME ...]   measure these, or all; python -m bench page   only write docs/reference/benchmarks.md anew"""
 
 from __future__ import annotations
 

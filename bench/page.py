@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, made of the results and nothing else."""
+"""docs/reference/benchmarks.md, made of the results and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from bench import results
 from bench.machine import CHECKOUT
 
-PATH = CHECKOUT / "docs" / "benchmarks.md"
+PATH = CHECKOUT / "docs" / "reference" / "benchmarks.md"
 Figures = dict[str, Any]
 
 _HEAD = """# Benchmarks
@@ -23,7 +23,7 @@ _LIMITS = """## Limits
   network adds is the same for every contender and makes all ratios milder.
 - The rivals are set up by us, as well as we know how: kept-alive, verified TLS connections to the colours, the same idle times. Traefik and
   Caddy write an access log in JSON as the edge does; HAProxy, which knows only syslog, and the plain static nginx write none. Their
-  settings are in [`bench/rivals`](../bench/rivals); better ones are welcome.
+  settings are in [`bench/rivals`](../../bench/rivals); better ones are welcome.
 - The edge does more for a request than its rivals here: a sticky client, a look-up of the colour, headers that clients cannot forge. The
   static nginx does none of it; the table of instructions says what each costs.
 - Throughput is that of small answers over warm connections, where a proxy's own work weighs most. With one core for the proxy and the

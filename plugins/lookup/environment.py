@@ -10,7 +10,7 @@ short_description: Names, ports, addresses and folders of the environment that t
 description:
   - Reads the inventory's variables C(echobase_env), C(echobase_home), C(echobase_network_prefix), C(echobase_index), C(echobase_ports)
     and C(echobase_subnets), so that nobody has to hand them on.
-  - How ports and subnets follow from the index is in C(docs/environments.md).
+  - How ports and subnets follow from the index is in C(docs/operate/environments.md).
 options:
   _terms:
     description: None are taken.

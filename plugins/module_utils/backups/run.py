@@ -148,7 +148,7 @@ class BackupRun:
         self._record.write(record)
         if record.damage:
             self._doing = "reading the repository"
-            raise Refusal(damage_told(record.damage, self.tool), "look at that disk; docs/backup-and-restore.md tells how to go on")
+            raise Refusal(damage_told(record.damage, self.tool), "look at that disk; docs/operate/backup-and-restore.md tells how to go on")
 
     def _expire(self) -> list[str]:
         record = self._record.read()

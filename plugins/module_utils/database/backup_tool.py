@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 Kind = Literal["full", "incremental"]
-OLDER_BACKUP_REMEDY = "only a server of that major restores it: docs/upgrade.md says how to get one"
+OLDER_BACKUP_REMEDY = "only a server of that major restores it: docs/operate/upgrade.md says how to get one"
 
 
 @dataclass(frozen=True)

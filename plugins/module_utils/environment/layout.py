@@ -1,7 +1,7 @@
 """What sets one environment apart from the others on its host: names, ports and a block of subnets.
 
 The rows of the known environments are a published interface. Every other environment comes from its inventory: by rule from an index,
-or from ports and subnets that are given outright (docs/environments.md).
+or from ports and subnets that are given outright (docs/operate/environments.md).
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ _FOLDERS = (*COLOURS, *(f"{_CANDIDATE}/{colour}" for colour in COLOURS))
 _NUMBER = re.compile(r"\d{6}")
 _REPAIR = (
     "say where traffic belongs: playbooks/switch.yml -e switch_to=<colour> -e switch_repair=true"
-    " (module bluegreen_switch: `repair: true`), see docs/repair.md"
+    " (module bluegreen_switch: `repair: true`), see docs/operate/repair.md"
 )
 # A change takes milliseconds, on a slow disk a second.
 _LOCK_PATIENCE = 30

@@ -253,7 +253,7 @@ class DatabaseUpgrade:
         if before is None or before.previous not in self._volume.generations().kept:
             raise Refusal(
                 "there is no upgrade that could be undone",
-                "it is not live, or was confirmed, or followed by a restore; see docs/upgrade.md for a server on an older backup",
+                "it is not live, or was confirmed, or followed by a restore; see docs/operate/upgrade.md for a server on an older backup",
             )
         count = self._count_discarded(before.generation, before.previous)
         return replace(before.turned_round(), step=ChangeStep.CLOSING, began=datetime.now(UTC), builds=False, discarded=count)

@@ -1,4 +1,4 @@
-"""Every command of docs/repair.md, run where it is needed: it does what the page says."""
+"""Every command of docs/operate/repair.md, run where it is needed: it does what the page says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_ro
 from harness.table_fault_scene import ALL_BLUE, ALL_LOUD, GREEN, FaultScene, running_scene
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-PAGE = CHECKOUT / "docs" / "repair.md"
+PAGE = CHECKOUT / "docs" / "operate" / "repair.md"
 
 
 def commands() -> list[str]:

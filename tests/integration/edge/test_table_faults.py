@@ -176,7 +176,7 @@ def test_a_broken_table_serves_nobody_else_and_is_repaired_by_one_command(scene:
     if ALL_LOUD[19] in damage.answers.values():
         assert scene.edge.logs().count('"error":"routing-table-unreadable"') > alarms
     # Nobody moves traffic on top of it by chance.
-    assert_one_line(scene.switch(to="green"), "the routing table is broken: ", damage.cause, "switch_repair=true", "docs/repair.md")
+    assert_one_line(scene.switch(to="green"), "the routing table is broken: ", damage.cause, "switch_repair=true", "docs/operate/repair.md")
     assert scene.customers.answers() == damage.answers
     repaired = scene.switch(to="blue", repair=True)
     assert repaired["changed"], repaired

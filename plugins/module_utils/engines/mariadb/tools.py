@@ -164,7 +164,10 @@ def _remedy(reason: str) -> str:
     if "no space left" in reason.lower():
         return "make room there, then run this again"
     if "cannot give back" in reason:
-        return "that part of the repository is damaged: restore an older backup; docs/backup-and-restore.md tells how to get a good one"
+        return (
+            "that part of the repository is damaged: restore an older backup;"
+            " docs/operate/backup-and-restore.md tells how to get a good one"
+        )
     if "is of MariaDB" in reason:
         return OLDER_BACKUP_REMEDY
     return "mend that, then run this again"
