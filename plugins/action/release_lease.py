@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 
 
@@ -27,7 +28,7 @@ class ActionModule(ActionBase):
             # The one that blocks us was started on this machine, too, and is gone. From the host this could not be seen.
             answer = self._execute_module(module_args=arguments | {"ended_run": ended}, task_vars=task_vars)
         result.update(answer)
-        return result
+        return told(result, task_vars or {})
 
 
 def run_of(process: ProcessIdentity) -> str:

@@ -18,10 +18,6 @@ options:
     description: Add what to type next.
     type: bool
     default: false
-  inventory:
-    description: Where the inventory of the environment lies, for the commands to type. Not needed for V(devlocal), V(ci) and V(test).
-    type: str
-    default: ""
   last:
     description: How many of the newest events of releases to show.
     type: int
@@ -121,9 +117,7 @@ def operate(module: AnsibleModule) -> Outcome:
     troubles = recent_troubles(Path(env.path("edge-log", "access.log")), datetime.now(UTC), timedelta(minutes=TROUBLE_MINUTES))
     database = database_state(module.params, env, docker)
     work, ages = Work.on(env, datetime.now(UTC)), ages_of_images(docker, env)
-    screen = StatusScreen(
-        env, traffic, database, history, problem, parts, troubles, work, ages, login_of_operator(env), module.params["inventory"]
-    )
+    screen = StatusScreen(env, traffic, database, history, problem, parts, troubles, work, ages, login_of_operator(env))
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 
@@ -133,7 +127,6 @@ def main() -> None:
             **ENVIRONMENT_ARGUMENTS,
             **BACKUP_ARGUMENTS,
             "with_hints": {"type": "bool", "default": False},
-            "inventory": {"type": "str", "default": ""},
             "last": {"type": "int", "default": 5},
         },
         supports_check_mode=True,

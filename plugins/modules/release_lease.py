@@ -131,6 +131,7 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
@@ -152,7 +153,7 @@ def warnings_of(taken: Taken) -> list[str]:
     warnings = []
     if taken.fenced_off:
         warnings.append(
-            f"this rollback has stopped {taken.fenced_off}: the next step of that run refuses, `make status` shows what it left"
+            f"this rollback has stopped {taken.fenced_off}: the next step of that run refuses, {playbook('status')} shows what it left"
         )
     if taken.beside:
         warnings.append(f"this rollback moves traffic beside {taken.beside}, which goes on")

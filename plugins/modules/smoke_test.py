@@ -69,7 +69,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.colours.preview import preview_headers
-from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_test import MOVED, NOT_MOVED, SmokeTest
+from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_test import SmokeTest, remedy_for
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.reader import read_secret
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
@@ -90,7 +90,7 @@ def operate(module: AnsibleModule) -> Outcome:
         colour=params["colour"],
         release=params["release"],
         password=read_secret(env, "operator_password"),
-        remedy=MOVED if params["traffic_moved"] else NOT_MOVED,
+        remedy=remedy_for(env.colour(params["colour"]).container("api-gateway"), params["traffic_moved"]),
     )
     test.read_only()
     if params["place_order"] and not module.check_mode:

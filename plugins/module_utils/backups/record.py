@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Damage
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -87,9 +88,7 @@ class BackupRecord:
         except FileNotFoundError:
             return Record()
         except (ValueError, LookupError, TypeError) as error:
-            raise Refusal(
-                f"{self.file} is damaged ({error})", "move it away: the next playbooks/backup.yml proves the backups anew"
-            ) from error
+            raise Refusal(f"{self.file} is damaged ({error})", f"move it away: {playbook('backup')} proves the backups anew") from error
 
     def write(self, record: Record) -> None:
         self.file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

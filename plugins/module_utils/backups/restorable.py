@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, BackupTool, Damage
 from ansible_collections.echobase.platform.plugins.module_utils.database.clock import CLOCK_TOLERANCE
@@ -43,7 +44,7 @@ def restorable(env: Environment, engine: str, tool: BackupTool) -> Restorable:
         if record.damage:
             failure = damage_told(record.damage, tool)
         if not proved:
-            return Restorable(None, problem=failure or "no backup was restored yet, playbooks/backup.yml takes and proves one")
+            return Restorable(None, problem=failure or f"no backup was restored yet, {playbook('backup')} takes and proves one")
         newest = proved[-1]
         archive = tool.archive_after(newest)
     except Refusal as refusal:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -53,7 +54,7 @@ class ColourClaims:
             return None
         except (ValueError, TypeError) as error:
             raise Refusal(
-                f"{path} cannot be understood ({error})", f"deploy {colour} again (playbooks/deploy.yml), which writes it anew"
+                f"{path} cannot be understood ({error})", f"deploy {colour} again, which writes it anew: {playbook('deploy')}"
             ) from error
 
     def all(self) -> list[Claim]:
@@ -82,7 +83,7 @@ class ColourClaims:
             if shares.get(colour):
                 raise Refusal(
                     f"{colour} {what} {shares[colour]} % of the traffic, so its containers stay as they are",
-                    "move traffic away first (playbooks/promote.yml or playbooks/rollback.yml), then run this again",
+                    f"move traffic away first with {playbook('promote')} or {playbook('rollback')}, then run this again",
                 )
 
     def drop(self, colour: str) -> None:

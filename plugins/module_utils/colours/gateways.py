@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import containers_of
@@ -63,7 +64,7 @@ def rewrap_notes(gateways: list[Gateway]) -> Mapping[str, int]:
         said = (stderr or b"").decode(errors="replace").strip().splitlines()
         raise Refusal(
             f"{gateway.name} could not wrap all notes with the new key: {said[-1] if said else f'exit code {code}'}",
-            "see `make status`, then run the same again; every note is readable meanwhile",
+            f"see {playbook('status')}, then run the same again; every note is readable meanwhile",
         )
     return dict(json.loads(stdout))
 
@@ -75,7 +76,7 @@ def refuse_older_releases(gateways: list[Gateway]) -> None:
         if told and "token_keys" not in told:
             raise Refusal(
                 f"{gateway.name} runs release {told.get('release')}, which cannot tell which keys it accepts",
-                "deploy a newer release there, or remove that colour with playbooks/cleanup.yml; nothing was changed",
+                f"deploy a newer release there, or remove that colour with {playbook('cleanup')}; nothing was changed",
             )
 
 
@@ -89,5 +90,5 @@ def await_gateways(
             return
     raise Refusal(
         f"{' and '.join(late)} did not {what} within {patience:.0f} s",
-        "see `make status`; running the same again goes on from here",
+        f"see {playbook('status')}; running the same again goes on from here",
     )

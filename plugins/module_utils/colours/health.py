@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour
 
@@ -72,7 +73,7 @@ class ColourHealth:
             context = ssl.create_default_context(cafile=self._ca_file)
         except OSError as error:
             raise Refusal(
-                f"the certificate authority {self._ca_file} cannot be read ({error.strerror})", "run playbooks/setup_durable.yml"
+                f"the certificate authority {self._ca_file} cannot be read ({error.strerror})", f"run {playbook('setup_durable')}"
             ) from error
         with ThreadPoolExecutor(len(urls)) as pool:
             return list(pool.map(lambda url: probe(url, context, self._endpoints.tls_name, self._timeout), urls))

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import time
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
@@ -32,7 +33,9 @@ def preview_headers(env: Environment, colour: str, key: str) -> dict[str, str]:
 def preview_link(env: Environment, colour: str, key: str, minutes: int, host: str) -> str:
     """For somebody without an account: opening it is all that it takes."""
     if not colour:
-        raise Refusal("no colour is without traffic, so the link has to name one", "say -e preview_colour=blue or green")
+        raise Refusal(
+            "no colour is without traffic, so the link has to name one", f"{playbook('preview', preview_colour='blue')} links to blue"
+        )
     if not 1 <= minutes <= _MOST_MINUTES:
         raise Refusal(f"a link cannot be good for {minutes} minutes", f"choose 1 to {_MOST_MINUTES} (a week)")
     return f"https://{host}:{env.operators_port}/preview/open?token={preview_token(env, colour, key, 60 * minutes)}"

@@ -7,14 +7,20 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import Answer, HttpsClient
 
-NOT_MOVED = "traffic was not moved; see `make logs`"
-MOVED = "this run has moved traffic there already: playbooks/rollback.yml moves it back, `make logs` shows why"
+_NOT_MOVED = "traffic was not moved"
 # One account per environment and password, so that verifications do not fill the table of customers.
 _SMOKE_CUSTOMER = "smoke-test-{}@echobase.invalid"
+
+
+def remedy_for(gateway: str, traffic_moved: bool) -> str:
+    """`gateway` is the container whose log tells most about a failure."""
+    moved = f"this run has moved traffic there already, and {playbook('rollback')} moves it back"
+    return f"{moved if traffic_moved else _NOT_MOVED}; see `docker logs {gateway}`"
 
 
 def smoke_customer(password: str) -> str:
@@ -28,7 +34,7 @@ class SmokeTest:
     release: str
     password: str
     # What a failure means for the traffic, and what to do.
-    remedy: str = NOT_MOVED
+    remedy: str = _NOT_MOVED
     deadline: float = 30
     passed: list[str] = field(default_factory=list)
 

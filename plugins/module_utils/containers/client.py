@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def docker_client(timeout: int = 120) -> DockerClient:
     except docker.errors.DockerException as error:
         raise Refusal(
             f"the Docker engine does not answer ({_innermost(error)})",
-            "start it, or run role docker_engine, which installs and starts it",
+            f"start it, or run {playbook('setup_durable')}, which installs and starts it",
         ) from error
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 
@@ -24,7 +25,7 @@ class ComposeFile:
         try:
             done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
-            raise Refusal("there is no command docker on this machine", "run role docker_engine, which installs it") from error
+            raise Refusal("there is no command docker on this machine", f"run {playbook('setup_durable')}, which installs it") from error
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if line.strip() and "level=warning" not in line]
             reason = lines[-1].strip() if lines else f"exit code {done.returncode}"

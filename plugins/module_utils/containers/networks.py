@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.neighbours import Neighbours, Place, PlaceRecord
@@ -79,7 +80,7 @@ def _step_absent(existing: DockerNetwork | None) -> Step:
     _refuse_attached(
         existing,
         "cannot be removed",
-        "where they are this environment's own, another run is starting them: let it end, then run playbooks/teardown.yml (again);"
+        f"where they are this environment's own, another run is starting them: let it end, then run {playbook('teardown')} (again);"
         " remove others yourself",
     )
     return Step.REMOVE
@@ -93,7 +94,7 @@ def _step_present(wanted: Network, existing: DockerNetwork | None, observed: Obs
         _refuse_attached(
             existing,
             f"has subnet {', '.join(existing.subnets)}, wanted is {wanted.subnet}, but it cannot be changed",
-            "remove these containers first (playbooks/teardown.yml removes ours)",
+            f"remove these containers first; {playbook('teardown')} removes ours",
         )
     _refuse_overlap(wanted, existing, observed)
     return Step.RECREATE if existing else Step.CREATE
@@ -161,7 +162,7 @@ class Networks:
             },
             warnings=[
                 f"network {network.name} is of an earlier version, and containers on it reach each other: it is made anew by the first"
-                " playbooks/setup.yml that finds nothing attached to it, after playbooks/teardown.yml"
+                f" {playbook('setup')} that finds nothing attached to it, after {playbook('teardown')}"
                 for network in self._wanted
                 if state == "present"
                 and steps[network.name] is Step.KEEP

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.files import (
     Change,
@@ -231,7 +232,7 @@ class EnvironmentSecrets:
 def _removal(data: Sequence[str]) -> str:
     for thing in data:
         if thing.startswith("volume "):
-            return f"playbooks/teardown_durable.yml -e durable_db_confirm={thing.removeprefix('volume ')}"
+            return f"run {playbook('teardown', durable_db_confirm=thing.removeprefix('volume '))}"
     return f"remove {' and '.join(data)}"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import bcrypt
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
@@ -81,7 +82,7 @@ def warning(env: Environment, state: str) -> str:
     what = "has another password than the one we keep" if state == REPLACED else "cannot log in"
     return (
         f"user {OPERATOR} {what}: somebody {state} its line in {env.path('secrets', ACCOUNTS_FILE)}, and that stays so"
-        " - for a new password of our making: playbooks/rotate_secrets.yml -e rotate=operator_password"
+        f" - {playbook('rotate_secrets', rotate='operator_password')} gives it a new password of our making"
     )
 
 

@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import Login
 
 # What a user can do about a missing part, also where a teardown takes away what a setup has just made.
 PREPARE_FIRST = (
-    "run playbooks/setup_durable.yml, which makes them first; if that is what you ran, another run takes them away meanwhile: let it end"
+    f"run {playbook('setup_durable')}, which makes them first; if that is what you ran, another run takes them away meanwhile: let it end"
 )
 
 

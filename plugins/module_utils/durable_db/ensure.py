@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import PREPARE_FIRST, DatabaseBackend, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import Login
@@ -71,7 +72,10 @@ def plan(wanted: WantedDatabase, observed: Observed, data_name: str) -> Plan:
 def _plan_present(wanted: WantedDatabase, observed: Observed, data_name: str) -> Plan:
     _refuse_other_keys(wanted, observed, data_name)
     if observed.other_major:
-        raise Refusal(observed.other_major, "playbooks/upgrade.yml goes up to another major; durable_db_version keeps the one there is")
+        raise Refusal(
+            observed.other_major,
+            f"{playbook('upgrade')} goes up to another major; durable_db_version in the inventory keeps the one there is",
+        )
     _refuse_other_engine(wanted, observed)
     steps: list[DatabaseStep] = [DatabaseStep.OPEN_DATA] * observed.data_closed
     warnings = [f"volume {name} of another engine exists: its data stay, and this database does not have them" for name in observed.others]
@@ -108,7 +112,7 @@ def _left_as_it_is(wanted: WantedDatabase, observed: Observed) -> str:
     next_start = ", and so does its next start" if wanted.recreate == "when_safe" else ""
     return (
         f"the database was made from another configuration and was left as it is ({shown}{more});"
-        f" durable_db_recreate=always restarts it with the new one{next_start}"
+        f" {playbook('setup_durable', durable_db_recreate='always')} restarts it with the new one{next_start}"
     )
 
 
@@ -116,7 +120,7 @@ def _plan_absent(wanted: WantedDatabase, observed: Observed, data_name: str) -> 
     if wanted.confirm not in ("", data_name):
         raise Refusal(
             f"durable_db_confirm is '{wanted.confirm}', the volume is {data_name}: nothing was changed",
-            f"durable_db_confirm={data_name} deletes the data for good; without it they stay",
+            f"{playbook('teardown', durable_db_confirm=data_name)} deletes the data for good; without that name they stay",
         )
     delete = bool(wanted.confirm)
     server = observed.server
@@ -153,7 +157,8 @@ def _refuse_other_keys(wanted: WantedDatabase, observed: Observed, data_name: st
         raise Refusal(
             f"volume {data_name} was made with other keys"
             f" (fingerprint {observed.data_fingerprint}) than this environment has now ({wanted.key_fingerprint})",
-            f"restore the environment's secrets.json from its backup, or delete the data with durable_db_confirm={data_name}",
+            "restore the environment's secrets.json from its backup, or delete the data:"
+            f" {playbook('teardown', durable_db_confirm=data_name)}",
         )
 
 
@@ -161,7 +166,8 @@ def _refuse_other_engine(wanted: WantedDatabase, observed: Observed) -> None:
     if observed.others and not _has_data(observed) and wanted.beside not in observed.others:
         raise Refusal(
             f"this environment has its data in volume {observed.others[0]}, of another engine, and would begin anew with an empty database",
-            f"set echobase_engine as it was; to have an empty database beside it, say durable_db_beside={observed.others[0]}",
+            "set echobase_engine as it was;"
+            f" {playbook('setup_durable', durable_db_beside=observed.others[0])} makes an empty database beside it",
         )
 
 
@@ -203,7 +209,10 @@ class DurableDb:
         if missing:
             remedy = PREPARE_FIRST
             if DatabaseStep.BACK_UP in decided.steps:
-                remedy = "the final backup needs a running server: bring it back, or say durable_db_final_backup=false"
+                remedy = (
+                    f"the final backup needs a running server: {playbook('setup_durable')} brings it back;"
+                    " with durable_db_final_backup=false there is none"
+                )
             raise Refusal(f"the database cannot run without: {', '.join(missing)}", remedy)
 
     def _apply(self, step: DatabaseStep, wanted: WantedDatabase) -> None:

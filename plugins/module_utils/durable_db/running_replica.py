@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -17,4 +18,7 @@ def refuse_running_replica(docker: DockerClient, env: Environment, engine: str, 
     replica = env.replica(engine).container
     found = found_or_none(lambda: docker.api.inspect_container(replica))
     if found is not None and found["State"]["Running"]:
-        raise Refusal(f"{replica} runs, and {why}", "do without it (durable_db_replica=false), and make it anew afterwards")
+        raise Refusal(
+            f"{replica} runs, and {why}",
+            f"do without it: {playbook('setup_durable', durable_db_replica='false')}, and make it anew afterwards",
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import accounts_digest
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import DatabaseEngine
@@ -69,7 +70,7 @@ class RunningServer:
         if found != file.read_bytes():
             raise Refusal(
                 f"{file.parent} was made anew, and {self.container} still has the old one",
-                "durable_db_state=stopped and then present makes it read the one that is there now",
+                f"run {playbook('setup_durable', durable_db_state='stopped')}, then {playbook('setup_durable')}: it reads the new one",
             )
 
     def _query(self, sql: str) -> str:

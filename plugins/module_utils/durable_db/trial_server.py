@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
@@ -110,7 +111,7 @@ def server_container(docker: DockerClient, env: Environment, engine: str) -> dic
     name = env.server(engine).container
     found = found_or_none(lambda: docker.api.inspect_container(name))
     if found is None:
-        raise Refusal(f"there is no container {name}", "run playbooks/setup_durable.yml first: it makes it, and leaves data as they are")
+        raise Refusal(f"there is no container {name}", f"{playbook('setup_durable')} makes it, and leaves data as they are")
     refuse_foreign("container", name, found["Config"]["Labels"], env.name)
     return dict(found)
 
@@ -144,7 +145,7 @@ def _application_password(env: Environment) -> str:
     try:
         return file.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise Refusal(f"cannot read {file}: {error.strerror}", "run role secrets first") from error
+        raise Refusal(f"cannot read {file}: {error.strerror}", f"run {playbook('setup_durable')} first") from error
 
 
 def host_config_like(docker: DockerClient, model: dict[str, Any], data_mount: str, volume: str, network: str) -> Any:

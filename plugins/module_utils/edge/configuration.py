@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import EdgeLogFolder
 from ansible_collections.echobase.platform.plugins.module_utils.edge.nginx_test import NginxTrial
@@ -86,7 +87,7 @@ class EdgeConfiguration:
     def ensure(self, wanted: Wanted, check: bool) -> Outcome:
         missing = [name for name in (_CERTIFICATE, "tls/ca.crt") if not (self._home / name).exists()]
         if missing and not check:
-            raise Refusal(f"{self._env.path(missing[0])} does not exist", "run role tls first, as playbooks/setup_durable.yml does")
+            raise Refusal(f"{self._env.path(missing[0])} does not exist", f"run {playbook('setup_durable')} first")
         self._servers.refuse_obstacles()
         nginx_files = self._nginx_files(wanted.configuration)
         digest = self._digest(wanted.compose, nginx_files)

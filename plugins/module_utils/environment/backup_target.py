@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE, ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -64,5 +65,5 @@ def refuse_missing_key(env: Environment) -> None:
     if not key.exists():
         raise Refusal(
             f"{key} is missing, and without it nobody can read a backup",
-            f"bring {env.path('secrets.json')} back from your own copy of it, then run playbooks/setup_durable.yml",
+            f"bring {env.path('secrets.json')} back from your own copy of it, then run {playbook('setup_durable')}",
         )

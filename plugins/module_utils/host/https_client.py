@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 
@@ -41,7 +42,7 @@ class HttpsClient:
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:
             raise Refusal(
-                f"the certificate authority {self.ca_file} cannot be read ({error})", "run playbooks/setup_durable.yml"
+                f"the certificate authority {self.ca_file} cannot be read ({error})", f"run {playbook('setup_durable')}"
             ) from error
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=context)
         sent = {**self.headers, **(headers or {})}
@@ -56,7 +57,7 @@ class HttpsClient:
         except (OSError, http.client.HTTPException) as error:
             raise Refusal(
                 f"{method} https://{self.host}:{self.port}{path} got no answer ({error or type(error).__name__})",
-                "is the edge up? see `make status`",
+                f"is the edge up? see {playbook('status')}",
             ) from error
         finally:
             connection.close()

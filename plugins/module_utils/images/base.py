@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.host.apt_sources import (
     AptSource,
@@ -84,7 +85,8 @@ class BaseImage:
             )
         except FileNotFoundError as error:
             raise Refusal(
-                "the base image cannot be made: mmdebstrap is not installed", "run the role docker_engine, or install it"
+                "the base image cannot be made: mmdebstrap is not installed",
+                f"run {playbook('setup_durable')}, which installs it, or install it yourself",
             ) from error
         log: deque[str] = deque(maxlen=_LOG_LINES)
         with process:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import ColourClaims
@@ -67,7 +68,7 @@ class ReleaseLease:
         except (ValueError, TypeError, LookupError) as error:
             raise Refusal(
                 f"{self._file} cannot be understood ({error})",
-                "make sure that no playbook is at work on this environment, then remove that file",
+                "make sure that nobody is at work on this environment, then remove that file",
             ) from error
 
     def take(self, wanted: Lease, wait: float = 0, ended_run: str = "") -> Taken:
@@ -138,7 +139,7 @@ class ReleaseLease:
         return Refusal(
             f"{lease.holder} {what}",
             "wait for its end with -e wait=60, or end that run"
-            + ("" if lease.operation == RIGHT_OF_WAY else "; playbooks/rollback.yml need not wait"),
+            + ("" if lease.operation == RIGHT_OF_WAY else f"; {playbook('rollback')} need not wait"),
             held_by={"run": lease.run, **asdict(lease.process)},
         )
 
@@ -172,7 +173,7 @@ class ReleaseLease:
         taker = f"{lease.holder} has taken over" if lease.is_held else "another run has taken over, and has ended since"
         return Refusal(
             f"this run has lost environment {self._env.name}: {taker} (lease {lease.number}, this run had {number})",
-            "this step was not done and what was done before stands; look at `make status`, then start again what is still wanted",
+            f"this step was not done and what was done before stands; look at {playbook('status')}, then start again what is still wanted",
         )
 
     def _renew(self, number: int) -> None:

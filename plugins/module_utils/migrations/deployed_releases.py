@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import containers_of
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
@@ -51,5 +52,5 @@ class DeployedReleases:
         except (DockerException, ValueError, LookupError) as error:
             raise Refusal(
                 f"the release in {release.name} ({release.backend}) does not say which schemas it runs on",
-                "deploy a newer one to that colour, or remove it with playbooks/cleanup.yml",
+                f"deploy a newer one to that colour, or remove it with {playbook('cleanup')}",
             ) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable, age
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 
@@ -30,5 +31,6 @@ class MigrationGate:
     def refusal(self, problem: str) -> Refusal:
         return Refusal(
             f"the schema is left as it is: {problem}",
-            'playbooks/backup.yml takes and proves a backup; db_migration_override="reason" goes on without and is recorded',
+            f"{playbook('backup')} takes and proves a backup;"
+            f" {playbook('migrate', migrate_action='contract', db_migration_override='<reason>')} goes on without and is recorded",
         )

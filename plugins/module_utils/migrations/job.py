@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB, SMALL_TEMPORARY, in_memory
@@ -81,7 +82,7 @@ class MigrationJob:
         try:
             container.start()
         except APIError as error:
-            raise Refusal(f"the migrations cannot start: {error.explanation}", "run playbooks/setup_durable.yml first") from error
+            raise Refusal(f"the migrations cannot start: {error.explanation}", f"run {playbook('setup_durable')} first") from error
         # As long as it takes: it has a patience of its own.
         code = int(container.wait(timeout=None)["StatusCode"])
         answer, complaint = (container.logs(stdout=out, stderr=not out).decode(errors="replace").strip() for out in (True, False))
@@ -102,9 +103,9 @@ class MigrationJob:
                 **hardened(self.env, {self.env.path("secrets", "migrate"): "/run/secrets"}),
             )
         except ImageNotFound as error:
-            raise Refusal(f"there is no image {self.image}", "role images makes it: run playbooks/deploy.yml") from error
+            raise Refusal(f"there is no image {self.image}", f"{playbook('deploy')} makes it") from error
         except APIError as error:
-            raise Refusal(f"the migrations cannot start: {error.explanation}", "run playbooks/setup_durable.yml first") from error
+            raise Refusal(f"the migrations cannot start: {error.explanation}", f"run {playbook('setup_durable')} first") from error
 
     def _sweep(self) -> None:
         labels = [f"{ENVIRONMENT_LABEL}={self.env.name}", f"{_JOB_LABEL}={_JOB}"]

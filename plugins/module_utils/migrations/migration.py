@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger, new_entry
@@ -116,7 +117,7 @@ class DbMigration:
             if strange:
                 raise Refusal(
                     f"the release in {colour} does not run on {strange[-1]}: while it is there, traffic may go back to it",
-                    "deploy a release that does to both colours, or remove it with playbooks/cleanup.yml",
+                    f"deploy a release that does to both colours, or remove it with {playbook('cleanup')}",
                 )
 
     def _record(self, wanted: Wanted, event: str, details: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
@@ -24,7 +25,7 @@ def restored_copy(docker: DockerClient, env: Environment, engine: str, tool: Bac
     proofs = BackupRecord(env, engine).read().proofs
     proved = [backup for backup in tool.backups() if backup.name in proofs]
     if not proved:
-        raise Refusal("there is no proved backup to rehearse on", "run playbooks/backup.yml first")
+        raise Refusal("there is no proved backup to rehearse on", f"run {playbook('backup')} first")
     with trial_volume(docker, env, engine) as volume:
         tool.restore(proved[-1], Point(), volume, FIRST_GENERATION)
         with (

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks, wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 # A replica that has not come back so long after a restart of its primary does not come back.
 _PATIENCE_SECONDS = 15.0
-_REBUILD = "durable_db_replica_rebuild=true makes it anew from the primary"
+_REBUILD = f"{playbook('setup_durable', durable_db_replica_rebuild='true')} makes it anew from the primary"
 
 
 class ReplicaStep(enum.Enum):
@@ -221,7 +222,8 @@ class DurableReplica:
         kept = observed.data_fingerprint is not None and ReplicaStep.REMOVE_DATA not in steps
         if wanted.state == "present" and not wanted.present and kept:
             warnings.append(
-                f"volume {self._backend.data_name} of a former replica is kept: durable_db_confirm={self._backend.data_name} deletes it"
+                f"volume {self._backend.data_name} of a former replica is kept:"
+                f" {playbook('setup_durable', durable_db_confirm=self._backend.data_name)} deletes it"
             )
         running = bool({ReplicaStep.CREATE, ReplicaStep.START, ReplicaStep.RESTART} & set(steps)) or (
             observed.server is Server.RUNNING and not {ReplicaStep.STOP, ReplicaStep.REMOVE} & set(steps)

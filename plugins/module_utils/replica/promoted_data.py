@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
@@ -72,7 +73,7 @@ class PromotedData:
         found = found_or_none(lambda: self.docker.api.inspect_volume(volume))
         if found is None:
             raise Refusal(
-                f"there is no volume {volume}", "without both volumes nothing can be promoted: playbooks/restore.yml has the backups"
+                f"there is no volume {volume}", f"without both volumes nothing can be promoted: {playbook('restore')} restores a backup"
             )
         refuse_foreign("volume", volume, found["Labels"], self.env.name)
         return str((found["Options"] or {}).get("device") or found["Mountpoint"])

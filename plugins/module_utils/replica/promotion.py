@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
@@ -88,17 +89,20 @@ class ReplicaPromotion:
         if before and before.is_under_way:
             if before.kind is Kind.PROMOTION:
                 return before
-            raise Refusal(f"{before.name} was cut off while {before.step}", "first end it: playbooks/restore.yml")
+            raise Refusal(f"{before.name} was cut off while {before.step}", f"first end it: {playbook('restore')}")
         if before and not before.is_live:
-            raise Refusal(f"{before.name} is {before.step}", "first end it: playbooks/restore.yml with restore_state=abandoned")
+            raise Refusal(f"{before.name} is {before.step}", f"first end it: {playbook('restore', restore_state='abandoned')}")
         name = self._replica.container
         if found.server != "running":
-            raise Refusal(f"nothing can be promoted: {found.problem}", f"docker start {name}, if there is one; else playbooks/restore.yml")
+            raise Refusal(f"nothing can be promoted: {found.problem}", f"docker start {name}, if there is one; else {playbook('restore')}")
         if self._primary.is_answering() and not found.follows:
-            raise Refusal(f"the primary serves, and {found.problem}", "durable_db_replica_rebuild=true makes the replica anew")
+            raise Refusal(
+                f"the primary serves, and {found.problem}",
+                f"{playbook('setup_durable', durable_db_replica_rebuild='true')} makes the replica anew",
+            )
         generations = published_volume(self.docker, self.env, self.engine).generations()
         if not generations.current:
-            raise Refusal(f"volume {self._volume_name} has no generation that is served", "run playbooks/setup_durable.yml first")
+            raise Refusal(f"volume {self._volume_name} has no generation that is served", f"run {playbook('setup_durable')} first")
         return GenerationChange(Kind.PROMOTION, ChangeStep.CLOSING, self.engine, datetime.now(UTC), generations.next, generations.current)
 
     # Nobody writes any more, and the replica gets what there is.
@@ -133,7 +137,7 @@ class ReplicaPromotion:
             raise Refusal(
                 f"{self._replica.container} did not get all within {_PATIENCE_SECONDS:.0f} s:"
                 f" it is at {self._position()}, the primary at {last}",
-                "the primary serves as before; playbooks/status.yml tells what keeps the replica",
+                f"the primary serves as before; {playbook('status')} tells what keeps the replica",
             )
 
     def _fence(self, promotion: GenerationChange) -> None:
@@ -167,7 +171,8 @@ class ReplicaPromotion:
             what = f"nobody can tell what of the primary never arrived at the replica ({unknown})"
         return Refusal(
             f"{what}; nothing was promoted",
-            "bring the primary back (playbooks/setup_durable.yml), or give them up for good: durable_db_accept_loss=true",
+            f"bring the primary back with {playbook('setup_durable')},"
+            f" or give them up for good with {playbook('promote_replica', durable_db_accept_loss='true')}",
         )
 
     # The replica's data take the place that is kept for them.
@@ -203,7 +208,7 @@ class ReplicaPromotion:
         if before.is_live:
             raise Refusal(
                 f"the replica's data serve since {before.began:%Y-%m-%d %H:%M}, as generation {before.generation}",
-                f"the way back is a restore: restore_to={before.previous}, which discards what was written since",
+                f"the way back is a restore, which discards what was written since: {playbook('restore', restore_to=before.previous)}",
             )
         if not check_mode:
             self._swap.to(before.previous)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
@@ -38,7 +39,7 @@ class RestoreDrill:
         with durable_work_lock(self.env.name):
             backups = self.tool.backups()
             if not backups:
-                raise Refusal("there is no backup to restore", "playbooks/backup.yml takes one")
+                raise Refusal("there is no backup to restore", f"{playbook('backup')} takes one")
             try:
                 console.query(statements.make_drill_table)
                 self.tool.archive_now()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
@@ -43,14 +44,13 @@ class Kind(enum.StrEnum):
     NEW_KEY = "new key"
 
 
-UPGRADE_WAYS = "playbooks/upgrade.yml goes on, with -e upgrade_state=abandoned it goes back"
+_ABANDON = playbook("restore", restore_state="abandoned")
+UPGRADE_WAYS = f"{playbook('upgrade')} goes on, {playbook('upgrade', upgrade_state='abandoned')} goes back"
 _WAYS = {
-    Kind.RESTORE: "playbooks/restore.yml with the same variables goes on, playbooks/restore.yml -e restore_state=abandoned goes back",
+    Kind.RESTORE: f"{playbook('restore')} with the same variables goes on, {_ABANDON} goes back",
     Kind.UPGRADE: UPGRADE_WAYS,
-    Kind.PROMOTION: "playbooks/promote_replica.yml goes on, with promote_replica_state=abandoned it goes back",
-    Kind.NEW_KEY: (
-        "playbooks/rotate_secrets.yml with the same variables goes on, playbooks/restore.yml -e restore_state=abandoned goes back"
-    ),
+    Kind.PROMOTION: f"{playbook('promote_replica')} goes on, {playbook('promote_replica', promote_replica_state='abandoned')} goes back",
+    Kind.NEW_KEY: (f"{playbook('rotate_secrets')} with the same variables goes on, {_ABANDON} goes back"),
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, Point
 
@@ -52,7 +53,7 @@ def parse(text: str) -> RestorePoint:
 def choose(wanted: RestorePoint, candidates: Sequence[Candidate], marks: Mapping[str, datetime]) -> list[Candidate]:
     """The backups that lead there, in the order to be tried. `candidates` come oldest first, `marks` are the moments of marks we know."""
     if not candidates:
-        raise Refusal("there is no backup", "playbooks/backup.yml takes one")
+        raise Refusal("there is no backup", f"{playbook('backup')} takes one")
     newest_first = list(reversed(candidates))
     moment = wanted.moment or marks.get(wanted.mark)
     if moment is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
@@ -34,7 +35,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage.generati
 if TYPE_CHECKING:
     from docker import DockerClient
 
-GO_BACK = "playbooks/upgrade.yml -e durable_db_go_back=true goes back while what was before is kept"
+GO_BACK = f"{playbook('upgrade', durable_db_go_back='true')} goes back while what was before is kept"
 
 
 @dataclass
@@ -121,7 +122,7 @@ class DatabaseRestore:
 
     def _refuse_impossible(self, wanted: RestorePoint, volume: DataVolume, generations: Generations) -> None:
         if not generations.current:
-            raise Refusal(f"volume {volume.name} has no generation that is served", "run playbooks/setup_durable.yml first")
+            raise Refusal(f"volume {volume.name} has no generation that is served", f"run {playbook('setup_durable')} first")
         if wanted.generation:
             others = [name for name in generations.kept if name != generations.current]
             if wanted.generation not in others:
@@ -185,7 +186,7 @@ class DatabaseRestore:
         before = self._journal.read()
         _refuse_upgrade(before)
         if before is None or before.step in (ChangeStep.BUILDING, ChangeStep.COPYING):
-            raise Refusal("nothing is built that could go live", "first build it: durable_db_restore with state=built")
+            raise Refusal("nothing is built that could go live", f"first build it: {playbook('restore', restore_to='<moment>')}")
         if before.engine != self.engine:
             raise Refusal(f"what is built is a restore of {before.engine}", f"say engine={before.engine}")
         if before.is_live:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
@@ -35,7 +36,7 @@ def published_volume(docker: DockerClient, env: Environment, engine: str) -> Dat
 
 
 def ways_on(volume: str) -> str:
-    return f"durable_db_restore with state=live and confirm={volume} goes on, with state=abandoned it goes back"
+    return f"{playbook('restore', restore_confirm=volume)} goes on, {playbook('restore', restore_state='abandoned')} goes back"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class GenerationSwap:
             return False
         except AccessDeniedError as error:
             raise Refusal(
-                f"{self.console.container} refuses the application: {error}", "run playbooks/setup_durable.yml, then this again"
+                f"{self.console.container} refuses the application: {error}", f"run {playbook('setup_durable')}, then this again"
             ) from error
         return True
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.run import refuse_difference
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.further_keys import further_keys
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
@@ -92,9 +93,11 @@ class DataKeyRotation:
         self._journal.refuse_under_way()
         before = self._journal.read()
         if before and not before.is_live:
-            raise Refusal(f"{before.name} is {before.step}", "first end it: playbooks/restore.yml, restore_state=abandoned leaves it")
+            raise Refusal(f"{before.name} is {before.step}", f"first end it: {playbook('restore', restore_state='abandoned')} leaves it")
         if not self._console.is_answering():
-            raise Refusal(f"{self._console.container} does not answer, and what is copied comes from it", "run playbooks/setup_durable.yml")
+            raise Refusal(
+                f"{self._console.container} does not answer, and what is copied comes from it", f"run {playbook('setup_durable')}"
+            )
         volume.refuse_without_room(volume.generations().current)
 
     def _copied(self, restore: GenerationChange) -> None:

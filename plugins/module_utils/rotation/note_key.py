@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.gateways import (
     PATIENCE_SECONDS,
@@ -35,7 +36,7 @@ class NoteKeyRotation:
     def run(self, check: bool) -> Outcome:
         values = self.secrets.known()
         if FIRST not in values:
-            raise Refusal("there is no key of notes yet", "run playbooks/setup_durable.yml first")
+            raise Refusal("there is no key of notes yet", f"run {playbook('setup_durable')} first")
         refuse_older_releases(self.gateways())
         newest = max(note_keys(values))
         # The last rotation was cut off while it waited for the gateways, or one of them has not noticed it.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
@@ -45,7 +46,7 @@ class RootPasswordRotation:
             self._refuse_unfit(server)
         container = self.env.server(self.engine).container
         if container not in [server.container for server in servers] or ROOT_PASSWORD not in self.secrets.known():
-            raise Refusal(f"{container} does not run, and has to take the password", "run playbooks/setup_durable.yml first")
+            raise Refusal(f"{container} does not run, and has to take the password", f"run {playbook('setup_durable')} first")
         if not check_mode:
             with database_server_lock(self.env.name):
                 self._rotate(servers)
@@ -81,12 +82,13 @@ class RootPasswordRotation:
         if container and not server.engine.takes_new_root_password(container["Config"]["Cmd"]):
             raise Refusal(
                 f"{name} was made by a version that could not rotate {ROOT_PASSWORD}, and would not serve data of before again",
-                "run playbooks/setup_durable.yml -e durable_db_recreate=always, which restarts it, then this again",
+                f"run {playbook('setup_durable', durable_db_recreate='always')}, which restarts it, then this again",
             )
         if not ServerConsole(server.engine, self.env).is_answering():
             raise Refusal(
                 f"{name} does not let its administrator in",
-                "run playbooks/setup_durable.yml with -e durable_db_state=stopped, then without: it starts with the password that is kept",
+                f"run {playbook('setup_durable', durable_db_state='stopped')}, then {playbook('setup_durable')}:"
+                " it starts with the password that is kept",
             )
 
     def _container(self, server: RunningServer) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.gateways import (
     PATIENCE_SECONDS,
@@ -46,7 +47,7 @@ class TokenKeyRotation:
     def run(self, check: bool) -> Outcome:
         values = self.secrets.known()
         if CURRENT not in values:
-            raise Refusal("there is no key of tokens yet", "run playbooks/setup_durable.yml first")
+            raise Refusal("there is no key of tokens yet", f"run {playbook('setup_durable')} first")
         keys = TokenKeys.of(values)
         refuse_older_releases(self.gateways())
         if not keys.next and keys.counts_before(self.clock()) and self.overlap:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import REMOVED, Claim, ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import ACCOUNTS_FILE, KEPT
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import ENCRYPTION_KEY
@@ -26,8 +27,6 @@ TROUBLE_MINUTES = 10
 _OLD_DAYS = 30
 # Events after which the colour they name had all traffic.
 _SWITCHES = ("promoted", "rolled_back", "switched")
-# Those that lie in the checkout; ansible.cfg names devlocal's.
-_INVENTORIES = {"devlocal": "", "ci": "inventories/ci", "test": "tests/inventory"}
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,6 @@ class StatusScreen:
     image_ages: Sequence[ImageAge] = ()
     # What became of the operator's line in the file of accounts.
     operator: str = KEPT
-    # Where the environment's inventory lies, if it is none of the checkout's.
-    inventory: str = ""
 
     def lines(self, with_hints: bool) -> list[str]:
         sections = [[*self._traffic(), *self._work()], self._colours(), self._durable(), self._releases(), self._entrances()]
@@ -118,7 +115,7 @@ class StatusScreen:
         if self.traffic["maintenance"]:
             lines = [
                 f"TRAFFIC   MAINTENANCE: every customer sees the maintenance page ({generation})",
-                f"          {self._playbook('maintenance', 'maintenance=off')} brings back {shares}",
+                f"          {playbook('maintenance', maintenance='off')} brings back {shares}",
             ]
         else:
             lines = [f"TRAFFIC   {shares} ({generation})"]
@@ -130,7 +127,7 @@ class StatusScreen:
         colour, source = (told["colour"], f"{told['colour']} is what the ledger told last") if told else ("<colour>", "blue or green")
         return [
             f"TRAFFIC   UNKNOWN: {cause}",
-            f"REPAIR    {self._playbook('switch', f'switch_to={colour} -e switch_repair=true')}    {source}",
+            f"REPAIR    {playbook('switch', switch_to=colour, switch_repair='true')}    {source}",
         ]
 
     def _canary(self) -> list[str]:
@@ -154,8 +151,8 @@ class StatusScreen:
     def _work(self) -> list[str]:
         lines = [f"LEASE     {self.work.lease.holder}"] if self.work.lease else []
         for claim in self.work.unfinished:
-            playbook = "cleanup" if claim.purpose == REMOVED else "deploy"
-            lines.append(f"CUT OFF   {claim.colour} was being {claim.purpose} by {claim.by}: {self._playbook(playbook)} goes on")
+            again = playbook("cleanup" if claim.purpose == REMOVED else "deploy")
+            lines.append(f"CUT OFF   {claim.colour} was being {claim.purpose} by {claim.by}: {again} goes on")
         return lines
 
     def _colours(self) -> list[str]:
@@ -209,19 +206,19 @@ class StatusScreen:
 
     def _ways(self, change: GenerationChange) -> tuple[str, str, str, str]:
         """What it is in a word, more about it, how it goes on, and how it goes back."""
-        restored_back = self._playbook("restore", "restore_state=abandoned")
+        restored_back = playbook("restore", restore_state="abandoned")
         match change.kind:
             case Kind.PROMOTION:
-                back = self._playbook("promote_replica", "promote_replica_state=abandoned")
-                return "PROMOTION", "of the replica", self._playbook("promote_replica"), back
+                back = playbook("promote_replica", promote_replica_state="abandoned")
+                return "PROMOTION", "of the replica", playbook("promote_replica"), back
             case Kind.UPGRADE:
-                back = self._playbook("upgrade", "upgrade_state=abandoned")
-                return "UPGRADE", f"to {change.to}", self._playbook("upgrade"), back
+                back = playbook("upgrade", upgrade_state="abandoned")
+                return "UPGRADE", f"to {change.to}", playbook("upgrade"), back
             case Kind.NEW_KEY:
-                return "NEW KEY", "of the data", self._playbook("rotate_secrets", f"rotate={ENCRYPTION_KEY}"), restored_back
+                return "NEW KEY", "of the data", playbook("rotate_secrets", rotate=ENCRYPTION_KEY), restored_back
             case Kind.RESTORE:
-                confirmed = f"restore_to={change.to} -e restore_confirm={self.env.server(change.engine).volume}"
-                return "RESTORE", f"to {change.to}", self._playbook("restore", confirmed), restored_back
+                again = playbook("restore", restore_to=change.to, restore_confirm=self.env.server(change.engine).volume)
+                return "RESTORE", f"to {change.to}", again, restored_back
 
     def _edge(self) -> list[str]:
         edge = self.traffic["edge"]
@@ -242,7 +239,7 @@ class StatusScreen:
         shown = [f"{_days(day, today)} ({day}): {', '.join(of_day)}" for day, of_day in names.items()]
         lines = [f"PACKAGES  {'; '.join(shown)}"]
         if (today - self.image_ages[0].packages).days > _OLD_DAYS:
-            lines.append(f"          {self._playbook('refresh_images')} builds the images with today's")
+            lines.append(f"          {playbook('refresh_images')} builds the images with today's")
         return lines
 
     def _releases(self) -> list[str]:
@@ -268,17 +265,10 @@ class StatusScreen:
 
     def _hints(self) -> list[str]:
         return [
-            "NEXT      . .venv/bin/activate",
-            f"          {self._playbook('deploy')}      a candidate beside the live colour",
-            f"          {self._playbook('promote')}     traffic moves to it",
-            f"          {self._playbook('rollback')}    and back",
+            f"NEXT      {playbook('deploy')}      a candidate beside the live colour",
+            f"          {playbook('promote')}     traffic moves to it",
+            f"          {playbook('rollback')}    and back",
         ]
-
-    def _playbook(self, name: str, variable: str = "") -> str:
-        """What to type."""
-        path = _INVENTORIES.get(self.env.name, self.inventory or f"inventories/{self.env.name}")
-        inventory = f" -i {path}" if path else ""
-        return f"ansible-playbook{inventory} playbooks/{name}.yml{f' -e {variable}' if variable else ''}"
 
 
 def _shares(weights: Mapping[str, int]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import MIB
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
@@ -103,7 +104,7 @@ class EncryptedFolder:
                     self._grow_in_use()
                 self._open_at_boot()
             except fscrypt.WrongKeyError as error:
-                cut_off = "the change of its key was cut off: run playbooks/rotate_secrets.yml -e rotate=db_volume_key again"
+                cut_off = f"the change of its key was cut off: run {playbook('rotate_secrets', rotate='db_volume_key')} again"
                 raise Refusal(
                     f"{self.image} was encrypted with another key than {self.key_file}",
                     cut_off if self._next_key_file.exists() else "restore the environment's secrets.json from its backup",
@@ -183,7 +184,7 @@ class EncryptedFolder:
         if free < taken * 1.1:
             raise Refusal(
                 f"{self.image} has {free} MiB left, and a second copy of its {taken} MiB does not fit",
-                "a larger durable_db_encrypted_size and playbooks/setup_durable.yml make it grow; then run this again",
+                f"a larger durable_db_encrypted_size and {playbook('setup_durable')} make it grow; then run this again",
             )
 
     def shortage(self) -> str:
@@ -236,7 +237,7 @@ class EncryptedFolder:
         except subprocess.CalledProcessError as error:
             raise Refusal(
                 f"{self.mount} cannot grow while the database uses it: {error.stderr.strip().rpartition(chr(10))[2]}",
-                "durable_db_state=stopped, then present",
+                f"run {playbook('setup_durable', durable_db_state='stopped')}, then {playbook('setup_durable')}",
             ) from error
 
     def _reserve(self, file: Path) -> None:
@@ -277,7 +278,7 @@ class EncryptedFolder:
     def _impossible(self, reason: str) -> Refusal:
         return Refusal(
             f"the encrypted volume {self.mount} cannot be opened: {reason}",
-            "mend that; where the disk itself is encrypted, a new database does without: durable_db_encryption_at_rest=off",
+            "mend that; where the disk itself is encrypted, durable_db_encryption_at_rest=off lets a new database do without",
         )
 
 

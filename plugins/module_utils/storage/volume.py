@@ -60,7 +60,7 @@ class DatabaseVolume:
         if self._needs_encryption and volume is not None and not self._is_encrypted(volume):
             raise Refusal(
                 f"volume {self.name} exists and is not encrypted, which durable_db_encryption_at_rest=required asks for",
-                "durable_db_encryption_at_rest=off keeps it as it is; only a new volume can be made an encrypted one",
+                "durable_db_encryption_at_rest=off in the inventory keeps it as it is; only a new volume can be made an encrypted one",
             )
 
     def create(self, key_fingerprint: str) -> None:

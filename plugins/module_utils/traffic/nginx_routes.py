@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import routing_table_lock
@@ -40,7 +41,7 @@ _CANDIDATE = "candidate"
 _FOLDERS = (*COLOURS, *(f"{_CANDIDATE}/{colour}" for colour in COLOURS))
 _NUMBER = re.compile(r"\d{6}")
 _REPAIR = (
-    "say where traffic belongs: playbooks/switch.yml -e switch_to=<colour> -e switch_repair=true"
+    f"say where traffic belongs: {playbook('switch', switch_to='<colour>', switch_repair='true')}"
     " (module bluegreen_switch: `repair: true`), see docs/operate/repair.md"
 )
 # A change takes milliseconds, on a slow disk a second.
@@ -74,7 +75,7 @@ class NginxRoutes(Router):
 
     def current(self) -> Generation:
         if not self.exists():
-            raise Refusal(f"there is no routing table in {self._folder}", "run playbooks/setup_durable.yml first")
+            raise Refusal(f"there is no routing table in {self._folder}", f"run {playbook('setup_durable')} first")
         while True:
             number = self._current_number()
             try:

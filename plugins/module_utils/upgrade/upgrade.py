@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
@@ -109,7 +110,7 @@ class DatabaseUpgrade:
         if not present:
             raise Refusal(
                 f"nobody can tell which major version the data in volume {self._names.volume} are of",
-                "playbooks/setup_durable.yml -e durable_db_recreate=always brings the present image, which can",
+                f"{playbook('setup_durable', durable_db_recreate='always')} brings the present image, which can",
             )
         return present, self.wanted_major or self._engine.newest_major
 
@@ -117,10 +118,10 @@ class DatabaseUpgrade:
         if _number(wanted) < _number(present):
             raise Refusal(
                 f"volume {self._names.volume} holds data of {self.engine} {present}, and {wanted} cannot read them",
-                "durable_db_go_back=true goes back to the generation of before the upgrade, while that is kept",
+                f"{playbook('upgrade', durable_db_go_back='true')} goes back to the generation from before the upgrade, while that is kept",
             )
         if not self._console.is_answering():
-            raise Refusal(f"{self._names.container} does not answer", "playbooks/setup_durable.yml starts it")
+            raise Refusal(f"{self._names.container} does not answer", f"{playbook('setup_durable')} starts it")
         refuse_running_replica(self.docker, self.env, self.engine, "cannot follow a server of another major")
         volume = published_volume(self.docker, self.env, self.engine)
         volume.refuse_without_room(volume.generations().current)
@@ -135,7 +136,7 @@ class DatabaseUpgrade:
         proofs = BackupRecord(self.env, self.engine).read().proofs
         proved = [backup for backup in self.tool.backups() if backup.name in proofs]
         if not proved:
-            raise Refusal("there is no proved backup to rehearse the upgrade on", "run playbooks/backup.yml first")
+            raise Refusal("there is no proved backup to rehearse the upgrade on", f"run {playbook('backup')} first")
         newest = proved[-1]
         proof = proofs[newest.name]
         with trial_volume(self.docker, self.env, self.engine) as volume:
@@ -300,7 +301,10 @@ class DatabaseUpgrade:
         if found is None or found.kind is Kind.UPGRADE:
             return found
         if not found.is_live:
-            raise Refusal(f"{found.name} is {found.step}", "end that first: playbooks/restore.yml, or with -e restore_state=abandoned")
+            raise Refusal(
+                f"{found.name} is {found.step}",
+                f"end that first: {playbook('restore')} goes on, {playbook('restore', restore_state='abandoned')} goes back",
+            )
         return None
 
     @property

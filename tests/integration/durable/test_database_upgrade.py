@@ -100,7 +100,7 @@ def test_a_server_of_another_major_does_not_get_at_the_data(database: DurableUnd
     database.accept("first")
     database.major = newer
     for recreate in ("when_safe", "always"):
-        with pytest.raises(Refusal, match=f"holds data of {database.engine} {older}, and image .* is of {newer} - playbooks/upgrade.yml"):
+        with pytest.raises(Refusal, match=f"holds data of {database.engine} {older}, and image .* is of {newer} - `playbooks/upgrade.yml`"):
             database.ensure("present", recreate=recreate)
     database.major = older
     assert database.ensure("present").changed is False

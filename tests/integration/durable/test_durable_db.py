@@ -151,7 +151,7 @@ class TestInAContainer(DatabaseConformance):
         database.prepare()
         answer = database.ensure()
         assert "was made anew" in answer["msg"]
-        assert answer["remedy"].startswith("durable_db_state=stopped and then present")
+        assert answer["remedy"].startswith("run `playbooks/setup_durable.yml -e durable_db_state=stopped`, then")
         database.ensure("stopped")
         assert database.ensure()["ready"]
 

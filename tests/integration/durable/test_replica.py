@@ -282,7 +282,7 @@ def test_a_replica_of_other_data_is_told_and_made_anew_when_that_is_said(server:
 def test_without_the_wish_it_goes_and_its_volume_only_by_name(server: ReplicatedServer) -> None:
     gone = server.pair(replica=False)
     assert "remove replica" in gone.facts["replica"]["steps"]
-    assert f"durable_db_confirm={server.replica.volume} deletes it" in gone.warnings[0]
+    assert f"durable_db_confirm={server.replica.volume}` deletes it" in gone.warnings[0]
     assert server.state.server == "missing"
     if server.engine == "postgresql":
         assert server.root("SELECT count(*) FROM pg_replication_slots") == [["0"]]

@@ -71,7 +71,8 @@ def test_whoever_comes_second_is_told_and_changes_nothing(scene: EdgesUnderTest,
     code, output = scene.run("maintenance", "-e", "maintenance=on")
     assert code != 0
     assert re.search(rf"switch by \S+ \(process {first.pid}\) since \d\d:\d\d:\d\d UTC has environment test", output), output
-    assert "wait for its end with -e wait=60, or end that run; playbooks/rollback.yml need not wait" in output
+    assert "wait for its end with -e wait=60, or end that run; `ansible-playbook -i /" in output
+    assert "playbooks/rollback.yml` need not wait" in output
     assert not scene.routes("north").current().maintenance
     code, output = scene.run("maintenance", "-e", "maintenance=on", "--check")
     assert (code != 0, "has environment test" in output) == (True, True)

@@ -78,15 +78,15 @@ def test_by_hand(scene: EdgesUnderTest) -> None:
         ("switch", {"switch_to": "green", "switch_empty": "true"}, "say where traffic should go - one of switch_to=green, "),
         ("switch", {"switch_to": "purple"}, "unknown colour 'purple' - choose one of blue, green"),
         ("switch", {"switch_weights": {"blue": 80, "green": 30}}, "malformed weights: {'blue': 80, 'green': 30} sum to 110 - "),
-        ("canary", {}, "there is no candidate to try - run playbooks/deploy.yml first"),
+        ("canary", {}, "there is no candidate to try - run `ansible-playbook -i /"),
         ("canary", {"canary_percent": "100"}, "canary_percent is '100' - give a whole number from 1 to 99; "),
         ("canary", {"canary_percent": "lots"}, "canary_percent is 'lots' - give a whole number from 1 to 99; "),
-        ("canary", {"canary_colour": "blue"}, "blue serves everybody already - run playbooks/deploy.yml for a new candidate"),
+        ("canary", {"canary_colour": "blue"}, "playbooks/deploy.yml` for a new candidate"),
         ("canary", {"canary_colour": "purple"}, "unknown colour 'purple' - choose blue or green"),
         ("maintenance", {}, "maintenance is '' - say maintenance=on or maintenance=off"),
         ("maintenance", {"maintenance": "maybe"}, "maintenance is 'maybe' - say maintenance=on or maintenance=off"),
         ("rollback", {}, "there is no earlier release to go back to"),
-        ("promote", {}, "there is no candidate to promote - run playbooks/deploy.yml first"),
+        ("promote", {}, "playbooks/deploy.yml` first"),
     ],
 )
 @pytest.mark.long

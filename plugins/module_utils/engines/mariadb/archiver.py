@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import (
     CONFIGURATION_LABEL,
@@ -42,7 +43,7 @@ class MariadbArchiver:
         if self.is_as_wanted():
             return False
         if not Path(self._secrets).is_dir():
-            raise Refusal(f"{self._secrets}, which {self.name} reads its secrets from, is missing", "playbooks/setup_durable.yml makes it")
+            raise Refusal(f"{self._secrets}, which {self.name} reads its secrets from, is missing", f"{playbook('setup_durable')} makes it")
         wanted = self._service
         import yaml  # noqa: PLC0415 - comes with Ansible
 
@@ -67,7 +68,7 @@ class MariadbArchiver:
 
     def ask(self, verb: str, **details: Any) -> dict[str, Any]:
         if self.trouble_running():
-            raise Refusal(self.trouble_running(), "playbooks/setup_durable.yml starts it")
+            raise Refusal(self.trouble_running(), f"{playbook('setup_durable')} starts it")
         answer: dict[str, Any] = self.tools.inside(self.name, "ask", json.dumps({"verb": verb, **details}))
         return answer
 

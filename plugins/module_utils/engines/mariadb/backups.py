@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import (
     Archive,
@@ -161,7 +162,7 @@ class MariadbBackups(BackupTool):
 
     def _inside_server(self, verb: str) -> Any:
         if not self._tools.server()["State"]["Running"]:
-            raise Refusal(f"{self._names.container} does not run", "start it: playbooks/setup_durable.yml")
+            raise Refusal(f"{self._names.container} does not run", f"{playbook('setup_durable')} starts it")
         return self._tools.inside(self._names.container, verb, self._env.database)
 
     def _repository_is_missing(self) -> bool:
@@ -193,7 +194,7 @@ def _stop(entry: Described, reach: Reach, point: Point) -> dict[str, int]:
         if int(number) > max(reach.last_transaction, entry.number):
             raise Refusal(
                 f"the archive ends before mark {point.mark}, at {until:%Y-%m-%d %H:%M:%S.%f} UTC",
-                "playbooks/backup.yml archives what is there now; or choose an earlier point",
+                f"{playbook('backup')} archives what is there now; or choose an earlier point",
             )
         return {"number": int(number)}
     if point.moment:

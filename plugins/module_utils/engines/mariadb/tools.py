@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import (
@@ -49,9 +50,7 @@ class MariadbTools:
         """The server's container as the Docker engine describes it, running or not."""
         found = found_or_none(lambda: self.docker.api.inspect_container(self.server_name))
         if found is None:
-            raise Refusal(
-                f"there is no container {self.server_name}", "run playbooks/setup_durable.yml: it makes it, and leaves data as they are"
-            )
+            raise Refusal(f"there is no container {self.server_name}", f"{playbook('setup_durable')} makes it, and leaves data as they are")
         refuse_foreign("container", self.server_name, found["Config"]["Labels"], self.env.name)
         return dict(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.session import PostgresSession
 
@@ -74,7 +75,9 @@ def timeline_of(mark: str) -> int:
     try:
         return int(mark.rpartition("-")[2], 16)
     except ValueError as error:
-        raise Refusal(f"{mark} is no mark of a PostgreSQL database", "see playbooks/backup.yml for those there are") from error
+        raise Refusal(
+            f"{mark} is no mark of a PostgreSQL database", f"{playbook('backup')} tells the mark of each backup that it takes"
+        ) from error
 
 
 def _tables(session: PostgresSession) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 
@@ -31,7 +32,7 @@ _REMEDIES = {
     "029": _OTHER_KEY,
     "095": _OTHER_KEY,
     "050": "wait until that one is done, then run this again",
-    "055": "run playbooks/backup.yml: it makes what was never there; what was lost is in another copy of the repository only",
+    "055": f"{playbook('backup')} makes what was never there; what was lost is in another copy of the repository only",
     "064": "make room there, then run this again",
 }
 # Codes of `info`: there is no such stanza, or nothing in it; and a trouble that it cannot name.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import DATA_JOB_PROCESSES, LARGE_TEMPORARY, in_memory
@@ -41,7 +42,7 @@ class PostgresWorkplace:
     def live(self) -> PgBackrest:
         name = self._name
         if not self.is_live():
-            raise Refusal(f"{name} does not run", "start it: playbooks/setup_durable.yml")
+            raise Refusal(f"{name} does not run", f"{playbook('setup_durable')} starts it")
         return PgBackrest(self.docker, name)
 
     def session(self) -> PostgresSession:
@@ -101,9 +102,7 @@ class PostgresWorkplace:
     def _server(self) -> dict[str, Any]:
         found = found_or_none(lambda: self.docker.api.inspect_container(self._name))
         if found is None:
-            raise Refusal(
-                f"there is no container {self._name}", "run playbooks/setup_durable.yml first: it makes it, and leaves data as they are"
-            )
+            raise Refusal(f"there is no container {self._name}", f"{playbook('setup_durable')} makes it, and leaves data as they are")
         refuse_foreign("container", self._name, found["Config"]["Labels"], self.env.name)
         return dict(found)
 

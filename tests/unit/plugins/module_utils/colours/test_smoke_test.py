@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_test import MOVED, NOT_MOVED, SmokeTest, smoke_customer
+from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_test import SmokeTest, remedy_for, smoke_customer
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import Answer
 
 
@@ -60,10 +60,12 @@ def test_a_shop_that_knows_nobody_and_registers_nobody_fails() -> None:
         place(Closed(), "x")
 
 
-@pytest.mark.parametrize("remedy", [NOT_MOVED, MOVED])
-def test_a_failure_says_of_the_traffic_what_is_so(remedy: str) -> None:
+@pytest.mark.parametrize(("traffic_moved", "says"), [(False, "traffic was not moved;"), (True, "`playbooks/rollback.yml` moves it back;")])
+def test_a_failure_says_of_the_traffic_what_is_so(traffic_moved: bool, says: str) -> None:
     """After a promotion it said that traffic was not moved."""
+    remedy = remedy_for("echobase-test-api-gateway", traffic_moved)
     with pytest.raises(Refusal) as told:
         SmokeTest(Shop(), "green", "", "x", remedy).read_only()  # type: ignore[arg-type]
     assert told.value.remedy == remedy
-    assert ("not moved" in MOVED, "rollback" in MOVED) == (False, True)
+    assert says in remedy
+    assert "see `docker logs echobase-test-api-gateway`" in remedy

@@ -66,7 +66,7 @@ def test_whoever_comes_second_is_told_who_has_it_and_what_to_do(lease: ReleaseLe
         lease.take(a_run("promote"))
     since = lease.read().since[11:19]
     assert told.value.cause == f"deploy by kim@{OURSELVES.host} (process {os.getpid()}) since {since} UTC has environment test"
-    assert told.value.remedy == "wait for its end with -e wait=60, or end that run; playbooks/rollback.yml need not wait"
+    assert told.value.remedy == "wait for its end with -e wait=60, or end that run; `playbooks/rollback.yml` need not wait"
     with pytest.raises(Refusal, match="deploy by kim"):
         lease.look("promote", "promote")
 

@@ -35,10 +35,10 @@ def test_what_is_written_is_read(journal: GenerationJournal, kind: Kind) -> None
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        (Kind.RESTORE, "a restore to latest was cut off while swapping: nobody can write - playbooks/restore.yml"),
-        (Kind.UPGRADE, "an upgrade to latest was cut off while swapping: nobody can write - playbooks/upgrade.yml"),
-        (Kind.PROMOTION, "the promotion of the replica was cut off while swapping: nobody can write - playbooks/promote_replica.yml"),
-        (Kind.NEW_KEY, "the change of the data's key was cut off while swapping: nobody can write - playbooks/rotate_secrets.yml"),
+        (Kind.RESTORE, "a restore to latest was cut off while swapping: nobody can write - `playbooks/restore.yml"),
+        (Kind.UPGRADE, "an upgrade to latest was cut off while swapping: nobody can write - `playbooks/upgrade.yml"),
+        (Kind.PROMOTION, "the promotion of the replica was cut off while swapping: nobody can write - `playbooks/promote_replica.yml"),
+        (Kind.NEW_KEY, "the change of the data's key was cut off while swapping: nobody can write - `playbooks/rotate_secrets.yml"),
     ],
 )
 def test_one_that_was_cut_off_stands_in_the_way_and_says_how_it_goes_on(journal: GenerationJournal, kind: Kind, told: str) -> None:

@@ -200,7 +200,7 @@ def test_an_edge_that_was_away_for_several_switches_catches_up(edges: Edges) -> 
 def test_a_new_edge_has_missed_nothing_and_joins_once_it_has_a_table(edges: Edges) -> None:
     edges.folder.joinpath("west").rename(edges.folder / "gone")
     assert (edges.compared()["behind"], edges.compared()["undecided"]) == ([], {})
-    with pytest.raises(Refusal, match=r"there is no routing table in .* - run playbooks/setup_durable.yml first"):
+    with pytest.raises(Refusal, match=r"there is no routing table in .* - run `playbooks/setup_durable.yml` first"):
         edges.switch(Order(GREEN))
     edges.routes("west").initialise()
     edges.switch(Order(GREEN))
