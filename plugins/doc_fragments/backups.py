@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Options that say which backups are meant; the twin of module_utils/engines/backup_tools.py."""
+"""Options that say which backups are meant; the twin of module_utils/environment/backup_target.py."""
 
 from __future__ import annotations
 
