@@ -6,15 +6,15 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container, our_network
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import DatabaseBackend, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database.drift import differences
@@ -219,19 +219,10 @@ class DockerDatabase(DatabaseBackend):
         return tuple(Path(self._env.path(name)) for name in ("secrets", "secrets.json", "key-fingerprints.json", "operator-line.json"))
 
     def _container(self) -> dict[str, Any] | None:
-        container: dict[str, Any] | None = found_or_none(lambda: self._docker.api.inspect_container(self.server_name))
-        if container:
-            refuse_foreign("container", self.server_name, container["Config"]["Labels"], self._env.name)
-        return container
+        return our_container(self._docker, self._env.name, self.server_name)
 
     def _companions(self) -> list[str]:
-        found = []
-        for name in self._server.companions:
-            container = found_or_none(partial(self._docker.api.inspect_container, name))
-            if container:
-                refuse_foreign("container", name, container["Config"]["Labels"], self._env.name)
-                found.append(name)
-        return found
+        return [name for name in self._server.companions if our_container(self._docker, self._env.name, name) is not None]
 
     def _restarts(self) -> int:
         container = self._container()
@@ -263,11 +254,7 @@ class DockerDatabase(DatabaseBackend):
         return f"volume {self._volume.name} holds data of {self._names.engine} {of_data}, and image {image} is of {of_image}"
 
     def _network(self) -> dict[str, Any] | None:
-        name = self._env.durable_network.name
-        network: dict[str, Any] | None = found_or_none(lambda: self._docker.api.inspect_network(name))
-        if network:
-            refuse_foreign("network", name, network["Labels"], self._env.name)
-        return network
+        return our_network(self._docker, self._env.name, self._env.durable_network.name)
 
     def _is_broken(self, container: dict[str, Any]) -> bool:
         """Whether the container died half-made, or is attached to a network that was made anew since and so to nothing."""

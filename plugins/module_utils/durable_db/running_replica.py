@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def refuse_running_replica(docker: DockerClient, env: Environment, engine: str, why: str) -> None:
     """`why` completes “it runs, and …”."""
     replica = env.replica(engine).container
-    found = found_or_none(lambda: docker.api.inspect_container(replica))
+    found = our_container(docker, env.name, replica)
     if found is not None and found["State"]["Running"]:
         raise Refusal(
             f"{replica} runs, and {why}",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import needed_container, our_volume, remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
@@ -46,9 +47,9 @@ def trial_volume(docker: DockerClient, env: Environment, engine: str) -> Iterato
     name = f"{_trial_name(env, engine)}-data"
     encrypted = EncryptedFolder(env, env.server(engine).service)
     with trial_lock(env.name):
-        remove_ours(docker, env, _trial_name(env, engine))
+        remove_our_container(docker, env.name, _trial_name(env, engine))
         _remove_volume(docker, env, name, encrypted)
-        live = found_or_none(lambda: docker.api.inspect_volume(env.server(engine).volume))
+        live = our_volume(docker, env.name, env.server(engine).volume)
         options = {}
         if live is not None and encrypted.holds(live["Options"]):
             encrypted.make_folder(name)
@@ -77,7 +78,7 @@ def trial_server(
     With `as_it_is` it has its binary log and its own accounts, to be looked at. `image` replaces the one of the environment's server.
     """
     name = _trial_name(env, engine)
-    remove_ours(docker, env, name)
+    remove_our_container(docker, env.name, name)
     model = server_container(docker, env, engine)
     names = env.server(engine)
     path = f"{names.data_mount}/{folder}"
@@ -108,18 +109,13 @@ def trial_server(
 
 def server_container(docker: DockerClient, env: Environment, engine: str) -> dict[str, Any]:
     """The server's container as the Docker engine describes it, running or not."""
-    name = env.server(engine).container
-    found = found_or_none(lambda: docker.api.inspect_container(name))
-    if found is None:
-        raise Refusal(f"there is no container {name}", f"{playbook('setup_durable')} makes it, and leaves data as they are")
-    refuse_foreign("container", name, found["Config"]["Labels"], env.name)
-    return dict(found)
+    return needed_container(docker, env.name, env.server(engine).container)
 
 
 def run_beside(docker: DockerClient, env: Environment, engine: str, volume: str, *command: str) -> None:
     """Runs a command in a container that is made like the server's, with that volume; nobody reaches it."""
     name = _trial_name(env, engine)
-    remove_ours(docker, env, name)
+    remove_our_container(docker, env.name, name)
     model = server_container(docker, env, engine)
     container = docker.api.create_container(
         model["Config"]["Image"],
@@ -180,17 +176,9 @@ def _trial_name(env: Environment, engine: str) -> str:
     return f"{env.server(engine).container}-trial"
 
 
-def remove_ours(docker: DockerClient, env: Environment, name: str) -> None:
-    found = found_or_none(lambda: docker.api.inspect_container(name))
-    if found is not None:
-        refuse_foreign("container", name, found["Config"]["Labels"], env.name)
-        docker.api.remove_container(name, force=True, v=True)
-
-
 def _remove_volume(docker: DockerClient, env: Environment, name: str, encrypted: EncryptedFolder) -> None:
-    found = found_or_none(lambda: docker.api.inspect_volume(name))
+    found = our_volume(docker, env.name, name)
     if found is not None:
-        refuse_foreign("volume", name, found["Labels"], env.name)
         if encrypted.holds(found["Options"]):
             encrypted.remove_folder(name)
         docker.api.remove_volume(name)

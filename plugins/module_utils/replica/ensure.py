@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks, wait_until
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container
 from ansible_collections.echobase.platform.plugins.module_utils.database.backend import PREPARE_FIRST, Observed, Server
 from ansible_collections.echobase.platform.plugins.module_utils.database.replication import LogSlot
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
@@ -191,7 +191,7 @@ class DurableReplica:
 
     def _has_older_password(self) -> bool:
         """A replica knows only the password that was there when it started."""
-        container = found_or_none(lambda: self.docker.api.inspect_container(self._backend.server_name))
+        container = our_container(self.docker, self.definition.env.name, self._backend.server_name)
         if container is None:
             return False
         file = Path(self.definition.env.path("secrets", "db", "replica_password"))

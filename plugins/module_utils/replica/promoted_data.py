@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_volume
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
@@ -70,10 +71,9 @@ class PromotedData:
 
     def _folder(self, volume: str) -> str:
         """The folder on this machine that has the volume's content."""
-        found = found_or_none(lambda: self.docker.api.inspect_volume(volume))
+        found = our_volume(self.docker, self.env.name, volume)
         if found is None:
             raise Refusal(
                 f"there is no volume {volume}", f"without both volumes nothing can be promoted: {playbook('restore')} restores a backup"
             )
-        refuse_foreign("volume", volume, found["Labels"], self.env.name)
         return str((found["Options"] or {}).get("device") or found["Mountpoint"])

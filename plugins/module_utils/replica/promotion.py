@@ -14,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.commands im
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
@@ -197,7 +197,7 @@ class ReplicaPromotion:
 
     def _remove_replica(self) -> None:
         name = self._replica.container
-        if found_or_none(lambda: self.docker.api.inspect_container(name)) is not None:
+        if our_container(self.docker, self.env.name, name) is not None:
             self.docker.api.remove_container(name)
 
     # The promotion is given up.

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import (
     DATA_JOB_PROCESSES,
     LARGE_TEMPORARY,
     SMALL_TEMPORARY,
     in_memory,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.database.replication import Replication
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
@@ -52,7 +53,7 @@ class ReplicaSeed:
         """What the volume held before is gone. It stays empty to everybody until the copy is whole, so that a kill only costs time."""
         definition = self.definition
         name = f"{definition.names.container}-seed"
-        self._remove(name)
+        remove_our_container(self.docker, definition.env.name, name)
         primary = server_container(self.docker, definition.env, definition.engine)
         container = self.docker.containers.create(
             primary["Image"],
@@ -102,10 +103,3 @@ class ReplicaSeed:
         if self._replication.copies_files:
             mounts.append(Mount(names.data_mount, names.volume, "volume", read_only=True))
         return mounts
-
-    def _remove(self, name: str) -> None:
-        """Removes the container that a killed run left."""
-        found = found_or_none(lambda: self.docker.api.inspect_container(name))
-        if found is not None:
-            refuse_foreign("container", name, found["Config"]["Labels"], self.definition.env.name)
-            self.docker.api.remove_container(name, force=True, v=True)

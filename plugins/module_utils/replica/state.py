@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import DatabaseEngine
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
@@ -82,11 +82,7 @@ class ReplicaWatch:
         return engine_named(self.engine)
 
     def _container(self) -> dict[str, Any] | None:
-        name = self.env.replica(self.engine).container
-        container: dict[str, Any] | None = found_or_none(lambda: self.docker.api.inspect_container(name))
-        if container is not None:
-            refuse_foreign("container", name, container["Config"]["Labels"], self.env.name)
-        return container
+        return our_container(self.docker, self.env.name, self.env.replica(self.engine).container)
 
     def _judged(self, name: str, answers: Sequence[Sequence[str]]) -> ReplicaState:
         if not answers:

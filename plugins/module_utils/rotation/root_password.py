@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import FIRST_ROOT_PASSWORD, KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import NEXT_ROOT_PASSWORD
@@ -92,7 +92,4 @@ class RootPasswordRotation:
             )
 
     def _container(self, server: RunningServer) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = found_or_none(lambda: self.docker.api.inspect_container(server.container))
-        if found is not None:
-            refuse_foreign("container", server.container, found["Config"]["Labels"], self.env.name)
-        return found
+        return our_container(self.docker, self.env.name, server.container)

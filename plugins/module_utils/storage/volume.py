@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_volume, remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
@@ -98,10 +99,7 @@ class DatabaseVolume:
         return f"{self.name}-new"
 
     def _remove_maker(self) -> None:
-        found = found_or_none(lambda: self._docker.api.inspect_container(self._maker))
-        if found is not None:
-            refuse_foreign("container", self._maker, found["Config"]["Labels"], self._env.name)
-            self._docker.api.remove_container(self._maker, force=True)
+        remove_our_container(self._docker, self._env.name, self._maker)
 
     @property
     def _needs_encryption(self) -> bool:
@@ -111,7 +109,4 @@ class DatabaseVolume:
         return volume is not None and self._folder.holds(volume["Options"])
 
     def _inspect(self) -> dict[str, Any] | None:
-        volume: dict[str, Any] | None = found_or_none(lambda: self._docker.api.inspect_volume(self.name))
-        if volume is not None:
-            refuse_foreign("volume", self.name, volume["Labels"], self._env.name)
-        return volume
+        return our_volume(self._docker, self._env.name, self.name)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import (
     host_config_like,
-    remove_ours,
     server_container,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -49,4 +49,4 @@ class DataConversion:
 
     def remove_left_over(self) -> None:
         """Removes the container of a run that was killed: it would work on a folder that somebody else uses by now."""
-        remove_ours(self.docker, self.env, f"{self.env.server(self.engine).container}-upgrade")
+        remove_our_container(self.docker, self.env.name, f"{self.env.server(self.engine).container}-upgrade")

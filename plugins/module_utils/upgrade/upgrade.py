@@ -13,7 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.record i
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import found_or_none
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
@@ -233,7 +233,7 @@ class DatabaseUpgrade:
         self._swap.open()
 
     def _stop_if_there(self) -> None:
-        if found_or_none(lambda: self.docker.api.inspect_container(self._names.container)) is not None:
+        if our_container(self.docker, self.env.name, self._names.container) is not None:
             stop_server(self.docker, self._names.container)
 
     # The upgrade is undone.

@@ -15,11 +15,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import (
     CONFIGURATION_LABEL,
     ENVIRONMENT_LABEL,
-    found_or_none,
-    refuse_foreign,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import DATA_JOB_PROCESSES, in_memory
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container, remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import SECRETS_FOLDER, read_only
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.tools import PROGRAM, USER, MariadbTools
 
@@ -63,8 +62,7 @@ class MariadbArchiver:
         )
 
     def remove(self) -> None:
-        if self._container():
-            self.tools.docker.api.remove_container(self.name, force=True, v=True)
+        remove_our_container(self.tools.docker, self.tools.env.name, self.name)
 
     def ask(self, verb: str, **details: Any) -> dict[str, Any]:
         if self.trouble_running():
@@ -89,10 +87,7 @@ class MariadbArchiver:
         return ""
 
     def _container(self) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = found_or_none(lambda: self.tools.docker.api.inspect_container(self.name))
-        if found:
-            refuse_foreign("container", self.name, found["Config"]["Labels"], self.tools.env.name)
-        return found
+        return our_container(self.tools.docker, self.tools.env.name, self.name)
 
     @property
     def _secrets(self) -> str:

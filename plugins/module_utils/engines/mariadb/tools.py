@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import (
     DATA_JOB_PROCESSES,
     LARGE_TEMPORARY,
     SMALL_TEMPORARY,
     in_memory,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import needed_container, our_container, remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import Ended, run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
@@ -44,15 +44,11 @@ class MariadbTools:
         return self.env.server("mariadb").container
 
     def has_server(self) -> bool:
-        return found_or_none(lambda: self.docker.api.inspect_container(self.server_name)) is not None
+        return our_container(self.docker, self.env.name, self.server_name) is not None
 
     def server(self) -> dict[str, Any]:
         """The server's container as the Docker engine describes it, running or not."""
-        found = found_or_none(lambda: self.docker.api.inspect_container(self.server_name))
-        if found is None:
-            raise Refusal(f"there is no container {self.server_name}", f"{playbook('setup_durable')} makes it, and leaves data as they are")
-        refuse_foreign("container", self.server_name, found["Config"]["Labels"], self.env.name)
-        return dict(found)
+        return needed_container(self.docker, self.env.name, self.server_name)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -89,7 +85,8 @@ class MariadbTools:
         A container of that name, which a killed caller left, is removed first.
         """
         server = self.server()
-        self._remove_left_over(name)
+        if name:
+            remove_our_container(self.docker, self.env.name, name)
         container = self.docker.api.create_container(
             server["Config"]["Image"],
             [*PROGRAM, *command],
@@ -126,12 +123,6 @@ class MariadbTools:
             raise Refusal(f"{container} does not run: {error.explanation}", f"see docker logs {container}") from error
         status = int(api.exec_inspect(run)["ExitCode"])
         return _answer(Ended(status, *((part or b"").decode(errors="replace") for part in (output, complaint))))
-
-    def _remove_left_over(self, name: str) -> None:
-        found = found_or_none(lambda: self.docker.api.inspect_container(name)) if name else None
-        if found is not None:
-            refuse_foreign("container", name, found["Config"]["Labels"], self.env.name)
-            self.docker.api.remove_container(name, force=True, v=True)
 
     def _mounts(self, server: dict[str, Any], volume: str, read_only: bool) -> list[Mount]:
         from docker.types import Mount  # noqa: PLC0415 - see docker_client

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import DATA_JOB_PROCESSES, LARGE_TEMPORARY, in_memory
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import run_to_end
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import refusal
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.wal import position
@@ -156,7 +157,4 @@ class PostgresRecovery:
 
     def _remove(self) -> None:
         """Removes the container of a run that was killed: it would write into a folder that somebody else uses by now."""
-        found = found_or_none(lambda: self.docker.api.inspect_container(self.name))
-        if found is not None:
-            refuse_foreign("container", self.name, found["Config"]["Labels"], self.environment)
-            self.docker.api.remove_container(self.name, force=True, v=True)
+        remove_our_container(self.docker, self.environment, self.name)

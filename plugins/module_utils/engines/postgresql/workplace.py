@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import DATA_JOB_PROCESSES, LARGE_TEMPORARY, in_memory
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import needed_container, our_container
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import CONFIGURATION_FOLDER, PgBackrest
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.recovery import PostgresRecovery
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.session import PostgresSession
@@ -33,7 +34,7 @@ class PostgresWorkplace:
     target: BackupTarget
 
     def has_server(self) -> bool:
-        return found_or_none(lambda: self.docker.api.inspect_container(self._name)) is not None
+        return our_container(self.docker, self.env.name, self._name) is not None
 
     def is_live(self) -> bool:
         state = self._server()["State"]
@@ -100,11 +101,7 @@ class PostgresWorkplace:
         return "bridge" if self.target.is_remote else "none"
 
     def _server(self) -> dict[str, Any]:
-        found = found_or_none(lambda: self.docker.api.inspect_container(self._name))
-        if found is None:
-            raise Refusal(f"there is no container {self._name}", f"{playbook('setup_durable')} makes it, and leaves data as they are")
-        refuse_foreign("container", self._name, found["Config"]["Labels"], self.env.name)
-        return dict(found)
+        return needed_container(self.docker, self.env.name, self._name)
 
     def _mounts(self, volume: str = "") -> list[Mount]:
         from docker.types import Mount  # noqa: PLC0415 - see docker_client
