@@ -15,7 +15,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.file
     apply_changes,
     outlived_files,
     plan_changes,
-    retired_files,
     wanted_files,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.fingerprints import KeyRecord, fingerprints
@@ -31,9 +30,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.stor
     KINDS,
     SecretStore,
     completed,
+    expired_values,
     key_fingerprint,
     missing,
-    retired,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import secrets_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -56,19 +55,11 @@ class SecretsPlan:
     line_record: LineRecord
     changes: list[Change]
     moves_folder: bool
-    retired: list[str]
-    retired_files: list[Path]
+    expired: list[str]
 
     @property
     def is_empty(self) -> bool:
-        return not (
-            self.rewrites_store
-            or self.rewrites_record
-            or self.rewrites_line_record
-            or self.changes
-            or self.moves_folder
-            or self.retired_files
-        )
+        return not (self.rewrites_store or self.rewrites_record or self.rewrites_line_record or self.changes or self.moves_folder)
 
     @property
     def rewrites_line_record(self) -> bool:
@@ -151,14 +142,13 @@ class EnvironmentSecrets:
             values=values,
             generated=[name for name in KINDS if name in lacking or name in renew],
             renewed=[*renew, *news],
-            rewrites_store=bool(lacking or renew or news or retired(known)) or self._store.needs_rewrite(),
+            rewrites_store=bool(lacking or renew or news or expired_values(known)) or self._store.needs_rewrite(),
             rewrites_record=recorded != fingerprints(values),
             accounts=accounts,
             line_record=line_record,
             changes=plan_changes(current, wanted_files(self._env, values, current, accounts)),
             moves_folder=self._is_elsewhere(),
-            retired=retired(known),
-            retired_files=retired_files(current),
+            expired=expired_values(known),
         )
 
     def _refuse_to_orphan(self, known: dict[str, str], lacking: list[str], recorded: dict[str, str]) -> None:
@@ -188,8 +178,6 @@ class EnvironmentSecrets:
         # After the line itself: were this run cut off in between, the line would still be known as ours by its password.
         if plan.rewrites_line_record:
             plan.accounts.record.save(self._line_record_file)
-        for path in plan.retired_files:
-            path.unlink()
         if plan.moves_folder and self._folder != self._link:
             _replace_by_link(self._link, self._folder)
 
@@ -207,7 +195,6 @@ class EnvironmentSecrets:
             before["secrets.json"] = _store_reason(plan)
         if plan.rewrites_record:
             before["key-fingerprints.json"] = "not those of the keys"
-        before |= {f"secrets/{path.name}": "no longer used" for path in plan.retired_files}
         before |= {f"secrets/{change.file.name}": change.reason for change in plan.changes}
         if plan.rewrites_line_record:
             before["operator-line.json"] = "not what became of the operator's line"
@@ -240,7 +227,7 @@ def _store_reason(plan: SecretsPlan) -> str:
     lacking = [name for name in plan.generated if name not in plan.renewed]
     reasons = [f"lacks {', '.join(lacking)}"] if lacking else []
     reasons += [f"gets a new {', '.join(plan.renewed)}"] if plan.renewed else []
-    reasons += [f"still holds {', '.join(plan.retired)}"] if plan.retired else []
+    reasons += [f"still holds {', '.join(plan.expired)}"] if plan.expired else []
     return "; ".join(reasons) or "readable by others, or not encrypted"
 
 

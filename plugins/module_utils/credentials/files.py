@@ -23,8 +23,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.insi
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 _NEXT_BACKUP_KEY, _NEXT_VOLUME_KEY = "db/backup_key_next", "volume_key_next"
-# Of earlier versions. Their nginx still read secrets/edge: that folder goes when it reads it no more, by module edge_config.
-_RETIRED_FILES = ("operator_session",)
 
 
 @dataclass(frozen=True)
@@ -83,10 +81,6 @@ def _files_of_engines(env: Environment, values: Mapping[str, str]) -> Iterator[S
     for folder in dict.fromkeys(consumers):
         for name, value in (backup_secrets | {name: values[name] for name in GIVEN if name in values}).items():
             yield SecretFile(f"{folder}/{name}", value, DATABASE)
-
-
-def retired_files(folder: Path) -> list[Path]:
-    return [path for name in _RETIRED_FILES if (path := folder / name).exists()]
 
 
 def outlived_files(folder: Path, values: Mapping[str, str]) -> list[Path]:

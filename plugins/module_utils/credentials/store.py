@@ -71,8 +71,6 @@ FIRST_ROOT_PASSWORD = "db_root_password_first"
 GIVEN = ("backup_s3_key", "backup_s3_secret")
 # They take a new value with the next set-up: those of the database's accounts, and the operator's.
 RENEWABLE = [*(f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")), "operator_password"]
-# Kept by earlier versions; they open nothing any more.
-RETIRED = ("operator_session",)
 
 
 class SecretStore:
@@ -122,13 +120,13 @@ def missing(values: dict[str, str]) -> list[str]:
     return [name for name in KINDS if name not in values]
 
 
-def retired(values: dict[str, str]) -> list[str]:
-    """What opens nothing any more."""
-    return [*(name for name in RETIRED if name in values), *token_keys.expired(values, time.time())]
+def expired_values(values: dict[str, str]) -> list[str]:
+    """The names of values that open nothing any more."""
+    return token_keys.expired(values, time.time())
 
 
 def completed(values: dict[str, str]) -> dict[str, str]:
-    over = retired(values)
+    over = expired_values(values)
     kept = {name: value for name, value in values.items() if name not in over}
     return {**kept, **{name: KINDS[name].generate() for name in missing(values)}}
 

@@ -26,8 +26,6 @@ _NEXT = "edge-next"
 _SOCKETS = "edge-sockets"
 _LOG = "edge-log"
 _CERTIFICATE = "tls/edge/tls.crt"
-# Read by the nginx of earlier versions, which knew operators by itself.
-_RETIRED = "secrets/edge"
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,9 @@ class Changes:
     steps: tuple[Step, ...] = ()
     lays_table: bool = False
     hides_log: bool = False
-    retires: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.outdated or self.steps or self.lays_table or self.hides_log or self.retires)
+        return bool(self.outdated or self.steps or self.lays_table or self.hides_log)
 
     @property
     def described(self) -> list[str]:
@@ -62,7 +59,6 @@ class Changes:
             *(["lay the empty routing table"] if self.lays_table else []),
             *([f"let nobody but the operators' desk read {_LOG}"] if self.hides_log else []),
             *(step.value for step in self.steps),
-            *([f"remove {_RETIRED}"] if self.retires else []),
         ]
 
 
@@ -102,7 +98,6 @@ class EdgeConfiguration:
             steps=plan(self._servers.observe(digest, sockets_digest)),
             lays_table=not self._routes.exists(),
             hides_log=bool(self._log.outdated()),
-            retires=(self._home / _RETIRED).exists(),
         )
         before = {file.name: self._read(file.name) for file in changes.outdated}
         if {Step.START, Step.REPLACE} & set(changes.steps) and not missing and self._trial.is_possible():
@@ -121,7 +116,7 @@ class EdgeConfiguration:
         containers = [container for container in self._servers.all if container.exists()]
         for container in containers:
             container.refuse_foreign()
-        names = [name for name in (COMPOSE, SOCKETS_COMPOSE, _EDGE, _NEXT, _SOCKETS, _RETIRED) if (self._home / name).exists()]
+        names = [name for name in (COMPOSE, SOCKETS_COMPOSE, _EDGE, _NEXT, _SOCKETS) if (self._home / name).exists()]
         steps = [f"remove {name}" for name in (*(container.name for container in containers), *names)]
         if not check:
             for container in containers:
@@ -185,8 +180,6 @@ class EdgeConfiguration:
             self._servers.start_edge()
         # An nginx of an earlier version may have begun a new log meanwhile, which everybody could read.
         self._log.converge()
-        if changes.retires:
-            self._delete(_RETIRED)
 
     def _serve_next(self, files: list[EdgeFile]) -> None:
         if self._servers.next.is_ready():

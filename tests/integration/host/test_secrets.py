@@ -207,22 +207,16 @@ def test_an_environment_of_an_earlier_version_converges_beside_its_data(home: Pa
     folder, known = home / "test/secrets", values(home)
     newer = ("metrics_password", "preview_key", "desk_key", "cloud_key")
     guarded = {name: value for name, value in known.items() if name not in newer}
-    (home / "test/secrets.json").write_text(json.dumps(guarded | {"operator_session": "a session for ever"}))
+    (home / "test/secrets.json").write_text(json.dumps(guarded))
     shutil.rmtree(folder / "desk")
     for name in ("metrics_password", "preview_key", "app/cloud_credentials", "emulator/cloud_credentials"):
         (folder / name).unlink()
-    (folder / "operator_session").write_text("a session for ever")
     predicted = run(home, check=True, volume_exists=True)
     converged = run(home, volume_exists=True)
     assert converged["diff"] == predicted["diff"]
     assert converged["generated"] == list(newer)
-    assert converged["diff"]["before"].splitlines()[:2] == [
-        f"secrets.json: lacks {', '.join(newer)}; still holds operator_session",
-        "secrets/operator_session: no longer used",
-    ]
-    assert not (folder / "operator_session").exists()
+    assert converged["diff"]["before"].splitlines()[0] == f"secrets.json: lacks {', '.join(newer)}"
     assert {name: value for name, value in values(home).items() if name in guarded} == guarded
-    assert "operator_session" not in values(home)
     assert (folder / "desk/preview_key").read_text() == (folder / "preview_key").read_text() == values(home)["preview_key"]
     assert not run(home, volume_exists=True)["changed"]
 

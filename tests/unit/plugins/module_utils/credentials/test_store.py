@@ -13,7 +13,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.stor
     completed,
     key_fingerprint,
     missing,
-    retired,
     vault_password,
 )
 
@@ -26,11 +25,8 @@ def test_completing_keeps_what_is_there_and_generates_the_rest() -> None:
     assert len(set(values.values())) == len(KINDS)
 
 
-def test_what_is_no_longer_used_is_dropped_and_what_we_do_not_know_is_kept() -> None:
-    known = {"kms_key": "mine", "operator_session": "old", "of_a_later_version": "theirs"}
-    assert retired(known) == ["operator_session"]
-    assert "operator_session" not in completed(known)
-    assert completed(known)["of_a_later_version"] == "theirs"
+def test_what_we_do_not_know_is_kept() -> None:
+    assert completed({"kms_key": "mine", "of_a_later_version": "theirs"})["of_a_later_version"] == "theirs"
 
 
 def test_what_guards_no_data_may_be_made_anew() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS, completed, retired
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS, completed, expired_values
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import (
     BEFORE,
     BEFORE_UNTIL,
@@ -38,6 +38,6 @@ def test_the_key_before_counts_until_it_is_time_and_is_forgotten_then() -> None:
     assert expired(rotated, 999) == []
     assert expired(rotated, 1000) == [BEFORE, BEFORE_UNTIL]
     # Whatever runs next forgets it, since that time has long passed.
-    assert retired(rotated) == [BEFORE, BEFORE_UNTIL]
+    assert expired_values(rotated) == [BEFORE, BEFORE_UNTIL]
     assert completed(rotated) == VALUES
     assert completed(rotated | {BEFORE_UNTIL: "99999999999"})[BEFORE] == OTHER

@@ -10,14 +10,13 @@ def test_only_what_nginx_reads_when_it_starts_calls_for_another_one() -> None:
 
 
 def test_changes_say_what_they_are() -> None:
-    changes = Changes([EdgeFile("edge/nginx.conf", "")], steps=(Step.HOLD, Step.START), lays_table=True, hides_log=True, retires=True)
+    changes = Changes([EdgeFile("edge/nginx.conf", "")], steps=(Step.HOLD, Step.START), lays_table=True, hides_log=True)
     assert changes.described == [
         "write edge/nginx.conf",
         "lay the empty routing table",
         "let nobody but the operators' desk read edge-log",
         "hold the listening sockets",
         "start the edge",
-        "remove secrets/edge",
     ]
     assert changes
     assert not Changes([])
