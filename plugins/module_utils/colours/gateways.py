@@ -47,7 +47,7 @@ def running_gateways(env: Environment) -> list[Gateway]:
     found = containers_of(docker_client(), env.colours.values())
     running = {container.name for containers in found.values() for container in containers if container.state in _WITH_A_MEMORY}
     return [
-        Gateway(f"the gateway of {name}", HttpsClient("127.0.0.1", colour.api_port, env.path("tls", "ca.crt"), {}, _TIMEOUT), container)
+        Gateway(f"the gateway of {name}", HttpsClient("127.0.0.1", colour.api_port, env.path("tls", "ca.crt"), timeout=_TIMEOUT), container)
         for name, colour in env.colours.items()
         if (container := colour.container("api-gateway")) in running
     ]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import socket
-import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour
+from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient, NoAnswerError
 
 _PORT = 8443
 
@@ -69,50 +65,24 @@ class ColourHealth:
         return self._ask([f"{self._endpoints.gateway}/in-flight", f"{self._endpoints.frontend}/in-flight"])
 
     def _ask(self, urls: list[str]) -> list[Probe]:
-        try:
-            context = ssl.create_default_context(cafile=self._ca_file)
-        except OSError as error:
-            raise Refusal(
-                f"the certificate authority {self._ca_file} cannot be read ({error.strerror})", f"run {playbook('setup_durable')}"
-            ) from error
         with ThreadPoolExecutor(len(urls)) as pool:
-            return list(pool.map(lambda url: probe(url, context, self._endpoints.tls_name, self._timeout), urls))
+            return list(pool.map(self._probe, urls))
+
+    def _probe(self, url: str) -> Probe:
+        parts = urlsplit(url)
+        name = self._endpoints.tls_name
+        client = HttpsClient(parts.hostname or "", parts.port or 443, self._ca_file, timeout=self._timeout, tls_name=name)
+        return probe(client, parts.path)
 
 
-def probe(url: str, context: ssl.SSLContext, tls_name: str, timeout: float) -> Probe:
-    parts = urlsplit(url)
-    connection = _Connection(parts.hostname or "", parts.port or 443, context, tls_name, timeout)
+def probe(client: HttpsClient, path: str) -> Probe:
+    url = f"https://{client.host}:{client.port}{path}"
     try:
-        connection.request("GET", parts.path)
-        response = connection.getresponse()
-        content = response.read()
-    except (OSError, http.client.HTTPException) as error:
-        return Probe(url, f"no answer ({error or type(error).__name__})")
-    finally:
-        connection.close()
-    body = _json(content)
-    headers = {name.lower(): value for name, value in response.getheaders()}
+        answer = client.ask("GET", path)
+    except NoAnswerError as error:
+        return Probe(url, f"no answer ({error})")
+    told = answer.json()
+    body = told if isinstance(told, dict) else {}
     detail = body.get("detail") or body.get("title")
-    problem = "" if response.status == 200 else f"answered {response.status}" + (f" ({detail})" if detail else "")
-    return Probe(url, problem, headers, body)
-
-
-class _Connection(http.client.HTTPSConnection):
-    """Connects to an address and expects the certificate of a name."""
-
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, tls_name: str, timeout: float) -> None:
-        super().__init__(host, port, timeout=timeout)
-        self._tls_context = context
-        self._tls_name = tls_name
-
-    def connect(self) -> None:
-        plain = socket.create_connection((self.host, self.port), self.timeout)
-        self.sock = self._tls_context.wrap_socket(plain, server_hostname=self._tls_name)
-
-
-def _json(content: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    problem = "" if answer.status == 200 else f"answered {answer.status}" + (f" ({detail})" if detail else "")
+    return Probe(url, problem, answer.headers, body)

@@ -100,7 +100,7 @@ class ReleaseOnCopy:
     def _client(self, gateway: Container) -> HttpsClient:
         gateway.reload()
         binding = (gateway.ports[f"{_GATEWAY_PORT}/tcp"] or [{"HostPort": "0"}])[0]
-        return HttpsClient("127.0.0.1", int(binding["HostPort"]), self.env.path("tls", "ca.crt"), {})
+        return HttpsClient("127.0.0.1", int(binding["HostPort"]), self.env.path("tls", "ca.crt"))
 
     def _await_ready(self, gateway: Container, client: HttpsClient) -> None:
         for _ in looks(_READY_SECONDS):

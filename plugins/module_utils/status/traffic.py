@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.health i
 from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import NOTHING, Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
@@ -66,13 +66,11 @@ class BluegreenInfo:
             return Table(NOTHING, str(refusal))
 
     def _edge(self) -> dict[str, Any]:
-        url = f"https://127.0.0.1:{self._env.edge_port}/edge/ready"
+        client = HttpsClient("127.0.0.1", self._env.edge_port, self._env.path("tls", "ca.crt"), timeout=_TIMEOUT, tls_name="localhost")
         try:
-            context = ssl.create_default_context(cafile=self._env.path("tls", "ca.crt"))
-        except OSError:
-            answer = Probe(url, "not asked, there is no certificate authority yet")
-        else:
-            answer = probe(url, context, "localhost", _TIMEOUT)
+            answer = probe(client, "/edge/ready")
+        except Refusal:
+            answer = Probe("", "not asked, there is no certificate authority yet")
         # Whatever it answers, it answers.
         return {
             "container": self._env.edge_container,
