@@ -12,6 +12,7 @@ description:
   - Tells which colour serves with which weights, versions, health, database, edge and the last events of releases, and how old the
     distribution's packages are in the images in use.
   - While a run has the release lease it says which one and since when; what a run left half done it names, with what to type.
+  - What is damaged and cannot be read is a line of the screen, with what to do about it; all the rest is shown.
   - Under maintenance, during a canary, after a switch that was cut off, and with a broken routing table it says so, and what to type.
 options:
   with_hints:
@@ -78,6 +79,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.adapter i
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
+from ansible_collections.echobase.platform.plugins.module_utils.status.readings import Readings
 from ansible_collections.echobase.platform.plugins.module_utils.status.screen import (
     TROUBLE_MINUTES,
     Backups,
@@ -91,9 +93,10 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 
-def database_state(params: Mapping[str, Any], env: Environment, docker: DockerClient) -> DatabaseState:
+def database_state(params: Mapping[str, Any], env: Environment, docker: DockerClient, readings: Readings) -> DatabaseState:
     engine = params["engine"]
-    kept = Backups(restorable(env, engine, backup_tool_of(params, docker, env)), GenerationJournal(env).read(), datetime.now(UTC))
+    change = readings.of(GenerationJournal(env).read, None)
+    kept = Backups(restorable(env, engine, backup_tool_of(params, docker, env)), change, datetime.now(UTC))
     found = ReplicaWatch(docker, env, engine).look()
     replica = None if found.server == "missing" else found
     try:
@@ -115,9 +118,11 @@ def operate(module: AnsibleModule) -> Outcome:
     docker = docker_client()
     parts = problems_of_edge_parts(docker, env)
     troubles = recent_troubles(Path(env.path("edge-log", "access.log")), datetime.now(UTC), timedelta(minutes=TROUBLE_MINUTES))
-    database = database_state(module.params, env, docker)
-    work, ages = Work.on(env, datetime.now(UTC)), ages_of_images(docker, env)
-    screen = StatusScreen(env, traffic, database, history, problem, parts, troubles, work, ages, login_of_operator(env))
+    readings = Readings()
+    database = database_state(module.params, env, docker, readings)
+    work, ages = Work.on(env, datetime.now(UTC), readings), ages_of_images(docker, env)
+    operator = login_of_operator(env)
+    screen = StatusScreen(env, traffic, database, history, problem, parts, troubles, work, ages, operator, readings.problems)
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 

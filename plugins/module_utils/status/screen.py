@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
@@ -21,6 +22,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.lease.record imp
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, Kind
+from ansible_collections.echobase.platform.plugins.module_utils.status.readings import Readings
 
 TROUBLE_MINUTES = 10
 # When the packages of an image are so old, status says how to have newer ones.
@@ -64,10 +66,11 @@ class Work:
     unfinished: Sequence[Claim] = ()
 
     @classmethod
-    def on(cls, env: Environment, now: datetime) -> Work:
-        lease = ReleaseLease(env).read()
+    def on(cls, env: Environment, now: datetime, readings: Readings) -> Work:
+        lease = readings.of(ReleaseLease(env).read, Lease())
         held = lease if lease.is_held and not lease.is_abandoned(now) else None
-        return cls(held, [claim for claim in ColourClaims(env).all() if held is None or claim.lease != held.number])
+        claims = [readings.of(partial(ColourClaims(env).of, colour), None) for colour in COLOURS]
+        return cls(held, [claim for claim in claims if claim is not None and (held is None or claim.lease != held.number)])
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,17 @@ class StatusScreen:
     image_ages: Sequence[ImageAge] = ()
     # What became of the operator's line in the file of accounts.
     operator: str = KEPT
+    # What could not be read, and what to do about each.
+    unreadable: Sequence[str] = ()
 
     def lines(self, with_hints: bool) -> list[str]:
-        sections = [[*self._traffic(), *self._work()], self._colours(), self._durable(), self._releases(), self._entrances()]
+        sections = [
+            [*self._traffic(), *self._work(), *self._unreadable()],
+            self._colours(),
+            self._durable(),
+            self._releases(),
+            self._entrances(),
+        ]
         if with_hints:
             sections.append(self._hints())
         lines: list[str] = []
@@ -105,7 +116,9 @@ class StatusScreen:
         edge = self.traffic["edge"]["ready"] and self.traffic["table"]["readable"] and not any(self.edge_parts.values())
         backups = self.database.backups is None or self.database.backups.are_well
         replica = self.database.replica is None or not self.database.replica.problem
-        return bool(live and healthy and served and edge and backups and replica) and not self.database.problem and not self.ledger_problem
+        return bool(live and healthy and served and edge and backups and replica) and not (
+            self.database.problem or self.ledger_problem or self.unreadable
+        )
 
     def _traffic(self) -> list[str]:
         if not self.traffic["table"]["readable"]:
@@ -154,6 +167,9 @@ class StatusScreen:
             again = playbook("cleanup" if claim.purpose == REMOVED else "deploy")
             lines.append(f"CUT OFF   {claim.colour} was being {claim.purpose} by {claim.by}: {again} goes on")
         return lines
+
+    def _unreadable(self) -> list[str]:
+        return [f"DAMAGED   {problem}" for problem in self.unreadable]
 
     def _colours(self) -> list[str]:
         lines = [f"{'COLOUR':<9} {'WEIGHT':>6}  {'VERSION':<9} {'RELEASE':<20} HEALTH"]

@@ -17,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.lease.record imp
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import ChangeStep, GenerationChange, Kind
+from ansible_collections.echobase.platform.plugins.module_utils.status.readings import Readings
 from ansible_collections.echobase.platform.plugins.module_utils.status.screen import Backups, DatabaseState, StatusScreen, Work
 
 DATABASE = DatabaseState("11.8.6", "TLS_AES_256_GCM_SHA384")
@@ -118,9 +119,32 @@ def test_whoever_has_ended_is_not_at_work_and_what_is_under_way_is_not_cut_off(t
     number = lease.take(Lease(0, "run", "kim", "deploy", ProcessIdentity.of(os.getpid()))).number
     claims.make(Claim("green", REPLACED, "0.2.0", number, "2026-11-28T01:00:00+00:00", "deploy of kim@laptop"))
     now = datetime.now(UTC)
-    assert Work.on(env, now) == Work(lease.read(), [])
+    assert Work.on(env, now, Readings()) == Work(lease.read(), [])
     lease.take(Lease(0, "other", "kim", "rollback", ProcessIdentity("another machine", "laptop", 1, 1)))
-    assert Work.on(env, now + timedelta(minutes=5)) == Work(None, claims.all())
+    assert Work.on(env, now + timedelta(minutes=5), Readings()) == Work(None, claims.all())
+
+
+@pytest.mark.parametrize("content", ["{torn", "[]", '{"number": 1}'])
+def test_what_is_damaged_is_told_and_all_the_rest_is_shown(tmp_path: Path, content: str) -> None:
+    env, readings = environment("test", str(tmp_path)), Readings()
+    claims = ColourClaims(env)
+    claims.make(Claim("green", REPLACED, "0.2.0", 3, "2026-11-28T01:00:00+00:00", "deploy of kim@laptop"))
+    for name in ("lease.json", "journal/blue.json"):
+        Path(env.path(name)).write_text(content)
+    work = Work.on(env, datetime.now(UTC), readings)
+    assert (work.lease, [claim.colour for claim in work.unfinished]) == (None, ["green"])
+    one = StatusScreen(env, traffic(), DATABASE, work=work, unreadable=readings.problems)
+    lines = one.lines(with_hints=False)
+    damaged = [line for line in lines if line.startswith("DAMAGED ")]
+    assert [line.partition(" cannot be understood (")[0] for line in damaged] == [
+        f"DAMAGED   {env.path('lease.json')}",
+        f"DAMAGED   {env.path('journal/blue.json')}",
+    ]
+    assert damaged[0].endswith(" - make sure that nobody is at work on this environment, then remove that file")
+    assert damaged[1].endswith(" - deploy blue again, which writes it anew: `playbooks/deploy.yml`")
+    assert [line for line in lines if line.startswith("CUT OFF   green")]
+    assert [line for line in lines if line.startswith("DATABASE  MariaDB")]
+    assert not one.is_well
 
 
 def test_a_missing_desk_and_missing_sockets_are_named() -> None:
