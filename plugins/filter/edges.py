@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.joint_state import compare
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.group_switch import compare
 
 
 def compared_edges(results: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,30 +10,31 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.joint_switch import JointSwitch
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory, Proposal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.group_switch import GroupSwitch
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import Order
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch, ColourQuestions, Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 
 
 def change_traffic(folder: Path, operation: dict[str, Any]) -> None:
     routes = NginxRoutes(folder)
-    switch = JointSwitch(routes, EdgeMemory(folder), findings=lambda colour: [], await_silence=lambda colours: {})
+    memory = EdgeMemory(folder)
+    colours = ColourQuestions(findings=lambda colour: [], await_silence=lambda colours: {})
+    part = GroupSwitch(routes, memory, colours)
     match operation:
         case {"initialise": True}:
             routes.initialise()
         case {"prepare": proposal}:
-            switch.prepare(Proposal.parse(proposal), Order(), check=False)
+            part.prepare(Proposal.parse(proposal), Order(), check=False)
         case {"decide": proposal}:
-            switch.decide(Proposal.parse(proposal), check=False)
+            part.decide(Proposal.parse(proposal), check=False)
         case {"commit": proposal}:
-            switch.commit(Proposal.parse(proposal), check=False)
+            part.commit(Proposal.parse(proposal), check=False)
         case {"abort": proposal}:
-            switch.abort(Proposal.parse(proposal), check=False)
+            part.abort(Proposal.parse(proposal), check=False)
         case _:
-            switch.execute_alone(Order(**operation | {"weights": Weights(**operation["weights"])}), check=False)
+            BluegreenSwitch(routes, memory, colours).execute(Order(**operation | {"weights": Weights(**operation["weights"])}))
 
 
 if __name__ == "__main__":

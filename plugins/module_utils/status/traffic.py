@@ -13,10 +13,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.in_fligh
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour, Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory, Proposal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import NOTHING, Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
 
 _TIMEOUT = 2
 

@@ -50,12 +50,12 @@ _LOCK_PATIENCE = 30
 
 class NginxRoutes(Router):
     def __init__(self, folder: str | Path, lock_patience: float = _LOCK_PATIENCE) -> None:
-        self._folder = Path(folder)
-        self._generations = self._folder / "generations"
-        self._current = self._folder / "current"
-        self._fencing = self._folder / "fencing"
+        self.folder = Path(folder)
+        self._generations = self.folder / "generations"
+        self._current = self.folder / "current"
+        self._fencing = self.folder / "fencing"
         # The last generation that was committed with a fencing number, and that number.
-        self._mover = self._folder / "mover"
+        self._mover = self.folder / "mover"
         self._lock_patience = lock_patience
         self._is_exclusive = False
 
@@ -75,7 +75,7 @@ class NginxRoutes(Router):
 
     def current(self) -> Generation:
         if not self.exists():
-            raise Refusal(f"there is no routing table in {self._folder}", f"run {playbook('setup_durable')} first")
+            raise Refusal(f"there is no routing table in {self.folder}", f"run {playbook('setup_durable')} first")
         while True:
             number = self._current_number()
             try:
@@ -116,9 +116,9 @@ class NginxRoutes(Router):
             if self._is_exclusive:
                 yield
                 return
-            if not self._folder.is_dir():
-                _make_directory(self._folder)
-            with routing_table_lock(self._folder, self._lock_patience):
+            if not self.folder.is_dir():
+                _make_directory(self.folder)
+            with routing_table_lock(self.folder, self._lock_patience):
                 self._is_exclusive = True
                 try:
                     yield
@@ -126,13 +126,13 @@ class NginxRoutes(Router):
                     self._is_exclusive = False
         except OSError as error:
             raise Refusal(
-                f"the routing table cannot be written: {error.strerror} ({error.filename or self._folder})",
+                f"the routing table cannot be written: {error.strerror} ({error.filename or self.folder})",
                 "make room there (df -h, df -i) or make it writable (mount), then run this again; the edge goes on with the table it has",
             ) from error
 
     def lay(self, generation: Generation) -> Prepared:
         with self.exclusive():
-            for folder in (self._folder, self._generations):
+            for folder in (self.folder, self._generations):
                 _make_directory(folder)
             self._remove_leftovers()
             if self._path(generation.number).exists():
@@ -146,7 +146,7 @@ class NginxRoutes(Router):
                 raise
             os.rename(unfinished, self._path(generation.number))
             sync_directory(self._generations)
-            sync_directory(self._folder)
+            sync_directory(self.folder)
         return Prepared(generation)
 
     def discard(self, generation: Generation) -> None:
@@ -164,7 +164,7 @@ class NginxRoutes(Router):
             if fencing_number is not None:
                 self.fence(fencing_number)
                 write_durably(self._mover, f"{prepared.generation.number} {fencing_number}\n", mode=_FILE_MODE)
-            link = self._folder / ".current"
+            link = self.folder / ".current"
             link.unlink(missing_ok=True)
             os.symlink(f"generations/{prepared.generation.number:06d}", link)
             if self._current.is_dir() and not self._current.is_symlink():
@@ -173,7 +173,7 @@ class NginxRoutes(Router):
             before = time.perf_counter()
             os.rename(link, self._current)
             elapsed = time.perf_counter() - before
-            sync_directory(self._folder)
+            sync_directory(self.folder)
         return Committed(prepared.generation, round(elapsed * 1e6, 1))
 
     def prune(self) -> list[int]:
@@ -232,7 +232,7 @@ class NginxRoutes(Router):
 
     def _closed(self, generation: Path) -> str:
         """To a worker, what it may not read is not there; we read it all the same."""
-        for path in (self._folder, self._generations, generation, *(generation / name for name in (*_FOLDERS, "generation"))):
+        for path in (self.folder, self._generations, generation, *(generation / name for name in (*_FOLDERS, "generation"))):
             if path.exists() and not _is_open(path):
                 return f"{path} is closed to the edge's workers (mode {stat.S_IMODE(path.stat().st_mode):04o})"
         return ""
@@ -272,7 +272,7 @@ class NginxRoutes(Router):
         for path in self._generations.glob(".*"):
             shutil.rmtree(path)
         # Of `write_durably`; the lock has no second dot.
-        for path in self._folder.glob(".*.*"):
+        for path in self.folder.glob(".*.*"):
             path.unlink()
 
     def highest_fencing_number(self) -> int:

@@ -1,4 +1,4 @@
-"""Moving traffic: decide what changes, ask whoever gets more traffic whether it can take it, switch at once, await the last answers."""
+"""Moving the traffic of one edge: decide what changes, ask whoever gets more traffic, switch at once, await the last answers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import NOTHING, Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
@@ -74,41 +75,62 @@ class SwitchReport:
         )
 
 
-def nobody_claims(_: str) -> list[str]:
+def _nobody_claims(_: str) -> list[str]:
     return []
 
 
-class BluegreenSwitch:
-    """`findings` asks a colour, which takes a while; `claims` looks whether somebody is at work on it, which takes no time."""
+@dataclass(frozen=True)
+class ColourQuestions:
+    """What a switch asks about the colours: whoever knows their containers answers."""
 
-    def __init__(self, router: Router, findings: Findings, await_silence: AwaitSilence, claims: Findings = nobody_claims) -> None:
+    # What speaks against a colour getting traffic. To find out takes a while.
+    findings: Findings
+    await_silence: AwaitSilence
+    # What somebody who is at work on a colour has against it. To look that up takes no time.
+    claims: Findings = _nobody_claims
+
+    def all_findings(self, colour: str) -> list[str]:
+        return self.claims(colour) or self.findings(colour)
+
+
+class BluegreenSwitch:
+    def __init__(self, router: Router, memory: EdgeMemory, colours: ColourQuestions) -> None:
         self._router = router
-        self._findings = findings
-        self._await_silence = await_silence
-        self._claims = claims
+        self._memory = memory
+        self._colours = colours
 
     def execute(self, order: Order, check: bool = False) -> Outcome:
+        """An edge that agreed with others to a switch does not go ahead of them."""
+        undecided = self._memory.undecided
+        if undecided and not order.repair:
+            raise Refusal(
+                f"this edge waits for the decision of {', '.join(undecided.edges)} about generation {undecided.number}",
+                "run the playbook for all of them, or switch this one alone with `repair: true`",
+            )
+        outcome = self._switch(order, check)
+        if undecided and not check:
+            self._memory.settle()
+        return outcome
+
+    def _switch(self, order: Order, check: bool) -> Outcome:
         while True:
             self._router.refuse_outdated(order.fencing_number)
             before = in_force(self._router, order.repair)
             after = wanted(self._router, order, before)
-            overridden = judge(self.all_findings, before, after, order.break_glass)
+            overridden = judge(self._colours.all_findings, before, after, order.break_glass)
             if check or after == before:
                 return SwitchReport(before, after, order.break_glass, overridden).outcome()
             with self._router.exclusive():
                 # Where another switch came first while the colours were asked, they were asked the wrong question.
                 if in_force(self._router, order.repair) == before:
                     # Claims are made under the same lock, perhaps while the colours were asked.
-                    judge(self._claims, before, after, order.break_glass)
+                    judge(self._colours.claims, before, after, order.break_glass)
                     after = wanted(self._router, order, before)
                     committed = self._router.commit(self._router.lay(after), order.fencing_number)
                     warnings = prune(self._router)
                     break
-        drained = self._await_silence(before.losing(after))
+        drained = self._colours.await_silence(before.losing(after))
         return SwitchReport(before, after, order.break_glass, overridden, committed.microseconds, drained, warnings).outcome()
-
-    def all_findings(self, colour: str) -> list[str]:
-        return self._claims(colour) or self._findings(colour)
 
 
 def judge(findings: Findings, before: Generation, after: Generation, break_glass: str) -> list[str]:

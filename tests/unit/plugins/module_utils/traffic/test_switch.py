@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory, Proposal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch, Order
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch, ColourQuestions, Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 
 BLUE, GREEN, BOTH = Weights.all_to("blue"), Weights.all_to("green"), Weights(80, 20)
@@ -49,7 +51,8 @@ class Silence:
 
 
 def execute(routes: NginxRoutes, order: Order, judge: Judge | None = None, check: bool = False, silence: Silence | None = None) -> Outcome:
-    return BluegreenSwitch(routes, judge or Judge(), silence or Silence(routes)).execute(order, check)
+    colours = ColourQuestions(judge or Judge(), silence or Silence(routes))
+    return BluegreenSwitch(routes, EdgeMemory(routes.folder), colours).execute(order, check)
 
 
 def test_a_switch_says_what_was_and_what_is(routes: NginxRoutes) -> None:
@@ -143,6 +146,17 @@ def test_a_broken_table_is_replaced_only_on_request(routes: NginxRoutes, tmp_pat
 def test_before_setup_there_is_nothing_to_repair(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="there is no routing table"):
         execute(NginxRoutes(tmp_path / "routes"), Order(BLUE, repair=True))
+
+
+def test_an_edge_that_agreed_with_others_waits_for_their_decision(routes: NginxRoutes) -> None:
+    memory = EdgeMemory(routes.folder)
+    memory.agree(Proposal(Generation(3, GREEN), ("north", "south")))
+    with pytest.raises(Refusal, match=r"this edge waits for the decision of north, south about generation 3 - .*repair"):
+        execute(routes, Order(BOTH))
+    assert execute(routes, Order(BOTH, repair=True), check=True).changed
+    assert memory.undecided
+    assert execute(routes, Order(BOTH, repair=True)).changed
+    assert memory.undecided is None
 
 
 # --- canary ----------------------------------------------------------------------------------------------

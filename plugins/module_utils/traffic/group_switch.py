@@ -1,4 +1,4 @@
-"""One edge's part in a switch of several: agree, learn the decision, carry it out.
+"""A switch of several edges as one. Each edge has its part: it agrees, learns the decision and carries it out.
 
 Somebody who can talk to all edges calls `look` everywhere, `prepare` everywhere, `decide` on the first edge, then `commit` everywhere.
 Until the decision is on the first edge's disk everybody can go back (`abort`); from then on everybody goes on, however late.
@@ -6,20 +6,19 @@ Until the decision is on the first edge's disk everybody can go back (`abort`); 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory, Proposal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import NOTHING, Generation
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import (
-    AwaitSilence,
-    BluegreenSwitch,
-    Findings,
+    ColourQuestions,
     Order,
     SwitchReport,
     in_force,
     judge,
-    nobody_claims,
     prune,
     wanted,
 )
@@ -27,28 +26,31 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch i
 _AGAIN = "run the playbook again: it first brings every edge to what was decided"
 
 
-class JointSwitch:
-    def __init__(
-        self, router: Router, memory: EdgeMemory, findings: Findings, await_silence: AwaitSilence, claims: Findings = nobody_claims
-    ) -> None:
+def compare(views: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What all edges together know: what was decided, who missed it, and which number comes next.
+
+    `views` holds by edge what `look` returned there.
+    """
+    decisions: list[dict[str, Any]] = [view["decision"] for view in views.values() if view["decision"]]
+    decision = max(decisions, key=_number, default={})
+    decided = _number(decision)
+    return {
+        "decision": decision,
+        "behind": [edge for edge, view in views.items() if _is_behind(view, decided)],
+        "undecided": {edge: view["undecided"] for edge, view in views.items() if _number(view["undecided"]) > decided},
+        # Once those behind have caught up.
+        "differ": len({_caught_up(view, decided) for view in views.values()}) > 1,
+        "number": max(decided + 1, *(view["upcoming"] for view in views.values())),
+    }
+
+
+class GroupSwitch:
+    """One edge's part."""
+
+    def __init__(self, router: Router, memory: EdgeMemory, colours: ColourQuestions) -> None:
         self._router = router
         self._memory = memory
-        self._await_silence = await_silence
-        self._claims = claims
-        self._alone = BluegreenSwitch(router, findings, await_silence, claims)
-
-    def execute_alone(self, order: Order, check: bool) -> Outcome:
-        """For the only edge. One that agreed with others must not go ahead of them."""
-        undecided = self._memory.undecided
-        if undecided and not order.repair:
-            raise Refusal(
-                f"this edge waits for the decision of {', '.join(undecided.edges)} about generation {undecided.number}",
-                "run the playbook for all of them, or switch this one alone with `repair: true`",
-            )
-        outcome = self._alone.execute(order, check)
-        if undecided and not check:
-            self._memory.settle()
-        return outcome
+        self._colours = colours
 
     def look(self, repair: bool) -> Outcome:
         # A new edge has no table yet; there is nothing that it could have missed.
@@ -110,7 +112,7 @@ class JointSwitch:
             if undecided and undecided.number <= decision.number:
                 self._memory.settle()
             warnings = prune(self._router)
-        drained = self._await_silence(before.losing(after))
+        drained = self._colours.await_silence(before.losing(after))
         return SwitchReport(before, after, microseconds=microseconds, drained=drained, warnings=warnings).outcome()
 
     def abort(self, proposal: Proposal, check: bool) -> Outcome:
@@ -126,15 +128,28 @@ class JointSwitch:
 
     def _prepare(self, proposal: Proposal, before: Generation, order: Order, check: bool) -> Outcome:
         after = proposal.generation
-        overridden = judge(self._alone.all_findings, before, after, order.break_glass)
+        overridden = judge(self._colours.all_findings, before, after, order.break_glass)
         if after != before and not check:
             with self._router.exclusive():
                 # Moved on while the colours were asked, or never caught up.
                 if before != NOTHING and self._router.current() != before:
                     raise Refusal("another switch came between", _AGAIN)
-                judge(self._claims, before, after, order.break_glass)
+                judge(self._colours.claims, before, after, order.break_glass)
                 self._router.lay(after)
                 self._memory.agree(proposal)
         outcome = SwitchReport(before, after, order.break_glass, overridden).outcome()
         outcome.facts["proposal"] = proposal.as_dict()
         return outcome
+
+
+def _is_behind(view: Mapping[str, Any], decided: int) -> bool:
+    # A broken table, looked at for its repair, has number 0: it gets the next generation, not the last.
+    return 0 < _number(view["current"]) < decided or 0 < _number(view["undecided"]) <= decided
+
+
+def _caught_up(view: Mapping[str, Any], decided: int) -> int:
+    return max(_number(view["current"]), decided) if _number(view["current"]) else 0
+
+
+def _number(state: Mapping[str, Any]) -> int:
+    return int(state.get("generation", 0))

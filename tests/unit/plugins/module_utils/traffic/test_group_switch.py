@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory, Proposal
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.joint_state import compare
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.joint_switch import JointSwitch
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.group_switch import GroupSwitch, compare
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.proposal import Proposal
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import Order
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch, ColourQuestions, Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from harness.sudden_death import survives
 
@@ -35,7 +33,7 @@ class Edges:
     def memory(self, name: str) -> EdgeMemory:
         return EdgeMemory(self.folder / name)
 
-    def part(self, name: str) -> JointSwitch:
+    def colours(self, name: str) -> ColourQuestions:
         def findings(_: str) -> list[str]:
             return ["is ill"] if name in self.ill else []
 
@@ -43,7 +41,13 @@ class Edges:
             self.awaited += colours
             return {}
 
-        return JointSwitch(self.routes(name), self.memory(name), findings, await_silence)
+        return ColourQuestions(findings, await_silence)
+
+    def part(self, name: str) -> GroupSwitch:
+        return GroupSwitch(self.routes(name), self.memory(name), self.colours(name))
+
+    def switch_alone(self, name: str, order: Order) -> None:
+        BluegreenSwitch(self.routes(name), self.memory(name), self.colours(name)).execute(order)
 
     def compared(self, repair: bool = False) -> dict[str, Any]:
         return compare({name: self.part(name).look(repair).facts for name in NAMES})
@@ -208,7 +212,7 @@ def test_a_new_edge_has_missed_nothing_and_joins_once_it_has_a_table(edges: Edge
 
 
 def test_edges_that_went_their_own_way_meet_again(edges: Edges) -> None:
-    edges.part("south").execute_alone(Order(GREEN), check=False)
+    edges.switch_alone("south", Order(GREEN))
     assert edges.compared()["differ"]
     edges.switch(Order(BLUE))
     assert edges.weights == [BLUE] * 3
@@ -218,8 +222,8 @@ def test_edges_that_went_their_own_way_meet_again(edges: Edges) -> None:
 def test_an_edge_that_agreed_does_not_go_ahead_alone(edges: Edges) -> None:
     edges.prepare(Order(GREEN), edges.compared())
     with pytest.raises(Refusal, match=r"this edge waits for the decision of north, south, west about generation 3 - .*repair"):
-        edges.part("south").execute_alone(Order(BOTH), check=False)
-    edges.part("south").execute_alone(Order(BOTH, repair=True), check=False)
+        edges.switch_alone("south", Order(BOTH))
+    edges.switch_alone("south", Order(BOTH, repair=True))
     assert (edges.routes("south").current().weights, edges.undecided) == (BOTH, ["north", "west"])
 
 
