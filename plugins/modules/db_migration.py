@@ -151,9 +151,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.ledg
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.deployed_releases import DeployedReleases
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.gate import MigrationGate
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import ACTIONS, DbMigration, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import ACTIONS, DbMigration, WantedMigration
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.rehearsal import MigrationRehearsal
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import Release
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import DeployedRelease
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.restored_copy import restored_copy
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -182,10 +182,10 @@ def operate(module: AnsibleModule) -> Outcome:
 
         releases = [release for release in deployed.all() if release.backend != image]
         if params["emulator_image"]:
-            releases.append(Release(params["release"] or image, image, params["emulator_image"]))
+            releases.append(DeployedRelease(params["release"] or image, image, params["emulator_image"]))
         migration.gate = MigrationGate(up_to_date, params["restorable_minutes"])
         migration.rehearsal = MigrationRehearsal(docker, env, image, releases, partial(restored_copy, docker, env, engine, tool))
-    wanted = Wanted(params["action"], params["patience"], params["override"], params["release"])
+    wanted = WantedMigration(params["action"], params["patience"], params["override"], params["release"])
     return migration.ensure(wanted, module.check_mode)
 
 

@@ -81,9 +81,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.edge.configuration import EdgeConfiguration, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.edge.nginx_test import NginxTrial
+from ansible_collections.echobase.platform.plugins.module_utils.edge.configuration import EdgeConfiguration, WantedEdge
 from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import EdgeServers
+from ansible_collections.echobase.platform.plugins.module_utils.edge.trial import NginxTrial
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import container_lock
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -98,7 +98,7 @@ def operate(module: AnsibleModule) -> Outcome:
     with container_lock(env.edge_container):
         if params["state"] == "absent":
             return edge.remove(module.check_mode)
-        return edge.ensure(Wanted(params["configuration"], params["compose"], params["sockets"]), module.check_mode)
+        return edge.ensure(WantedEdge(params["configuration"], params["compose"], params["sockets"]), module.check_mode)
 
 
 def main() -> None:

@@ -67,8 +67,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import login_of_operator
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import AccessDeniedError, NotReadyError
-from ansible_collections.echobase.platform.plugins.module_utils.edge.parts import problems_of_edge_parts
-from ansible_collections.echobase.platform.plugins.module_utils.edge.troubles import recent_troubles
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import application_login, backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
@@ -79,6 +77,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.adapter i
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
+from ansible_collections.echobase.platform.plugins.module_utils.status.edge import problems_of_edge_parts, recent_troubles
 from ansible_collections.echobase.platform.plugins.module_utils.status.readings import Readings
 from ansible_collections.echobase.platform.plugins.module_utils.status.screen import (
     TROUBLE_MINUTES,

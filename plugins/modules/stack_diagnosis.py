@@ -52,7 +52,7 @@ from typing import NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.colours.diagnosis import Step, diagnosis, reports_of
+from ansible_collections.echobase.platform.plugins.module_utils.colours.diagnosis import FailedStep, diagnosis, reports_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -61,7 +61,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.environme
 def operate(module: AnsibleModule) -> NoReturn:
     colour = environment_of(module.params).colour(module.params["colour"])
     expected = [colour.container(service) for service in SERVICES]
-    step = Step(module.params["task"], module.params["message"], module.params["exit_code"])
+    step = FailedStep(module.params["task"], module.params["message"], module.params["exit_code"])
     lines = diagnosis(colour.name, step, expected, reports_of(colour.project))
     module.fail_json(msg="\n".join(lines))
 

@@ -18,7 +18,7 @@ _KILLED = 137
 
 
 @dataclass(frozen=True)
-class Step:
+class FailedStep:
     """The step that failed, as the playbook knows it."""
 
     name: str
@@ -85,7 +85,7 @@ def _report(container: Any) -> ContainerReport:
     )
 
 
-def diagnosis(colour: str, step: Step, expected: Sequence[str], reports: Sequence[ContainerReport]) -> list[str]:
+def diagnosis(colour: str, step: FailedStep, expected: Sequence[str], reports: Sequence[ContainerReport]) -> list[str]:
     """First the verdict in one line, then each container in trouble with its last words."""
     troubled = [report for report in reports if not report.is_well]
     missing = sorted(set(expected) - {report.name for report in reports})

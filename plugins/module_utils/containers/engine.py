@@ -100,7 +100,7 @@ def gather(environment: Mapping[str, str] = os.environ) -> EngineFacts:
     )
 
 
-def plan(facts: EngineFacts, host: Distribution, sources: Sequence[AptSource]) -> EnginePlan:
+def plan_engine(facts: EngineFacts, host: Distribution, sources: Sequence[AptSource]) -> EnginePlan:
     packages: list[str] = []
     extra_source = None
     for part in facts.missing:
@@ -148,7 +148,7 @@ class DockerEngine:
     def _plan(self, facts: EngineFacts) -> EnginePlan:
         if facts.engine_version and not facts.missing:
             return EnginePlan((), None, starts=False)
-        return plan(facts, Distribution.of_host(self._root), read_sources(self._root))
+        return plan_engine(facts, Distribution.of_host(self._root), read_sources(self._root))
 
     def _refuse_the_impossible(self, facts: EngineFacts, wanted: EnginePlan) -> None:
         if not facts.engine_version and self._environment.get("DOCKER_HOST"):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _CLOSED = {"com.docker.network.bridge.enable_icc": "false", "com.docker.network.bridge.enable_ip_masquerade": "false"}
 
 
-class Step(enum.Enum):
+class NetworkStep(enum.Enum):
     KEEP = "keep"
     CREATE = "create"
     RECREATE = "recreate"
@@ -50,7 +50,7 @@ class DockerNetwork:
 
 
 @dataclass(frozen=True)
-class Observed:
+class ObservedNetworks:
     networks: tuple[DockerNetwork, ...]
     routes: tuple[Route, ...]
 
@@ -63,7 +63,7 @@ class Observed:
         return next((network for network in self.networks if network.name == name), None)
 
 
-def plan(environment: str, wanted: Sequence[Network], state: str, observed: Observed) -> dict[str, Step]:
+def network_steps(environment: str, wanted: Sequence[Network], state: str, observed: ObservedNetworks) -> dict[str, NetworkStep]:
     """What to do with each network; refuses before anything is touched."""
     steps = {}
     for network in wanted:
@@ -74,22 +74,22 @@ def plan(environment: str, wanted: Sequence[Network], state: str, observed: Obse
     return steps
 
 
-def _step_absent(existing: DockerNetwork | None) -> Step:
+def _step_absent(existing: DockerNetwork | None) -> NetworkStep:
     if existing is None:
-        return Step.KEEP
+        return NetworkStep.KEEP
     _refuse_attached(
         existing,
         "cannot be removed",
         f"where they are this environment's own, another run is starting them: let it end, then run {playbook('teardown')} (again);"
         " remove others yourself",
     )
-    return Step.REMOVE
+    return NetworkStep.REMOVE
 
 
-def _step_present(wanted: Network, existing: DockerNetwork | None, observed: Observed) -> Step:
+def _step_present(wanted: Network, existing: DockerNetwork | None, observed: ObservedNetworks) -> NetworkStep:
     if existing and existing.subnets == (wanted.subnet,):
         # Of an earlier version, and open. Whoever is attached to it would be cut off, so it waits until nobody is.
-        return Step.RECREATE if is_too_open(wanted, existing) and not existing.containers else Step.KEEP
+        return NetworkStep.RECREATE if is_too_open(wanted, existing) and not existing.containers else NetworkStep.KEEP
     if existing:
         _refuse_attached(
             existing,
@@ -97,7 +97,7 @@ def _step_present(wanted: Network, existing: DockerNetwork | None, observed: Obs
             f"remove these containers first; {playbook('teardown')} removes ours",
         )
     _refuse_overlap(wanted, existing, observed)
-    return Step.RECREATE if existing else Step.CREATE
+    return NetworkStep.RECREATE if existing else NetworkStep.CREATE
 
 
 def is_too_open(wanted: Network, existing: DockerNetwork) -> bool:
@@ -109,7 +109,7 @@ def _refuse_attached(network: DockerNetwork, problem: str, remedy: str) -> None:
         raise Refusal(f"network {network.name} {problem}: attached to it are {', '.join(network.containers)}", remedy)
 
 
-def _refuse_overlap(wanted: Network, existing: DockerNetwork | None, observed: Observed) -> None:
+def _refuse_overlap(wanted: Network, existing: DockerNetwork | None, observed: ObservedNetworks) -> None:
     subnet = IPv4Network(wanted.subnet)
     remedy = "set echobase_network_prefix to two octets that are free on this host, such as 10.199"
     bridges = {existing.bridge} if existing else set()
@@ -141,8 +141,8 @@ class Networks:
         observed = self._observe()
         if state == "present":
             Neighbours(self._env, observed.owned_subnets).refuse_collisions()
-        steps = plan(self._env.name, self._wanted, state, observed)
-        if all(step is Step.CREATE for step in steps.values()):
+        steps = network_steps(self._env.name, self._wanted, state, observed)
+        if all(step is NetworkStep.CREATE for step in steps.values()):
             self._refuse_taken_ports()
         record, place = PlaceRecord(Path(self._env.home)), Place.of(self._env)
         is_news = state == "present" and record.read() != place
@@ -153,7 +153,7 @@ class Networks:
             for network in self._wanted:
                 self._apply(steps[network.name], network, observed)
         return Outcome(
-            changed=is_news or any(step is not Step.KEEP for step in steps.values()),
+            changed=is_news or any(step is not NetworkStep.KEEP for step in steps.values()),
             before={network.name: list(found.subnets) for network in self._wanted if (found := observed.named(network.name))},
             after={network.name: [network.subnet] for network in self._wanted} if state == "present" else {},
             facts={
@@ -165,7 +165,7 @@ class Networks:
                 f" {playbook('setup')} that finds nothing attached to it, after {playbook('teardown')}"
                 for network in self._wanted
                 if state == "present"
-                and steps[network.name] is Step.KEEP
+                and steps[network.name] is NetworkStep.KEEP
                 and (found := observed.named(network.name))
                 and is_too_open(network, found)
             ],
@@ -182,9 +182,9 @@ class Networks:
                         f"stop that, or give another {colour.name}_offset in echobase_ports",
                     )
 
-    def _observe(self) -> Observed:
+    def _observe(self) -> ObservedNetworks:
         names = {network.name for network in self._wanted}
-        return Observed(
+        return ObservedNetworks(
             networks=tuple(self._network(found, with_containers=found["Name"] in names) for found in self._docker.api.networks()),
             routes=tuple(host_routes()),
         )
@@ -206,11 +206,11 @@ class Networks:
         attached = (container for container in everywhere if network in container["NetworkSettings"]["Networks"])
         return tuple(sorted(container["Names"][0].lstrip("/") for container in attached))
 
-    def _apply(self, step: Step, network: Network, observed: Observed) -> None:
+    def _apply(self, step: NetworkStep, network: Network, observed: ObservedNetworks) -> None:
         existing = observed.named(network.name)
-        if existing and step in (Step.RECREATE, Step.REMOVE):
+        if existing and step in (NetworkStep.RECREATE, NetworkStep.REMOVE):
             self._docker.api.remove_network(existing.id)
-        if step in (Step.CREATE, Step.RECREATE):
+        if step in (NetworkStep.CREATE, NetworkStep.RECREATE):
             self._create(network)
 
     def _create(self, network: Network) -> None:

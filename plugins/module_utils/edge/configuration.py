@@ -12,10 +12,15 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import EdgeLogFolder
-from ansible_collections.echobase.platform.plugins.module_utils.edge.nginx_test import NginxTrial
 from ansible_collections.echobase.platform.plugins.module_utils.edge.pages import page_files
-from ansible_collections.echobase.platform.plugins.module_utils.edge.plan import Step, plan
-from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import COMPOSE, SOCKETS_COMPOSE, EdgeServers
+from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import (
+    COMPOSE,
+    SOCKETS_COMPOSE,
+    EdgeServers,
+    EdgeStep,
+    edge_steps,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.edge.trial import NginxTrial
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 
@@ -45,7 +50,7 @@ class EdgeFile:
 @dataclass(frozen=True)
 class Changes:
     outdated: list[EdgeFile]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[EdgeStep, ...] = ()
     lays_table: bool = False
     hides_log: bool = False
 
@@ -63,7 +68,7 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedEdge:
     """The Compose files have a placeholder for the digest."""
 
     configuration: str
@@ -80,7 +85,7 @@ class EdgeConfiguration:
         self._routes = NginxRoutes(env.path("routes"))
         self._log = EdgeLogFolder(self._home / _LOG)
 
-    def ensure(self, wanted: Wanted, check: bool) -> Outcome:
+    def ensure(self, wanted: WantedEdge, check: bool) -> Outcome:
         missing = [name for name in (_CERTIFICATE, "tls/ca.crt") if not (self._home / name).exists()]
         if missing and not check:
             raise Refusal(f"{self._env.path(missing[0])} does not exist", f"run {playbook('setup_durable')} first")
@@ -95,12 +100,12 @@ class EdgeConfiguration:
         ]
         changes = Changes(
             outdated=[file for file in files if self._read(file.name) != file.content],
-            steps=plan(self._servers.observe(digest, sockets_digest)),
+            steps=edge_steps(self._servers.observe(digest, sockets_digest)),
             lays_table=not self._routes.exists(),
             hides_log=bool(self._log.outdated()),
         )
         before = {file.name: self._read(file.name) for file in changes.outdated}
-        if {Step.START, Step.REPLACE} & set(changes.steps) and not missing and self._trial.is_possible():
+        if {EdgeStep.START, EdgeStep.REPLACE} & set(changes.steps) and not missing and self._trial.is_possible():
             self._try(nginx_files)
         if not check and changes:
             self._apply(changes, nginx_files)
@@ -163,16 +168,16 @@ class EdgeConfiguration:
             write_for_nginx()
             self._servers.start_edge()
 
-        actions: dict[Step, Callable[[], None]] = {
-            Step.HOLD: self._servers.hold_sockets,
-            Step.START: start,
-            Step.SERVE_NEXT: lambda: self._serve_next(nginx_files),
-            Step.REPLACE: lambda: self._servers.replace_edge(write_for_nginx),
-            Step.DISMISS_NEXT: self._dismiss_next,
+        actions: dict[EdgeStep, Callable[[], None]] = {
+            EdgeStep.HOLD: self._servers.hold_sockets,
+            EdgeStep.START: start,
+            EdgeStep.SERVE_NEXT: lambda: self._serve_next(nginx_files),
+            EdgeStep.REPLACE: lambda: self._servers.replace_edge(write_for_nginx),
+            EdgeStep.DISMISS_NEXT: self._dismiss_next,
         }
         for step in changes.steps:
             actions[step]()
-        if not {Step.START, Step.REPLACE} & set(changes.steps):
+        if not {EdgeStep.START, EdgeStep.REPLACE} & set(changes.steps):
             # Pages, which nginx reads when they are asked for.
             write_for_nginx()
         if not self._servers.edge.runs():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
@@ -10,7 +12,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks, wait_until
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.edge.container import EdgeContainer
-from ansible_collections.echobase.platform.plugins.module_utils.edge.plan import Observed
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
 
@@ -23,6 +24,35 @@ _HOLDS = ("edge-sockets", "check", "/sockets/holder")
 # A new holder gets the sockets from the running nginx, or opens them, within a fraction of a second.
 _HOLD_SECONDS = 5
 _REMIND_SECONDS = 5
+
+
+class EdgeStep(enum.Enum):
+    HOLD = "hold the listening sockets"
+    START = "start the edge"
+    SERVE_NEXT = "let a second nginx serve beside the edge"
+    REPLACE = "replace the edge when its connections have ended"
+    DISMISS_NEXT = "take the second nginx away when its connections have ended"
+
+
+@dataclass(frozen=True)
+class ObservedEdge:
+    sockets_held: bool
+    edge_runs: bool
+    # The container that there is was made from what is wanted, and has not been told to leave.
+    edge_is_wanted: bool
+    next_exists: bool
+
+
+def edge_steps(observed: ObservedEdge) -> tuple[EdgeStep, ...]:
+    """What it takes to have the wanted edge serve, from whatever is there: nothing, an older one, what a killed run left behind."""
+    steps = [] if observed.sockets_held else [EdgeStep.HOLD]
+    if not observed.edge_runs:
+        steps.append(EdgeStep.START)
+    elif not observed.edge_is_wanted:
+        steps += [EdgeStep.SERVE_NEXT, EdgeStep.REPLACE]
+    if observed.next_exists or EdgeStep.SERVE_NEXT in steps:
+        steps.append(EdgeStep.DISMISS_NEXT)
+    return tuple(steps)
 
 
 class EdgeServers:
@@ -40,9 +70,9 @@ class EdgeServers:
     def all(self) -> tuple[EdgeContainer, ...]:
         return (self.next, self.edge, self.sockets)
 
-    def observe(self, digest: str, sockets_digest: str) -> Observed:
+    def observe(self, digest: str, sockets_digest: str) -> ObservedEdge:
         next_exists = self.next.exists()
-        return Observed(
+        return ObservedEdge(
             sockets_held=self.sockets.runs() and self.sockets.is_made_from(sockets_digest) and not self.sockets.is_unhealthy(),
             edge_runs=self.edge.runs(),
             edge_is_wanted=self.edge.is_made_from(digest) and not (next_exists and self.edge.is_leaving()),

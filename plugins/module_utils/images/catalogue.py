@@ -36,7 +36,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Release:
+class ReleaseImages:
     version_file: str
     images: tuple[str, ...]
 
@@ -45,7 +45,7 @@ class ImageCatalogue:
     """`base_recipe` identifies how the base image is made on this host: its suite and packages. `refresh` is the day as of which packages
     are wanted; empty means whichever there were when an image was built."""
 
-    def __init__(self, root: Path, images: dict[str, Image], release: Release | None, base_recipe: str, refresh: str = "") -> None:
+    def __init__(self, root: Path, images: dict[str, Image], release: ReleaseImages | None, base_recipe: str, refresh: str = "") -> None:
         self.root = root
         self.images = images
         self.base_recipe = base_recipe
@@ -70,7 +70,7 @@ class ImageCatalogue:
             return cls(
                 root=path.resolve().parent.parent,
                 images=images,
-                release=Release(release["version"], tuple(sorted(release["images"]))) if release else None,
+                release=ReleaseImages(release["version"], tuple(sorted(release["images"]))) if release else None,
                 base_recipe=base_recipe,
                 refresh=refresh,
             )

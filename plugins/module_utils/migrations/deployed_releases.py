@@ -10,7 +10,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import containers_of
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import SMALL_JOB
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import Release
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import DeployedRelease
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -21,7 +21,7 @@ class DeployedReleases:
         self._docker = docker
         self._env = env
 
-    def all(self) -> list[Release]:
+    def all(self) -> list[DeployedRelease]:
         """One for each colour that has containers, running or not."""
         found = containers_of(self._docker, self._env.colours.values())
         images = {container.name: container.image for containers in found.values() for container in containers}
@@ -29,14 +29,14 @@ class DeployedReleases:
         for name, colour in self._env.colours.items():
             backend, emulator = (images.get(colour.container(service)) for service in ("api-gateway", "localstack"))
             if backend and emulator:
-                releases.append(Release(name, backend, emulator))
+                releases.append(DeployedRelease(name, backend, emulator))
         return releases
 
     def contracts(self) -> dict[str, list[str]]:
         """The contracts that each colour's release can live with."""
         return {release.name: self._contracts_of(release) for release in self.all()}
 
-    def _contracts_of(self, release: Release) -> list[str]:
+    def _contracts_of(self, release: DeployedRelease) -> list[str]:
         from docker.errors import DockerException  # noqa: PLC0415 - see docker_client
 
         try:

@@ -25,7 +25,7 @@ class Rehearsal(Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedMigration:
     action: str
     patience: int
     override: str = ""
@@ -47,7 +47,7 @@ class DbMigration:
     progress: Progress = field(default_factory=lambda: Progress(None))
     _warnings: list[str] = field(default_factory=list, init=False)
 
-    def ensure(self, wanted: Wanted, check_mode: bool) -> Outcome:
+    def ensure(self, wanted: WantedMigration, check_mode: bool) -> Outcome:
         try:
             status = self.job.run("status")
         except Refusal as refusal:
@@ -75,12 +75,12 @@ class DbMigration:
         report = {"statements": move["statements"], "rehearsal": rehearsal}
         return self._outcome(move["state"], pending, before=status, report=report)
 
-    def _foretell(self, wanted: Wanted, status: Mapping[str, Any]) -> None:
+    def _foretell(self, wanted: WantedMigration, status: Mapping[str, Any]) -> None:
         problem = self.gate.problem(datetime.now(UTC)) if self.gate and not status["empty"] else ""
         if problem and not wanted.override:
             self._warnings.append(f"it would be refused: {problem}")
 
-    def _prepare(self, wanted: Wanted) -> dict[str, Any]:
+    def _prepare(self, wanted: WantedMigration) -> dict[str, Any]:
         if self.gate is None:
             return {}
         self.progress.say("looking up to when the database can be restored")
@@ -102,7 +102,7 @@ class DbMigration:
             self.progress.say(f"{release} served on it: {', '.join(passed)}")
         return report
 
-    def _backfill(self, wanted: Wanted, status: Mapping[str, Any], check_mode: bool) -> Outcome:
+    def _backfill(self, wanted: WantedMigration, status: Mapping[str, Any], check_mode: bool) -> Outcome:
         left = sum(one["rows_left"] for one in status["backfills"])
         if not left or check_mode:
             return self._outcome(status, [], rows=left)
@@ -120,7 +120,7 @@ class DbMigration:
                     f"deploy a release that does to both colours, or remove it with {playbook('cleanup')}",
                 )
 
-    def _record(self, wanted: Wanted, event: str, details: Mapping[str, Any]) -> None:
+    def _record(self, wanted: WantedMigration, event: str, details: Mapping[str, Any]) -> None:
         self.ledger.append(new_entry(event, "", wanted.release, details))
 
     def _outcome(

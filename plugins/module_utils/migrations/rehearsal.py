@@ -13,7 +13,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_te
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.reader import read_secret
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import REHEARSAL_COLOUR, Release, ReleaseOnCopy
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import (
+    REHEARSAL_COLOUR,
+    DeployedRelease,
+    ReleaseOnCopy,
+)
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -26,7 +30,7 @@ class MigrationRehearsal:
     docker: DockerClient
     env: Environment
     image: str
-    releases: Sequence[Release]
+    releases: Sequence[DeployedRelease]
     copy: Callable[[], AbstractContextManager[ReachableDatabase]]
 
     def run(self, action: str) -> dict[str, Any]:
@@ -48,7 +52,7 @@ class MigrationRehearsal:
             "seconds": round(time.monotonic() - began, 1),
         }
 
-    def _smoke_test(self, release: Release, database: ReachableDatabase) -> list[str]:
+    def _smoke_test(self, release: DeployedRelease, database: ReachableDatabase) -> list[str]:
         with ReleaseOnCopy(self.docker, self.env, release, database).serving() as client:
             test = SmokeTest(client, REHEARSAL_COLOUR, release.name, read_secret(self.env, "operator_password"))
             test.place_order()

@@ -27,7 +27,7 @@ _EMULATOR_PORT = 4566
 
 
 @dataclass(frozen=True)
-class Release:
+class DeployedRelease:
     """`name` is what a user knows it by; the images are those of its containers."""
 
     name: str
@@ -39,7 +39,7 @@ class Release:
 class ReleaseOnCopy:
     docker: DockerClient
     env: Environment
-    release: Release
+    release: DeployedRelease
     database: ReachableDatabase
 
     @contextmanager

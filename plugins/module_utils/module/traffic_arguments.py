@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import ColourClaims
-from ansible_collections.echobase.platform.plugins.module_utils.colours.drain import Drain
 from ansible_collections.echobase.platform.plugins.module_utils.colours.fitness import PURPOSES, ColourFitness
+from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import Drain
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import ColourQuestions, Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights

@@ -17,9 +17,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.gate import MigrationGate
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import DbMigration, Wanted
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import DbMigration, WantedMigration
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.rehearsal import MigrationRehearsal
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import Release
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import DeployedRelease
 from harness.backend_fixtures import DATABASE_IMAGES, DATABASE_PORTS, Backend, docker, empty_backend
 from harness.images_under_test import image_tag
 from migrations.schema import Schema
@@ -53,7 +53,7 @@ class Scene:
         return DbMigration(job, self.ledger, **options)
 
     def run(self, action: str, check: bool = False, override: str = "", **options: Any) -> Any:
-        return self.migration(**options).ensure(Wanted(action, 5, override, "0.1.0-test"), check)
+        return self.migration(**options).ensure(WantedMigration(action, 5, override, "0.1.0-test"), check)
 
     def expand(self) -> None:
         """As a release before did it; without a container of its own, which takes a second."""
@@ -168,7 +168,7 @@ def test_a_rehearsal_measures_and_has_releases_serve(scene: Scene, tmp_path: Pat
 
     scene.expand()
     scene.an_order()
-    release = Release("0.1.0-old", image_tag("backend"), image_tag("emulator"))
+    release = DeployedRelease("0.1.0-old", image_tag("backend"), image_tag("emulator"))
     rehearsal = MigrationRehearsal(scene.docker, scene.backend.env, image_tag("backend"), [release], copy)
     gate = MigrationGate(lambda: restorable_for(1), 60)
     report = scene.run("contract", gate=gate, rehearsal=rehearsal, progress=progress).facts["rehearsal"]
@@ -210,13 +210,13 @@ def test_a_backfill_ahead_of_its_contract(scene: Scene) -> None:
 def test_before_a_first_setup_check_mode_says_that_it_cannot_tell(scene: Scene) -> None:
     migration = scene.migration()
     migration.job = MigrationJob(scene.docker, scene.backend.env, "echobase/backend:not-built", scene.database)
-    outcome = migration.ensure(Wanted("expand", 5), check_mode=True)
+    outcome = migration.ensure(WantedMigration("expand", 5), check_mode=True)
     assert (outcome.changed, outcome.warnings) == (
         True,
         ["what would be sent cannot be told yet: there is no image echobase/backend:not-built"],
     )
     with pytest.raises(Refusal, match="there is no image echobase/backend:not-built"):
-        migration.ensure(Wanted("expand", 5), check_mode=False)
+        migration.ensure(WantedMigration("expand", 5), check_mode=False)
 
 
 def test_what_the_database_complains_of_is_one_line(scene: Scene) -> None:

@@ -19,9 +19,9 @@ import pytest
 from upstreams import Upstream, running
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.edge.configuration import EdgeConfiguration, Wanted
-from ansible_collections.echobase.platform.plugins.module_utils.edge.nginx_test import NginxTrial
+from ansible_collections.echobase.platform.plugins.module_utils.edge.configuration import EdgeConfiguration, WantedEdge
 from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import EdgeServers
+from ansible_collections.echobase.platform.plugins.module_utils.edge.trial import NginxTrial
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, as_facts, environment
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
@@ -53,7 +53,7 @@ class UpgradedEdge:
         render = EdgeUnderTest(as_facts(self.env), image, options).render
         servers = EdgeServers(self.engine, self.env, ready_seconds=30, drain_seconds=DRAIN_SECONDS, progress=Progress(None))
         configuration = EdgeConfiguration(self.env, servers, NginxTrial(self.engine, self.env.name, image))
-        return configuration.ensure(Wanted(*map(render, ("nginx.conf.j2", "compose.yml.j2", "sockets.yml.j2"))), check=False).changed
+        return configuration.ensure(WantedEdge(*map(render, ("nginx.conf.j2", "compose.yml.j2", "sockets.yml.j2"))), check=False).changed
 
     def remove(self) -> None:
         EdgeConfiguration(self.env, EdgeServers(self.engine, self.env, 0, 0, Progress(None)), NginxTrial(self.engine, "", "")).remove(

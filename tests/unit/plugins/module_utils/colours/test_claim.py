@@ -11,8 +11,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
-from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch, Order
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.switch import BluegreenSwitch, ColourQuestions, Findings, Order
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 
 
@@ -29,9 +30,14 @@ def blue(purpose: str = REPLACED, lease: int = 1) -> Claim:
     return Claim("blue", purpose, "0.1.0-new", lease, "2026-11-28T01:02:03+00:00", "deploy of kim@laptop")
 
 
-def switch(env: Environment, colour: str, lease: int | None = None, break_glass: str = "") -> list[str]:
+def mover_of(env: Environment, findings: Findings, lease: int | None) -> BluegreenSwitch:
     claims = ColourClaims(env)
-    mover = BluegreenSwitch(NginxRoutes(env.path("routes")), lambda _: [], lambda _: {}, lambda name: claims.findings(name, lease))
+    colours = ColourQuestions(findings, lambda _: {}, lambda name: claims.findings(name, lease))
+    return BluegreenSwitch(NginxRoutes(env.path("routes")), EdgeMemory(env.path("routes")), colours)
+
+
+def switch(env: Environment, colour: str, lease: int | None = None, break_glass: str = "") -> list[str]:
+    mover = mover_of(env, lambda _: [], lease)
     outcome = mover.execute(Order(Weights.all_to(colour), fencing_number=lease, break_glass=break_glass))
     return list(outcome.facts["overridden"])
 
@@ -80,7 +86,7 @@ def test_a_claim_that_comes_while_the_colours_are_asked_is_seen(env: Environment
         claims.make(blue())
         return []
 
-    mover = BluegreenSwitch(NginxRoutes(env.path("routes")), well_until_now, lambda _: {}, lambda name: claims.findings(name, None))
+    mover = mover_of(env, well_until_now, None)
     with pytest.raises(Refusal, match="blue cannot take traffic: blue is being replaced"):
         mover.execute(Order(Weights.all_to("blue")))
     assert NginxRoutes(env.path("routes")).current().weights == Weights.all_to("green")

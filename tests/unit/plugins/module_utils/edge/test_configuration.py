@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ansible_collections.echobase.platform.plugins.module_utils.edge.configuration import Changes, EdgeFile, digest_of
-from ansible_collections.echobase.platform.plugins.module_utils.edge.plan import Step
+from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import EdgeStep
 
 
 def test_only_what_nginx_reads_when_it_starts_calls_for_another_one() -> None:
@@ -10,7 +10,7 @@ def test_only_what_nginx_reads_when_it_starts_calls_for_another_one() -> None:
 
 
 def test_changes_say_what_they_are() -> None:
-    changes = Changes([EdgeFile("edge/nginx.conf", "")], steps=(Step.HOLD, Step.START), lays_table=True, hides_log=True)
+    changes = Changes([EdgeFile("edge/nginx.conf", "")], steps=(EdgeStep.HOLD, EdgeStep.START), lays_table=True, hides_log=True)
     assert changes.described == [
         "write edge/nginx.conf",
         "lay the empty routing table",

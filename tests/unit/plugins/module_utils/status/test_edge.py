@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.edge.troubles import recent_troubles
+from ansible_collections.echobase.platform.plugins.module_utils.status.edge import recent_troubles
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.colours.drain import Drain
 from ansible_collections.echobase.platform.plugins.module_utils.colours.health import Probe
-from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight
+from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import Drain, InFlight
 
 GATEWAY, FRONTEND = Probe("https://g/in-flight", body={"in_flight": 2}), Probe("https://f/in-flight", body={"reading": 1, "writing": 3})
 
