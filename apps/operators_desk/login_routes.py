@@ -18,7 +18,6 @@ from operators_desk.previews import COLOURS
 
 router = APIRouter()
 
-TOOLS = ("grafana", "prometheus", "jaeger", "loki")
 _LOGIN, _LOGOUT = "login", "logout"
 _MOST_BODY_BYTES = 8192
 _BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -33,7 +32,7 @@ def login(context: Given, request: Request) -> Response:
     if session is not None:
         preview = f"https://{host_with_port(request, context.settings.operators_port)}/preview/"
         previews = [Link(colour, preview + colour) for colour in COLOURS] + [Link("whichever has no traffic", preview + "idle")]
-        tools = [Link(tool.capitalize(), f"/{tool}/") for tool in TOOLS] + [Link("Metrics of the edge", "/edge/metrics")]
+        tools = [Link(tool.capitalize(), f"/{tool}/") for tool in context.settings.tools] + [Link("Metrics of the edge", "/edge/metrics")]
         return home_page(session.operator, context.forms.issue(_LOGOUT, context.session_id(request)), previews, tools)
     return _form(context, request, destination)
 

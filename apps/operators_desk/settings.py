@@ -15,6 +15,8 @@ class DeskSettings:
     operator_cookie: str
     preview_cookie: str
     operators_port: int
+    # What the edge opens to whoever is logged in, each at /<name>/.
+    tools: tuple[str, ...]
     # operators.htpasswd, desk_key, preview_key and metrics_password.
     secrets: Path
     data: Path
@@ -37,6 +39,7 @@ class DeskSettings:
             operator_cookie=variables.text("OPERATOR_COOKIE"),
             preview_cookie=variables.text("PREVIEW_COOKIE"),
             operators_port=variables.number("OPERATORS_PORT", at_least=1),
+            tools=tuple(variables.text("TOOLS", default="").split()),
             secrets=variables.path("SECRETS_FOLDER"),
             data=variables.path("DATA_FOLDER"),
             edge_log=variables.path("EDGE_LOG_FILE"),

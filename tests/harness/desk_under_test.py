@@ -69,6 +69,7 @@ class DeskUnderTest:
             "OPERATOR_COOKIE": str(self.facts["operator_cookie"]),
             "PREVIEW_COOKIE": str(self.facts["preview_cookie"]),
             "OPERATORS_PORT": str(self.facts["operators_port"]),
+            "TOOLS": " ".join(self.facts["tools"]),
             "SECRETS_FOLDER": str(self.secrets),
             "DATA_FOLDER": str(self.home / "desk"),
             "EDGE_LOG_FILE": str(self.home / "edge-log" / "access.log"),
