@@ -48,7 +48,7 @@ def fill(connection: Connection, throttle: Throttle) -> None:
 
 
 def collisions(connection: Connection) -> list[str]:
-    """Of accounts whose address is another one's, too: both live on, each under its own spelling."""
+    """A sentence for each account whose address is another one's, too: both live on, each under its own spelling."""
     found = []
     for batch in _lacking(connection, Throttle()):
         keys = [email_key(row.email) for row in batch]

@@ -24,7 +24,7 @@ _steps = sa.Table(
     # Statements that are done, and the one that was sent last.
     sa.Column("statements", sa.Integer, nullable=False),
     sa.Column("statement", sa.Text, nullable=False),
-    # Of its backfill: the key it came to, and the rows it filled.
+    # How far its backfill is: the key it came to, and the rows it filled.
     sa.Column("position", sa.String(64), nullable=False),
     sa.Column("rows_done", sa.BigInteger, nullable=False),
 )
@@ -32,7 +32,7 @@ _steps = sa.Table(
 
 @dataclass(frozen=True)
 class Progress:
-    """Of a backfill."""
+    """How far a backfill is."""
 
     position: str = ""
     rows_done: int = 0

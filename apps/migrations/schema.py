@@ -169,7 +169,7 @@ class Schema:
         return [name for name in newest.values() if name]
 
     def _backfills(self, applied: set[str]) -> list[tuple[Script, Backfill]]:
-        """Of contracts to come; one is ready when the expand that made its column is applied."""
+        """The backfills of contracts to come; one is ready when the expand that made its column is applied."""
         ready = [script for script in self._pending("contract", applied) if applied.issuperset(requirements(script))]
         return [(script, script.module.BACKFILL) for script in ready if hasattr(script.module, "BACKFILL")]
 

@@ -37,7 +37,7 @@ class Writer:
             thread.join()
 
     def longest_wait(self, began: float, ended: float) -> float:
-        """Of those writes that were under way in this time; one that still is counts up to now."""
+        """The longest wait of a write that was under way in this time; one that still is counts up to now."""
         since = self._waiting_since
         waits = [*self._waits, *([(since, time.monotonic())] if since else [])]
         return max((end - start for start, end in waits if start < ended and end > began), default=0.0)

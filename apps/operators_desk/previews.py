@@ -36,7 +36,7 @@ class Previews:
         return colour if self._clock() < int(expiry) else ""
 
     def seconds_left(self, token: str) -> int:
-        """Of a token that is good."""
+        """How much longer a token is good that is good now."""
         return max(0, int(token.split(".")[1]) - int(self._clock()))
 
     def _text(self, colour: str, expiry: str) -> str:

@@ -52,7 +52,7 @@ class DatabaseEngine(ABC):
 class MariaDb(DatabaseEngine):
     # Lock wait timeout, deadlock, too many connections, shutting down, read-only, aborted; access denied, as while a password changes.
     _PASSING = frozenset({1205, 1213, 1040, 1203, 1053, 1290, 1317, 1927, 1969, 1045})
-    # Of the client library: nobody listens, the connection broke.
+    # The client library says these itself: nobody listens, the connection broke.
     _AWAY = frozenset({2002, 2003, 2006, 2013, 2014, 2055})
     _ACCESS_DENIED = 1045
     _LOCK_TIMEOUT = 1205

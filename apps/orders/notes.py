@@ -51,7 +51,7 @@ class Notes:
 
     @property
     def key_id(self) -> str:
-        """Of what the present data key is wrapped with. Nobody waits while it is looked up whether that is another one by now."""
+        """The id of the key that the present data key is wrapped with. Whether that changed is looked up meanwhile; nobody waits for it."""
         if self._may_follow and not self._following.locked():
             threading.Thread(target=self._follow, name="key of notes", daemon=True).start()
         with self._lock:

@@ -31,7 +31,7 @@ enter_volume() {
   fi
 }
 
-# Of a later major it cannot read the data, and of an earlier one it would change them past return.
+# The server cannot read data of a later major version, and it would change those of an earlier one past return.
 refuse_other_major() {
   local volume=$1 own data
   own=$(database-major)

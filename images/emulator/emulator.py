@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 
 PORT = 4566
 HEALTH_PATH = "/health"
-# Of a body that nobody will look at: so much is taken in, so that who sent it reads the answer instead of a broken connection.
+# So much is read of a body that nobody will look at: its sender then reads the answer instead of a broken connection.
 UNREAD_BYTES = 65536
 
 StartResponse = Callable[..., Any]

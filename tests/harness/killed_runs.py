@@ -12,11 +12,11 @@ from typing import Any
 
 
 def kill_with_descendants(process: subprocess.Popen[Any]) -> None:
-    doomed = [process.pid]
-    for pid in doomed:
+    pids = [process.pid]
+    for pid in pids:
         with suppress(OSError):
-            doomed += [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
-    for pid in doomed:
+            pids += [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.communicate()

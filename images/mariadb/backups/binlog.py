@@ -13,7 +13,7 @@ _MAGIC = b"\xfebin"
 # Time in seconds, type, server id, length, end position, flags.
 _HEADER = struct.Struct("<IBIIIH")
 _QUERY, _STOP, _ROTATE, _XID, _XA_PREPARE, _CHECKPOINT, _GTID, _GTID_LIST = 2, 3, 4, 16, 38, 161, 162, 163
-# Of a GTID event: a statement that needs no COMMIT after it.
+# This flag of a GTID event means: a statement that needs no COMMIT after it.
 _STANDALONE = 1
 
 
@@ -36,7 +36,7 @@ class Content:
     # Numbers of the last transaction before and in it.
     before: int
     last: int
-    # Of the last transaction; 0 without one.
+    # When the last transaction was; 0 without one.
     second: int
 
 

@@ -29,7 +29,7 @@ class Clock(threading.Thread):
             try:
                 if server is None:
                     server = Server()
-                    # Of another server, perhaps.
+                    # The last sample may be another server's.
                     self.latest = None
                 self._look(server)
             except (Trouble, pymysql.Error, OSError):

@@ -58,14 +58,14 @@ def store_files(folder: Path, tags: Mapping[str, str]) -> str:
 
 
 def store_output(command: Sequence[str], name: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Of a command; there is no snapshot unless it ended well."""
+    """Stores what a command writes to its standard output; there is no snapshot unless it ended well."""
     return _stored("--stdin-from-command", "--stdin-filename", name, "--", *command, tags=tags)
 
 
 def forget(identifiers: Iterable[str], prune: bool) -> None:
-    doomed = list(identifiers)
-    if doomed:
-        _output("forget", *doomed)
+    forgotten = list(identifiers)
+    if forgotten:
+        _output("forget", *forgotten)
     if prune:
         _output("prune")
 

@@ -44,7 +44,7 @@ class Server:
             connect_timeout=10,
             read_timeout=60,
         )
-        # Of this data directory alone: a restored one gets another.
+        # This data directory alone has this id: a restored one gets another.
         self.id = str(self.value("@@global.server_id"))
 
     def close(self) -> None:

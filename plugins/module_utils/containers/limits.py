@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# Of a container that does one thing and leaves, where nothing says that it needs more.
+# The limits of a container that does one thing and ends, where nothing says that it needs more.
 SMALL_JOB: dict[str, Any] = {"mem_limit": "512m", "pids_limit": 256}
 # Processes and threads of what works on data: a backup tool has some dozens of threads.
 DATA_JOB_PROCESSES = 512

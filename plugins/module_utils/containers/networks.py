@@ -88,7 +88,7 @@ def _step_absent(existing: DockerNetwork | None) -> NetworkStep:
 
 def _step_present(wanted: Network, existing: DockerNetwork | None, observed: ObservedNetworks) -> NetworkStep:
     if existing and existing.subnets == (wanted.subnet,):
-        # Of an earlier version, and open. Whoever is attached to it would be cut off, so it waits until nobody is.
+        # A network that an earlier version made is open. It is made anew once no container would be cut off by that.
         return NetworkStep.RECREATE if is_too_open(wanted, existing) and not existing.containers else NetworkStep.KEEP
     if existing:
         _refuse_attached(

@@ -51,7 +51,7 @@ class SecretsPlan:
     rewrites_store: bool
     rewrites_record: bool
     accounts: Accounts
-    # Of the operator's line, before this run.
+    # What the record said about the operator's line before this run.
     line_record: LineRecord
     changes: list[Change]
     moves_folder: bool
@@ -104,16 +104,16 @@ class EnvironmentSecrets:
 
     def absent(self, check: bool) -> Outcome:
         volatile = [self._link.readlink()] if self._link.is_symlink() else []
-        doomed = [path for path in (*self._files, self._link, *volatile) if path.exists() or path.is_symlink()]
-        if doomed and (data := self._data()):
+        paths = [path for path in (*self._files, self._link, *volatile) if path.exists() or path.is_symlink()]
+        if paths and (data := self._data()):
             raise Refusal(
                 f"nothing can read {' and '.join(data)} without {self._store.file}",
                 f"delete the data first: {_removal(data)}",
             )
         if not check:
-            for path in doomed:
+            for path in paths:
                 _remove(path)
-        return Outcome(changed=bool(doomed), before="".join(f"{path}\n" for path in doomed))
+        return Outcome(changed=bool(paths), before="".join(f"{path}\n" for path in paths))
 
     @property
     def _files(self) -> tuple[Path, ...]:

@@ -84,7 +84,7 @@ def _files_of_engines(env: Environment, values: Mapping[str, str]) -> Iterator[S
 
 
 def outlived_files(folder: Path, values: Mapping[str, str]) -> list[Path]:
-    """Of keys that were the next ones and have taken their place."""
+    """The files of next keys that have taken the place of the ones before them, and so are needed no more."""
     files = {"db_backup_key_next": _NEXT_BACKUP_KEY, "db_volume_key_next": _NEXT_VOLUME_KEY}
     return [path for name, file in files.items() if name not in values and (path := folder / file).exists()]
 

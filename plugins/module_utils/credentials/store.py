@@ -34,7 +34,7 @@ class Kind:
     generate: Callable[[], str]
     # Data that exists is unreadable or unreachable without it.
     guards_data: bool
-    # Of a later version than the first data: whether data need it tells the record of what was in use (credentials/fingerprints.py).
+    # Data may be older than this kind of secret. Whether they need it, the record of what was in use tells (credentials/fingerprints.py).
     recorded: bool = False
 
 
@@ -46,14 +46,14 @@ KINDS = {
     "db_backup_password": Kind(_password, guards_data=False),
     "db_monitor_password": Kind(_password, guards_data=False),
     "db_replica_password": Kind(_password, guards_data=False),
-    # Of MariaDB's tables and logs, of PostgreSQL's volume, of the backups.
+    # These encrypt MariaDB's tables and logs, PostgreSQL's volume, and the backups.
     "db_encryption_key": Kind(_key, guards_data=True, recorded=True),
     "db_volume_key": Kind(_key, guards_data=True, recorded=True),
     "db_backup_key": Kind(_password, guards_data=True, recorded=True),
     "kms_key": Kind(_key, guards_data=True),
     "jwt_key": Kind(_key, guards_data=True),
     "operator_password": Kind(_password, guards_data=False),
-    # Of whoever fetches the edge's metrics; it opens nothing else.
+    # Whoever fetches the edge's metrics shows this one; it opens nothing else.
     "metrics_password": Kind(_password, guards_data=False),
     # What they sign expires by itself, so where they are missing they are simply made, beside existing data, too.
     "preview_key": Kind(_key, guards_data=False),
@@ -67,7 +67,7 @@ FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
 # What the administrator's password was when the data were made. It opens nothing any more, but the fingerprint that is written on their
 # volume for ever is made from it.
 FIRST_ROOT_PASSWORD = "db_root_password_first"
-# Of the S3 service that keeps the backups: a user has them from there, and nobody can generate them.
+# The S3 service that keeps the backups gave these to the user; nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
 # They take a new value with the next set-up: those of the database's accounts, and the operator's.
 RENEWABLE = [*(f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")), "operator_password"]

@@ -56,7 +56,7 @@ class EdgeContainer:
         self.succeeds(*_LEAVE)
 
     def connections(self, ports: Container[int]) -> set[str]:
-        """Those of its clients, each by a name that no later one will have."""
+        """Its clients' connections, each by a name that no later connection will have."""
         return sockets(ports, ESTABLISHED) & open_in(self._processes())
 
     def succeeds(self, *command: str) -> bool:

@@ -28,7 +28,7 @@ class BackupTarget:
     """`location` is a folder of this machine or `s3://<bucket>/<prefix>`."""
 
     location: str
-    # Of an S3 service that is not Amazon's: its address, and the authority that vouches for it.
+    # An S3 service that is not Amazon's has an address, and an authority that vouches for it.
     endpoint: str = ""
     ca_file: str = ""
     region: str = DEFAULT_REGION

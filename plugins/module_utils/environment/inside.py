@@ -12,7 +12,7 @@ NGINX = 101
 # The application's programs in a colour, the migrations and the operators' desk.
 APPLICATION = 10001
 
-# Of the environment's own authority: who calls somebody learns here whom to trust.
+# The certificate of the environment's own authority: a program that calls another one learns here whom to trust.
 AUTHORITY_FILE = "/run/tls-ca/ca.crt"
 
 

@@ -95,7 +95,7 @@ class Colour:
     # Fixed addresses on the environment's edge network; both services listen on 8443 there.
     frontend_address: str
     gateway_address: str
-    # Of the front end on the colour's own network: from there it calls the gateway.
+    # The front end's address on the colour's own network: from there it calls the gateway.
     frontend_inside_address: str
 
     def container(self, service: str) -> str:

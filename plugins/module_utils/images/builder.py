@@ -105,11 +105,11 @@ class ImageBuilder:
             tag: image["Id"] for image in self._present() for tag in image["RepoTags"] or () if tag.rpartition(":")[0] in repositories
         }
         kept = sorted(tag for tag, identity in images.items() if identity in used)
-        doomed = sorted(set(images).difference(kept))
-        if doomed and not check:
+        unused = sorted(set(images).difference(kept))
+        if unused and not check:
             with self._one_run_at_a_time():
-                self._remove(doomed)
-        return Outcome(changed=bool(doomed), before=_listing(images), after=_listing(kept), facts={"removed": doomed, "kept": kept})
+                self._remove(unused)
+        return Outcome(changed=bool(unused), before=_listing(images), after=_listing(kept), facts={"removed": unused, "kept": kept})
 
     def _present(self) -> list[dict[str, Any]]:
         return list(self._connect(60).api.images(filters={"label": LABEL}))

@@ -81,12 +81,12 @@ class StatusScreen:
     # Newest first; `ledger_problem` when they cannot be trusted.
     history: Sequence[Mapping[str, Any]] = ()
     ledger_problem: str = ""
-    # Of the edge's further containers, by name; empty where all is well.
+    # What is wrong with the edge's further containers, by name; empty where all is well.
     edge_parts: Mapping[str, str] = field(default_factory=dict)
     edge_troubles: Sequence[str] = ()
     # Whoever changes the environment right now.
     work: Work = field(default_factory=Work)
-    # Of the images in use, the oldest first.
+    # How old the images in use are, the oldest first.
     image_ages: Sequence[ImageAge] = ()
     # What became of the operator's line in the file of accounts.
     operator: str = KEPT

@@ -271,7 +271,7 @@ class NginxRoutes(Router):
         """What a killed run left half-made; nobody is at work on it, since we hold the lock."""
         for path in self._generations.glob(".*"):
             shutil.rmtree(path)
-        # Of `write_durably`; the lock has no second dot.
+        # `write_durably` leaves temporary files with two dots; the lock has one.
         for path in self.folder.glob(".*.*"):
             path.unlink()
 

@@ -283,9 +283,9 @@ def test_nothing_of_it_is_readable(database: MariadbUnderTest) -> None:
 def test_what_expires_takes_along_what_only_it_needed(database: MariadbUnderTest) -> None:
     tool = database.tool
     kept = tool.take("full")
-    doomed = [backup.name for backup in tool.backups() if backup.name != kept.name]
+    expired = [backup.name for backup in tool.backups() if backup.name != kept.name]
     before = len(database.snapshot_files())
-    tool.expire(doomed)
+    tool.expire(expired)
     assert [backup.name for backup in tool.backups()] == [kept.name]
     assert len(database.snapshot_files()) < before
     assert tool.check() == []
