@@ -111,8 +111,8 @@ def operate(module: AnsibleModule) -> Outcome:
     record = BackupRecord(env, params["engine"]).read()
     proofs = record.proofs
     backups = []
-    for backup in tool.backups():
-        archive = tool.archive_after(backup)
+    there = tool.backups()
+    for backup, archive in zip(there, tool.archives_after(there), strict=True):
         backups.append(
             {
                 "name": backup.name,

@@ -101,7 +101,11 @@ class BackupTool(ABC):
     def take(self, kind: Kind) -> Backup: ...
 
     @abstractmethod
-    def archive_after(self, backup: Backup) -> Archive: ...
+    def archives_after(self, backups: Sequence[Backup]) -> list[Archive]:
+        """How far the log continues each of them, all as of one moment: where the same log continues two, they reach equally far."""
+
+    def archive_after(self, backup: Backup) -> Archive:
+        return self.archives_after([backup])[0]
 
     @abstractmethod
     def archive_now(self) -> None:

@@ -116,9 +116,10 @@ class DatabaseRestore:
     def _candidates(self, wanted: RestorePoint, check_mode: bool) -> list[Candidate]:
         if not check_mode and wanted.text == LATEST:
             self._warnings += self.tool.archive_if_possible("that serves now")
-        backups = [Candidate(backup, self.tool.archive_after(backup)) for backup in self.tool.backups()]
+        backups = self.tool.backups()
+        candidates = list(map(Candidate, backups, self.tool.archives_after(backups)))
         marks = {proof.mark: proof.marked for proof in BackupRecord(self.env, self.engine).read().proofs.values()}
-        return choose(wanted, backups, marks)
+        return choose(wanted, candidates, marks)
 
     def _refuse_impossible(self, wanted: RestorePoint, volume: DataVolume, generations: Generations) -> None:
         if not generations.current:

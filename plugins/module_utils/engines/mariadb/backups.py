@@ -102,10 +102,11 @@ class MariadbBackups(BackupTool):
         self.archive_now()
         return self._repository().one(name).backup
 
-    def archive_after(self, backup: Backup) -> Archive:
+    def archives_after(self, backups: Sequence[Backup]) -> list[Archive]:
         repository = self._repository()
-        archive = repository.reach(repository.one(backup.name)).archive
-        return archive if archive.gap else Archive(archive.until, self._archiver.trouble())
+        archives = [repository.reach(repository.one(backup.name)).archive for backup in backups]
+        trouble = "" if all(archive.gap for archive in archives) else self._archiver.trouble()
+        return [archive if archive.gap else Archive(archive.until, trouble) for archive in archives]
 
     def archive_now(self) -> None:
         self._archiver.ask("archive")

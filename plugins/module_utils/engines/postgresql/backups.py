@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -110,10 +111,12 @@ class PostgresBackups(BackupTool):
         time.sleep(min(max((backup.consistent - datetime.now(UTC)).total_seconds(), 0), 1))
         return backup
 
-    def archive_after(self, backup: Backup) -> Archive:
+    def archives_after(self, backups: Sequence[Backup]) -> list[Archive]:
+        # The server writes into its log by itself now and then. Asked once for each backup, it would have one of them reach further.
+        nothing_since = cache(self._nothing_since)
         with self._place.tool() as tool:
-            log = _log(tool, backup)
-            return self._until(log, log.line(None))
+            logs = [_log(tool, backup) for backup in backups]
+            return [_until(log, log.line(None), nothing_since) for log in logs]
 
     def archive_now(self) -> None:
         with self._place.session() as session:
@@ -227,12 +230,6 @@ class PostgresBackups(BackupTool):
         with self._place.session() as session:
             return str(session.ask("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver")[0][0])
 
-    def _until(self, log: ArchivedLog, line: Line) -> Archive:
-        last = log.reach(line)
-        if last.last and not last.missing and (moment := self._nothing_since(last.last)):
-            return Archive(moment)
-        return log.until(line)
-
     def _nothing_since(self, last: Segment) -> datetime | None:
         """A moment before which the server wrote nothing behind that segment."""
         if not self._place.is_live():
@@ -255,7 +252,7 @@ class PostgresBackups(BackupTool):
                 "restore from an older backup",
             )
         refuse_named_twice(moment, log.times(line))
-        archive = self._until(log, line)
+        archive = _until(log, line, self._nothing_since)
         if moment > archive.until:
             why = f" ({archive.gap})" if archive.gap else ""
             raise Refusal(
@@ -272,6 +269,13 @@ class PostgresBackups(BackupTool):
         size = int(waiting) * SEGMENT_BYTES // 2**20
         why = self._place.last_words() or f"see docker logs {self._env.server('postgresql').container}"
         return [f"the log does not reach the repository, last tried at {since} ({why}); {size} MiB of it wait on the database's disk"]
+
+
+def _until(log: ArchivedLog, line: Line, nothing_since: Callable[[Segment], datetime | None]) -> Archive:
+    last = log.reach(line)
+    if last.last and not last.missing and (moment := nothing_since(last.last)):
+        return Archive(moment)
+    return log.until(line)
 
 
 def _log(tool: PgBackrest, backup: Backup) -> ArchivedLog:

@@ -166,8 +166,8 @@ class ElephantBackups(BackupTool):
     def take(self, kind: Kind) -> Backup:
         raise NotImplementedError
 
-    def archive_after(self, backup: Backup) -> Archive:
-        return Archive(TAKEN.replace(hour=9))
+    def archives_after(self, backups: Sequence[Backup]) -> list[Archive]:
+        return [Archive(TAKEN.replace(hour=9)) for _ in backups]
 
     def archive_now(self) -> None:
         raise NotImplementedError
