@@ -10,7 +10,7 @@ class NoStore:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_unkept(message: Message) -> None:
+        async def send_uncached(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 if not any(name.lower() == b"cache-control" for name, _ in headers):
@@ -18,4 +18,4 @@ class NoStore:
                 message["headers"] = headers
             await send(message)
 
-        await self._app(scope, receive, send_unkept)
+        await self._app(scope, receive, send_uncached)

@@ -24,8 +24,8 @@ class ReplicaPace:
         self._wanted = 0
         self._given_up = False
 
-    def hold(self) -> None:
-        """Until the replica is less than a batch behind."""
+    def wait(self) -> None:
+        """Waits until the replica is less than a batch behind."""
         if self._given_up:
             return
         try:

@@ -26,4 +26,4 @@ class Throttle:
             self.batch = min(_LARGEST_BATCH, self.batch * 2)
         time.sleep(worked)
         if self.pace:
-            self.pace.hold()
+            self.pace.wait()

@@ -17,7 +17,7 @@ IDLE = "idle"
 @router.get("/session")
 async def session(context: Given, request: Request) -> Response:
     operator = await context.operator(request)
-    return Response(status_code=204, headers={"X-Operator": operator}) if isinstance(operator, str) else _no(operator)
+    return Response(status_code=204, headers={"X-Operator": operator}) if isinstance(operator, str) else _refusal(operator)
 
 
 @router.get("/metrics")
@@ -36,7 +36,7 @@ async def preview(context: Given, request: Request) -> Response:
     if colour:
         return Response(status_code=204, headers={"X-Preview-Colour": colour})
     operator = await context.operator(request)
-    return Response(status_code=204, headers={"X-Preview-Colour": IDLE}) if isinstance(operator, str) else _no(operator)
+    return Response(status_code=204, headers={"X-Preview-Colour": IDLE}) if isinstance(operator, str) else _refusal(operator)
 
 
 @router.get("/refusal")
@@ -45,6 +45,6 @@ def refusal(request: Request) -> Response:
     return turn_away(request, headers.get("x-original-method", ""), headers.get("x-original-uri", ""), headers.get("x-login-wait", ""))
 
 
-def _no(found: Wait | None) -> Response:
+def _refusal(found: Wait | None) -> Response:
     """nginx knows two kinds of no; any other status it would take for our failure."""
     return Response(status_code=403, headers={"Retry-After": str(found.seconds)}) if found else Response(status_code=401)

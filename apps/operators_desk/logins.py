@@ -35,7 +35,7 @@ class Logins:
         """By the form. None: the name or the password is wrong, and nobody is told which."""
         found = await self._attempt(name, password, address)
         if isinstance(found, Session):
-            self._accounts.forgive(name)
+            self._accounts.clear(name)
         return found
 
     async def attempt_of_program(self, name: str, password: str, address: str) -> Session | Wait | None:

@@ -33,7 +33,7 @@ class Throttle:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def take(self, who: str) -> int:
-        """0 if an attempt may be made, else the seconds until it may. It counts as a failure until it is given back or forgiven."""
+        """0 if an attempt may be made, else the seconds until it may. It counts as a failure until it is given back or cleared."""
         now = self._clock()
         with self._lock:
             record = self._record(who, now)
@@ -53,7 +53,7 @@ class Throttle:
             if record is not None:
                 self._records[who] = _Record(max(0, record.failures - 1), record.last)
 
-    def forgive(self, who: str) -> None:
+    def clear(self, who: str) -> None:
         with self._lock:
             self._records.pop(who, None)
 

@@ -73,7 +73,7 @@ class CallbackModule(DefaultCallback):
             super().v2_playbook_on_task_start(task, is_conditional)
             return
         self._started = time.monotonic()
-        self._be_patient()
+        self._cancel_reminder()
         name = readable_name(task)
         self._patience = threading.Timer(_SECONDS_UNTIL_RUNNING, self._step, ("running", name, C.COLOR_VERBOSE))
         self._patience.daemon = True
@@ -83,7 +83,7 @@ class CallbackModule(DefaultCallback):
         if self._tells_all:
             super().v2_runner_on_ok(result)
             return
-        self._be_patient()
+        self._cancel_reminder()
         self._handle_warnings(result.result)
         name = readable_name(result.task)
         if result.task.action in C._ACTION_ALL_INCLUDES or name.startswith(_NOT_TOLD) or f": {_NOT_TOLD[0]}" in name:
@@ -98,7 +98,7 @@ class CallbackModule(DefaultCallback):
         if self._tells_all or ignore_errors:
             super().v2_runner_on_failed(result, ignore_errors)
             return
-        self._be_patient()
+        self._cancel_reminder()
         self._handle_warnings(result.result)
         self._step("FAILED", readable_name(result.task), C.COLOR_ERROR)
         # The items of a loop have told their own failures already.
@@ -109,7 +109,7 @@ class CallbackModule(DefaultCallback):
         if self._tells_all:
             super().v2_runner_item_on_failed(result)
             return
-        self._be_patient()
+        self._cancel_reminder()
         self._tell_failure(result.result)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
@@ -117,7 +117,7 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_item_on_ok(result)
 
     def v2_runner_on_skipped(self, result: Any) -> None:
-        self._be_patient()
+        self._cancel_reminder()
         if self._tells_all:
             super().v2_runner_on_skipped(result)
 
@@ -126,14 +126,14 @@ class CallbackModule(DefaultCallback):
             super().v2_playbook_on_include(included_file)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        self._be_patient()
+        self._cancel_reminder()
         super().v2_playbook_on_stats(stats)
 
     def _print_task_banner(self, task: Any) -> None:
         if self._tells_all:
             super()._print_task_banner(task)
 
-    def _be_patient(self) -> None:
+    def _cancel_reminder(self) -> None:
         """The step is over, nobody needs to be told that it is running."""
         if self._patience is not None:
             self._patience.cancel()

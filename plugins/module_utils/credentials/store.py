@@ -87,7 +87,7 @@ class SecretStore:
         try:
             found = json.loads(self._opened(content))
         except ValueError as error:
-            raise Refusal(f"{self.file} is damaged: {_where(error)}", "restore it from your backup; nothing was changed") from error
+            raise Refusal(f"{self.file} is damaged: {_description(error)}", "restore it from your backup; nothing was changed") from error
         if not isinstance(found, dict) or not all(isinstance(value, str) and value for value in found.values()):
             raise Refusal(f"{self.file} is damaged: not a table of names and values", "restore it from your backup; nothing was changed")
         return found
@@ -149,6 +149,6 @@ def vault_password(file: str) -> bytes | None:
     return password
 
 
-def _where(error: ValueError) -> str:
+def _description(error: ValueError) -> str:
     """Never the text itself: it may be a secret."""
     return f"no JSON at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "not text"

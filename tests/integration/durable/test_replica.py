@@ -135,10 +135,10 @@ def test_its_lag_is_told_while_it_applies_nothing(server: ReplicatedServer) -> N
 def test_a_backfill_waits_for_it_and_not_for_ever(server: ReplicatedServer) -> None:
     engines = [migrations_database(server, port).engine for port in (server.names.port, server.replica.port)]
     pace = ReplicaPace(*engines, patience=60)
-    pace.hold()
+    pace.wait()
     server.at_replica(PAUSE[server.engine])
     insert(server, 30, 31)
-    pace.hold()
+    pace.wait()
     held = threading.Thread(target=pace.hold)
     held.start()
     held.join(0.5)
@@ -149,8 +149,8 @@ def test_a_backfill_waits_for_it_and_not_for_ever(server: ReplicatedServer) -> N
     server.at_replica(PAUSE[server.engine])
     insert(server, 32)
     impatient = ReplicaPace(*engines, patience=0)
-    impatient.hold()
-    impatient.hold()
+    impatient.wait()
+    impatient.wait()
     server.at_replica(GO_ON[server.engine])
     for engine in engines:
         engine.dispose()

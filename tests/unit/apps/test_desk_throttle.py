@@ -70,7 +70,7 @@ def test_what_is_given_back_does_not_count_but_earlier_guesses_do(clock: Clock) 
 def test_forgiven_and_forgotten(clock: Clock) -> None:
     throttle = Throttle(free=1, longest=60, clock=clock)
     throttle.take("anna")
-    throttle.forgive("anna")
+    throttle.clear("anna")
     assert throttle.take("anna") == 0
     clock.now += 3600
     assert throttle.take("anna") == 0
