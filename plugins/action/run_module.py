@@ -31,6 +31,12 @@ except ImportError:
     # Ansible before 2.19 writes arguments down in another way. With it every module is started as ever.
     get_module_encoder = None
 
+# The tasks of a play are children of the process that reads the action of its first task, release_lease: what nearly every module needs is
+# loaded there once. Not every controller has it.
+for _needed in ("docker", "ansible_collections.echobase.platform.plugins.module_utils.module.adapter"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_needed)
+
 # How arguments and answers are written down between Ansible and the modules of a collection.
 _PROFILE = "legacy"
 

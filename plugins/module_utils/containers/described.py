@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.compo
 if TYPE_CHECKING:
     from docker import DockerClient
 
+_FILE_MODE = 0o600
 _HEALTH = re.compile(r"\((?:health: )?(\w+)\)$")
 
 
@@ -59,10 +61,14 @@ class DescribedContainers:
         except FileNotFoundError:
             return ""
 
+    @property
+    def _is_written(self) -> bool:
+        return self._written == self._content and stat.S_IMODE(self._path.stat().st_mode) == _FILE_MODE
+
     def _steps(self) -> list[str]:
-        """What would be made, made anew, or started."""
+        """What would be written, made, made anew, or started."""
         found = self._found()
-        steps = [f"write {self._path.name}"] if self._written != self._content else []
+        steps = [] if self._is_written else [f"write {self._path.name}"]
         return steps + [step for name in self._names if (step := self._step(name, found.get(name)))]
 
     def _are_healthy(self) -> bool:
@@ -71,8 +77,8 @@ class DescribedContainers:
 
     def _converge(self, seconds: int) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        if self._written != self._content:
-            write_durably(self._path, self._content, mode=0o600)
+        if not self._is_written:
+            write_durably(self._path, self._content, mode=_FILE_MODE)
         self._file.up_and_wait(seconds)
 
     def _step(self, name: str, found: Mapping[str, Any] | None) -> str:

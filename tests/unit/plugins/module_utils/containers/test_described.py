@@ -79,6 +79,12 @@ def test_drift_is_told_and_mended(scene: Scene) -> None:
     assert scene.ups == 3
 
 
+def test_a_file_that_others_could_read_is_closed_again(scene: Scene) -> None:
+    scene.path.chmod(0o644)
+    assert scene.ensure() == ["write desk.yml"]
+    assert f"{scene.path.stat().st_mode & 0o7777:o}" == "600"
+
+
 def test_what_is_not_healthy_yet_is_waited_for_and_is_no_change(scene: Scene) -> None:
     scene.found[0]["Status"] = "Up 1 second (health: starting)"
     assert scene.ensure(check=True) == []
