@@ -26,6 +26,7 @@ from ansible.vars.clean import remove_internal_keys
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import caller_of
 
 try:
+    from ansible.module_utils import _internal
     from ansible.module_utils.common.json import Direction, get_module_encoder
 except ImportError:
     # Ansible before 2.19 writes arguments down in another way. With it every module is started as ever.
@@ -92,6 +93,11 @@ def _printed_by(module: str, arguments: dict[str, Any]) -> str:
     ).encode()
     basic._ANSIBLE_PROFILE = _PROFILE
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-        importlib.import_module(module).main()
+    # A warning is a part of the answer; only a plugin of the controller shows it at once.
+    _internal.is_controller = False
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+            importlib.import_module(module).main()
+    finally:
+        _internal.is_controller = True
     return printed.getvalue()
