@@ -16,6 +16,7 @@ from bench import (
     database_load,
     machine,
     million,
+    no_op,
     online_change,
     page,
     playbook_pairs,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "restore_points": restore_points.run,
     "database_load": database_load.run,
     "backup_speed": backup_speed.run,
+    "no_op": no_op.run,
     "playbook_pairs": playbook_pairs.run,
 }
 

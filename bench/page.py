@@ -171,6 +171,28 @@ def _backup_speed(figures: Figures) -> Iterable[str]:
     yield from table(["", "database", "backup takes", "dump takes", *names, "backup : dump", "restore : load"], rows)
 
 
+def _no_op(figures: Figures) -> Iterable[str]:
+    yield (
+        f"Everything is there and as it should be, and stays so: each command once in each of {figures['rounds']} rounds, medians. "
+        "*Compose* is what `docker compose up --detach --wait` takes for the containers that the command looks after, one Compose file "
+        "after the other; it knows no secrets, certificates, images, backups, schema or traffic, and asks no smoke test. A play with one "
+        f"empty task takes {figures['empty_play']:.1f} s. The load of others was {figures['load_of_others']}."
+    )
+    yield ""
+    rows = [
+        [
+            f"`{row['name']}`",
+            f"{row['seconds']:.1f} s",
+            f"{row['fastest']:.1f} to {row['slowest']:.1f} s",
+            f"{row['compose_seconds']:.1f} s",
+            ratio(row["seconds"], row["compose_seconds"]),
+            f"{row['most_seconds']:g} s" if row["most_seconds"] else f"{row['most_times_compose']:g} x",
+        ]
+        for row in figures["rows"]
+    ]
+    yield from table(["", "takes", "fastest to slowest", "Compose", "ratio", "at most"], rows)
+
+
 def _playbook_pairs(figures: Figures) -> Iterable[str]:
     pairs = figures["pairs"]
     lost, answered, closed = (sum(pair[key] for pair in pairs) for key in ("lost", "answered", "closed"))
@@ -363,5 +385,6 @@ _SECTIONS: dict[str, tuple[str, Callable[[Figures], Iterable[str]]]] = {
     "restore_points": ("Restoring to exact points", _restore_points),
     "database_load": ("What safety costs a database", _database_load),
     "backup_speed": ("Backups, by the gigabyte", _backup_speed),
+    "no_op": ("A run with nothing to do", _no_op),
     "playbook_pairs": ("Two playbooks at once", _playbook_pairs),
 }

@@ -1,4 +1,4 @@
-"""Every playbook that changes a release against every other, started 0 to 5 s apart, while customers ask."""
+"""Every playbook that changes a release against every other, one started shortly after the other, while customers ask."""
 
 from __future__ import annotations
 

@@ -13,13 +13,14 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
 from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 
 
-class ActionModule(ActionBase):
+class ActionModule(RunModule):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result: dict[str, Any] = ActionBase.run(self, tmp, task_vars)
         # Each task runs in a child of the playbook's process, which lasts for the whole run.
         process = ProcessIdentity.of(os.getppid())
         arguments = dict(self._task.args) | {"holder": {"run": run_of(process), "owner": owner(), **asdict(process)}}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.containers.described import health_in
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Colour
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 # Without these nobody gets an answer; without the others, orders are accepted and stay unprocessed.
 SERVING = ("api-gateway", "frontend")
-_HEALTH = re.compile(r"\((?:health: )?(\w+)\)$")
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,10 @@ class Container:
 
     @classmethod
     def of(cls, summary: dict[str, Any]) -> Container:
-        # "Up 3 minutes (healthy)", "Up 1 second (health: starting)"; an exit code in parentheses comes first, not last.
-        health = _HEALTH.search(summary["Status"])
         return cls(
             name=summary["Names"][0].lstrip("/"),
             state=summary["State"],
-            health=health.group(1) if health else "none",
+            health=health_in(summary["Status"]),
             image=summary["Image"],
             release=summary["Labels"].get("io.echobase.release", ""),
         )

@@ -9,6 +9,19 @@ from dataclasses import dataclass
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
+# In a Compose file; the digest of what a container is made from is put in its place.
+PLACEHOLDER = "@configuration@"
+_UP = ("up", "--detach", "--no-build", "--pull", "never")
+
+
+class ComposeError(Refusal):
+    """Compose did not do what it was told to. `words` are all of its own."""
+
+    def __init__(self, cause: str, remedy: str, words: str, exit_code: int) -> None:
+        super().__init__(cause, remedy)
+        self.words = words
+        self.exit_code = exit_code
+
 
 @dataclass(frozen=True)
 class ComposeFile:
@@ -16,7 +29,11 @@ class ComposeFile:
     path: str
 
     def up(self, service: str, force_recreate: bool = False) -> None:
-        self._run("up", "--detach", "--no-build", "--pull", "never", *(["--force-recreate"] if force_recreate else []), service)
+        self._run(*_UP, *(["--force-recreate"] if force_recreate else []), service)
+
+    def up_and_wait(self, seconds: int) -> None:
+        """All services, until each is healthy."""
+        self._run(*_UP, "--wait", "--wait-timeout", str(seconds))
 
     def _run(self, *arguments: str) -> None:
         command = ["docker", "compose", "--project-name", self.project, "--file", self.path, "--ansi", "never", "--progress", "quiet"]
@@ -29,4 +46,9 @@ class ComposeFile:
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if line.strip() and "level=warning" not in line]
             reason = lines[-1].strip() if lines else f"exit code {done.returncode}"
-            raise Refusal(f"docker compose {arguments[0]} of {self.path} failed: {reason}", f"see: {' '.join(command[:6])} config")
+            raise ComposeError(
+                f"docker compose {arguments[0]} of {self.path} failed: {reason}",
+                f"see: {' '.join(command[:6])} config",
+                done.stderr,
+                done.returncode,
+            )

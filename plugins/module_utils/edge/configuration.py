@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import PLACEHOLDER
 from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import EdgeLogFolder
 from ansible_collections.echobase.platform.plugins.module_utils.edge.pages import page_files
 from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import (
@@ -24,8 +25,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.edge.trial impor
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 
-# In the Compose files; the digest of what a container is made from is put in its place.
-PLACEHOLDER = "@configuration@"
 _EDGE = "edge"
 _NEXT = "edge-next"
 _SOCKETS = "edge-sockets"

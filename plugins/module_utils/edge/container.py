@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, refuse_foreign
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import (
+    CONFIGURATION_LABEL,
+    ENVIRONMENT_LABEL,
+    refuse_foreign,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.host.tcp_sockets import ESTABLISHED, open_in, sockets
 
 if TYPE_CHECKING:
@@ -29,6 +33,10 @@ class EdgeContainer:
         container = self._find()
         if container is not None:
             refuse_foreign("container", self.name, container.labels, self._environment)
+
+    def is_ours(self) -> bool:
+        container = self._find()
+        return container is not None and container.labels.get(ENVIRONMENT_LABEL) == self._environment
 
     def exists(self) -> bool:
         return self._find() is not None

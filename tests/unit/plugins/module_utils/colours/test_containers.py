@@ -3,8 +3,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import SERVING, Container, problem_with
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, environment
 
@@ -19,20 +17,6 @@ def summary(**changes: Any) -> dict[str, Any]:
         "Image": "echobase/frontend:1",
     }
     return {**whole, "Labels": {"io.echobase.release": "1.0.0-abc"}, **changes}
-
-
-@pytest.mark.parametrize(
-    ("status", "health"),
-    [
-        ("Up 3 minutes (healthy)", "healthy"),
-        ("Up 2 seconds (health: starting)", "starting"),
-        ("Up About an hour (unhealthy)", "unhealthy"),
-        ("Up 3 minutes", "none"),
-        ("Exited (137) 2 minutes ago", "none"),
-    ],
-)
-def test_health_is_read_from_the_engines_phrase(status: str, health: str) -> None:
-    assert Container.of(summary(Status=status)).health == health
 
 
 def test_a_container_is_described() -> None:
