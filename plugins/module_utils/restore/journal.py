@@ -163,10 +163,14 @@ def _change_from(content: dict[str, Any]) -> GenerationChange:
 
 def _with_kind(content: dict[str, Any]) -> dict[str, Any]:
     """A journal from before there were kinds, which an update may find half-way: its texts told them apart."""
-    kind = {"the replica": Kind.PROMOTION, "a new key": Kind.NEW_KEY}.get(content["to"], Kind.UPGRADE if content["major"] else Kind.RESTORE)
-    backup = content["backup"] if kind is Kind.RESTORE else ""
-    to = content["to"] if kind in (Kind.RESTORE, Kind.UPGRADE) else ""
-    return content | {"kind": kind, "to": to, "backup": backup, "builds": bool(content["backup"])}
+    to, backup = content["to"], content.get("backup", "")
+    kind = {"the replica": Kind.PROMOTION, "a new key": Kind.NEW_KEY}.get(to, Kind.UPGRADE if content.get("major") else Kind.RESTORE)
+    return content | {
+        "kind": kind,
+        "to": to if kind in (Kind.RESTORE, Kind.UPGRADE) else "",
+        "backup": backup if kind is Kind.RESTORE else "",
+        "builds": bool(backup),
+    }
 
 
 def _text(value: Any) -> str:

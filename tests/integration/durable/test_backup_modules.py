@@ -113,7 +113,7 @@ def test_a_restore_is_foretold_built_confirmed_and_kept_from_going_wrong(argumen
 
 def test_setting_up_waits_while_a_restore_is_cut_off(arguments: dict[str, Any]) -> None:
     journal = Path(arguments["home"], "test", "durable", "restore.json")
-    cut_off = {"step": "swapping", "engine": ENGINE, "to": "latest", "began": "2026-03-01T12:00:00+00:00"}
+    cut_off = {"kind": "restore", "step": "swapping", "engine": ENGINE, "to": "latest", "began": "2026-03-01T12:00:00+00:00"}
     journal.write_text(json.dumps(cut_off | {"generation": "000002", "previous": "000001"}))
     refused = run_module("durable_db", arguments)
     journal.unlink()

@@ -72,6 +72,13 @@ def test_one_from_before_there_were_kinds_goes_on(journal: GenerationJournal, be
     assert journal.read() == replace(CHANGE, rows=7, discarded=2, **now)
 
 
+def test_an_older_one_yet_has_fewer_fields(journal: GenerationJournal) -> None:
+    journal.folder.mkdir(parents=True)
+    content = {"step": "swapping", "engine": "mariadb", "to": "latest", "began": BEGAN.isoformat()}
+    (journal.folder / "restore.json").write_text(json.dumps(content | {"generation": "000002", "previous": "000001"}))
+    assert journal.read() == replace(CHANGE, backup="", builds=False)
+
+
 @pytest.mark.parametrize("text", ["{", "{}", '{"kind": "dance"}', "[]"])
 def test_a_damaged_one_is_not_guessed_at(journal: GenerationJournal, text: str) -> None:
     journal.folder.mkdir(parents=True)
