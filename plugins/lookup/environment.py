@@ -38,7 +38,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import DEFAULT_NETWORK_PREFIX
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import DEFAULT_NETWORK_PREFIX
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import as_facts
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import environment_of
 

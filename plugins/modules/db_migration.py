@@ -149,11 +149,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.registry
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.deployed_releases import DeployedReleases
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.gate import MigrationGate
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import ACTIONS, DbMigration, WantedMigration
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.rehearsal import MigrationRehearsal
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import DeployedRelease
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.restorable_gate import MigrationGate
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.restored_copy import restored_copy
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of

@@ -157,7 +157,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.module.server_arguments import SERVER_ARGUMENTS, definition_of
-from ansible_collections.echobase.platform.plugins.module_utils.status.database import DurableDbInfo
+from ansible_collections.echobase.platform.plugins.module_utils.status.durable_db_info import DurableDbInfo
 
 
 def operate(module: AnsibleModule) -> Outcome:

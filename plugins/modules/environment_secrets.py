@@ -110,7 +110,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import RENEWABLE, vault_password
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import RENEWABLE
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import vault_password
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import local_backups
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment

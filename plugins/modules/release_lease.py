@@ -134,7 +134,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
-from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import OPERATIONS, ReleaseLease, Taken
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import (
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import (
     COLOURS,
     KNOWN_ENVIRONMENTS,
     SMALLEST_FREE_INDEX,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import KNOWN_ENVIRONMENTS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import KNOWN_ENVIRONMENTS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 
 _RECORD = "environment.json"

@@ -26,8 +26,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
     wanted_accounts,
     warning,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import (
-    KINDS,
     SecretStore,
     completed,
     expired_values,

@@ -16,7 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
     LineRecord,
     wanted_accounts,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import GIVEN
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import GIVEN
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import TokenKeys
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engines
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, ROOT

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import FURTHER_KEY, KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import FURTHER_KEY, KINDS
 
 
 @dataclass(frozen=True)

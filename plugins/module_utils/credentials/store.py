@@ -2,75 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import re
-import secrets
-import string
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials import token_keys, vault
-
-_ALPHABET = string.ascii_letters + string.digits
-
-
-def _password() -> str:
-    """Letters and digits only: nothing to quote in SQL, a shell or a URL."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(32))
-
-
-def _key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-@dataclass(frozen=True)
-class Kind:
-    generate: Callable[[], str]
-    # Data that exists is unreadable or unreachable without it.
-    guards_data: bool
-    # Data may be older than this kind of secret. Whether they need it, the record of what was in use tells (credentials/fingerprints.py).
-    recorded: bool = False
-
-
-KINDS = {
-    "db_root_password": Kind(_password, guards_data=True),
-    "db_migrate_password": Kind(_password, guards_data=True),
-    "db_app_password": Kind(_password, guards_data=True),
-    # What an account that is lost can do without: a new password reaches the server with its next set-up.
-    "db_backup_password": Kind(_password, guards_data=False),
-    "db_monitor_password": Kind(_password, guards_data=False),
-    "db_replica_password": Kind(_password, guards_data=False),
-    # These encrypt MariaDB's tables and logs, PostgreSQL's volume, and the backups.
-    "db_encryption_key": Kind(_key, guards_data=True, recorded=True),
-    "db_volume_key": Kind(_key, guards_data=True, recorded=True),
-    "db_backup_key": Kind(_password, guards_data=True, recorded=True),
-    "kms_key": Kind(_key, guards_data=True),
-    "jwt_key": Kind(_key, guards_data=True),
-    "operator_password": Kind(_password, guards_data=False),
-    # Whoever fetches the edge's metrics shows this one; it opens nothing else.
-    "metrics_password": Kind(_password, guards_data=False),
-    # What they sign expires by itself, so where they are missing they are simply made, beside existing data, too.
-    "preview_key": Kind(_key, guards_data=False),
-    "desk_key": Kind(_key, guards_data=False),
-    # What the application signs its calls of the cloud emulator with.
-    "cloud_key": Kind(_key, guards_data=False),
-}
-# What data are given in place of these while they are; further ones of MariaDB's data and of notes are numbered, since old data and
-# backups keep theirs.
-FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
-# What the administrator's password was when the data were made. It opens nothing any more, but the fingerprint that is written on their
-# volume for ever is made from it.
-FIRST_ROOT_PASSWORD = "db_root_password_first"
-# The S3 service that keeps the backups gave these to the user; nobody can generate them.
-GIVEN = ("backup_s3_key", "backup_s3_secret")
-# They take a new value with the next set-up: those of the database's accounts, and the operator's.
-RENEWABLE = [*(f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")), "operator_password"]
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import FIRST_ROOT_PASSWORD, KINDS
 
 
 class SecretStore:

@@ -1,6 +1,6 @@
-"""Names, ports, addresses and folders of every environment: the one place that knows them.
+"""Names, addresses and folders of every environment. Playbooks read them through the lookup `environment`.
 
-What sets environments apart is their layout (layout.py); everything else follows from it by rule.
+Which ports and subnets an environment gets is decided in ports_and_subnets.py; everything else follows by rule, here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE, DATABASE, NGINX
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import (
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import (
     COLOUR_PORTS,
     COLOURS,
     REPLICA_PORTS,

@@ -27,7 +27,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.claim im
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import lease_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
-from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import SECONDS_BETWEEN_RENEWALS, Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.unrecorded_events import record_what_was_cut_off
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 
@@ -38,7 +38,6 @@ DURABLE_OPERATIONS = ("setup", "restore", "upgrade", "promote_replica", "rotate_
 OPERATIONS = (*RELEASE_OPERATIONS, *DURABLE_OPERATIONS)
 RIGHT_OF_WAY = "rollback"
 
-SECONDS_BETWEEN_RENEWALS = 10
 _SECONDS_BETWEEN_TRIES = 0.2
 
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger, new_entry
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.gate import MigrationGate
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.contract_gate import refuse_while_needed
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.restorable_gate import MigrationGate
 
 BRANCHES = ("expand", "contract")
 ACTIONS = (*BRANCHES, "backfill", "status")
@@ -61,7 +61,7 @@ class DbMigration:
             return self._backfill(wanted, status, check_mode)
         pending = list(status["pending"][wanted.action])
         if wanted.action == "contract":
-            self._refuse_while_needed(pending)
+            refuse_while_needed(pending, self.contracts())
         if not pending:
             return self._outcome(status, [])
         if check_mode:
@@ -108,17 +108,6 @@ class DbMigration:
             return self._outcome(status, [], rows=left)
         move = self.job.run("backfill", "--patience", str(wanted.patience))
         return self._outcome(move["state"], [], before=status, rows=int(move["rows_filled"]))
-
-    def _refuse_while_needed(self, pending: Sequence[str]) -> None:
-        """A release that does not know the contract would fail on it: rolling back to it would then be no way back."""
-        coming = [revision for revision in pending if revision.startswith("contract_")]
-        for colour, known in self.contracts().items():
-            strange = [revision for revision in coming if revision not in known]
-            if strange:
-                raise Refusal(
-                    f"the release in {colour} does not run on {strange[-1]}: while it is there, traffic may go back to it",
-                    f"deploy a release that does to both colours, or remove it with {playbook('cleanup')}",
-                )
 
     def _record(self, wanted: WantedMigration, event: str, details: Mapping[str, Any]) -> None:
         self.ledger.append(new_entry(event, "", wanted.release, details))

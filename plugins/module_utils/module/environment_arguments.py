@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import DEFAULT_NETWORK_PREFIX, Placement
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import DEFAULT_NETWORK_PREFIX, Placement
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import DEFAULT_HOME, Environment, environment
 
 # The name has no `choices`: any environment may come from an inventory, and a bad name is refused in the collection's own words.

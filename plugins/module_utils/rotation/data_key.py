@@ -17,7 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.further_key
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import ENCRYPTION_KEY, OwnEncryption

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import RENEWABLE
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import RENEWABLE
 
 # A running database has to take over this password before the others are just replaced.
 ROOT_PASSWORD = "db_root_password"

@@ -21,7 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.gateways
 )
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import FIRST, note_key_id, note_keys
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import KINDS
 
 
 @dataclass(frozen=True)

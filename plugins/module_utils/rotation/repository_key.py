@@ -12,7 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, RepositoryPasswords
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import SECRETS_FOLDER

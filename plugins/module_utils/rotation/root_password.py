@@ -13,7 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.commands im
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import FIRST_ROOT_PASSWORD, KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import FIRST_ROOT_PASSWORD, KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import NEXT_ROOT_PASSWORD
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.running_server import RunningServer

@@ -20,7 +20,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.gateways
     refuse_older_releases,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import (
     BEFORE,
     BEFORE_UNTIL,

@@ -27,8 +27,8 @@ from pathlib import Path
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory, write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import routing_table_lock
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Committed, Prepared, Router
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights

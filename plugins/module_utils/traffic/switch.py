@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import NOTHING, Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Router

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import COLOURS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
 
 BUCKETS = 100
 _REMEDY = "give whole numbers that sum to 100, such as {'blue': 80, 'green': 20}"

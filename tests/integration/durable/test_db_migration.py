@@ -15,11 +15,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.gate import MigrationGate
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import DbMigration, WantedMigration
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.rehearsal import MigrationRehearsal
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import DeployedRelease
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.restorable_gate import MigrationGate
 from harness.backend_fixtures import DATABASE_IMAGES, DATABASE_PORTS, Backend, docker, empty_backend
 from harness.images_under_test import image_tag
 from migrations.schema import Schema

@@ -17,7 +17,7 @@ import yaml
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
-from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 
 CHECKOUT = Path(__file__).resolve().parents[4]

@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.neighbours import Neighbours, Place, PlaceRecord
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import Placement
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import Placement
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 
 OUTRIGHT = {

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import FIRST_ROOT_PASSWORD, KINDS
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import (
-    FIRST_ROOT_PASSWORD,
-    KINDS,
     SecretStore,
     completed,
     key_fingerprint,

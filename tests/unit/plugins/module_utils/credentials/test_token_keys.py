@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import KINDS, completed, expired_values
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import completed, expired_values
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import (
     BEFORE,
     BEFORE_UNTIL,

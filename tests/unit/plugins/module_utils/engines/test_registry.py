@@ -42,7 +42,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensur
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
 from ansible_collections.echobase.platform.plugins.module_utils.engines import registry
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool, engine_named, register
-from ansible_collections.echobase.platform.plugins.module_utils.environment import backup_target, layout
+from ansible_collections.echobase.platform.plugins.module_utils.environment import backup_target, ports_and_subnets
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES, DatabasePlace
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, as_facts, environment
@@ -54,7 +54,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.replica.pair imp
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.repository_key import RepositoryKeyRotation
-from ansible_collections.echobase.platform.plugins.module_utils.status.database import DurableDbInfo
+from ansible_collections.echobase.platform.plugins.module_utils.status.durable_db_info import DurableDbInfo
 from ansible_collections.echobase.platform.plugins.module_utils.status.screen import DatabaseState, StatusScreen
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
 from ansible_collections.echobase.platform.plugins.module_utils.upgrade.upgrade import DatabaseUpgrade
@@ -301,7 +301,7 @@ def test_every_environment_has_a_place_for_it(env: Environment) -> None:
     assert (server.container, server.volume, server.port) == ("echobase-test-durable-elephant", "echobase-test-durable-elephant-data", 7402)
     assert (server.address, follower.address, follower.port) == ("10.231.16.14", "10.231.16.16", 7502)
     assert as_facts(env)["databases"][NAME]["service"] == "elephant"
-    given = environment("test", placement=layout.Placement(ports={"elephant": 9999, "elephant_replica": 9998}))
+    given = environment("test", placement=ports_and_subnets.Placement(ports={"elephant": 9999, "elephant_replica": 9998}))
     assert (given.server(NAME).port, given.replica(NAME).port) == (9999, 9998)
     [leaf] = [leaf for leaf in wanted_leaves(env) if leaf.folder == "db"]
     assert {server.container, server.address, follower.container, follower.address} <= set(leaf.names)

@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import (
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import (
     KNOWN_ENVIRONMENTS,
     LARGEST_INDEX,
     SMALLEST_FREE_INDEX,

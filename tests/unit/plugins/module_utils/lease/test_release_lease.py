@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
-from ansible_collections.echobase.platform.plugins.module_utils.lease.record import EXPIRES_AFTER_SECONDS, Lease
+from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import EXPIRES_AFTER_SECONDS, Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights

@@ -9,7 +9,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.claim im
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import Container
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger, new_entry
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
-from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.unrecorded_events import record_what_was_cut_off
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights

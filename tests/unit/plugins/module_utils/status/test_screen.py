@@ -13,7 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.claim im
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
-from ansible_collections.echobase.platform.plugins.module_utils.lease.record import Lease
+from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import ChangeStep, GenerationChange, Kind

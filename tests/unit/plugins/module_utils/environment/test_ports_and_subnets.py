@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment import layout
-from ansible_collections.echobase.platform.plugins.module_utils.environment.layout import (
+from ansible_collections.echobase.platform.plugins.module_utils.environment import ports_and_subnets
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import (
     KNOWN_ENVIRONMENTS,
     LARGEST_INDEX,
     SMALLEST_FREE_INDEX,
@@ -89,7 +89,7 @@ def test_the_rule_for_staging() -> None:
 
 
 def test_the_largest_index_is_the_last_before_two_environments_collide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout, "LARGEST_INDEX", 31)
+    monkeypatch.setattr(ports_and_subnets, "LARGEST_INDEX", 31)
     ports = {port for name in KNOWN_ENVIRONMENTS for port in environment(name).bindings.values()}
     for index in range(SMALLEST_FREE_INDEX, 32):
         try:

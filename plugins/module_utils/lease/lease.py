@@ -7,7 +7,8 @@ from datetime import datetime
 
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import NOBODY, ProcessIdentity
 
-# A run on another machine renews its lease far more often than this, so that a slow connection does not cost it the lease.
+SECONDS_BETWEEN_RENEWALS = 10
+# This leaves room for several renewals, so that a slow connection costs no run its lease.
 EXPIRES_AFTER_SECONDS = 60
 
 
