@@ -4,15 +4,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import threading
-from pathlib import Path
-from typing import Any
-
-from ansible.plugins.callback import CallbackBase
-
 DOCUMENTATION = r"""
 name: progress
 type: notification
@@ -24,6 +15,15 @@ description:
 author:
   - The echobase.platform authors (@echobase)
 """
+
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
 
 VARIABLE = "ECHOBASE_PROGRESS"
 _SECONDS_BETWEEN_LOOKS = 0.3

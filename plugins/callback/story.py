@@ -4,13 +4,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from typing import Any
-
-from ansible import constants as C  # noqa: N812 - that is its name everywhere in Ansible
-from ansible.plugins.callback.default import CallbackModule as DefaultCallback
-
 DOCUMENTATION = r"""
 name: story
 type: stdout
@@ -24,6 +17,13 @@ extends_documentation_fragment:
 author:
   - The echobase.platform authors (@echobase)
 """
+
+import threading
+import time
+from typing import Any
+
+from ansible import constants as C  # noqa: N812 - that is its name everywhere in Ansible
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 _SECONDS_UNTIL_RUNNING = 2.0
 _SECONDS_WORTH_TELLING = 1.0

@@ -50,6 +50,8 @@ steps:
   elements: str
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
@@ -59,7 +61,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.adapter i
 
 def main() -> None:
     module = AnsibleModule(argument_spec={**PROGRESS_ARGUMENTS}, supports_check_mode=True)
-    run(module, lambda: DockerEngine(Progress(module.params["progress"])).running(module.check_mode))
+    run(module, lambda: DockerEngine(Progress(module.params["progress"]), os.environ).running(module.check_mode))
 
 
 if __name__ == "__main__":

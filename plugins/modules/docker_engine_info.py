@@ -48,6 +48,8 @@ cause:
   type: str
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
@@ -56,7 +58,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.adapter i
 
 
 def look() -> Outcome:
-    facts = gather()
+    facts = gather(os.environ)
     return Outcome(
         changed=False,
         facts={

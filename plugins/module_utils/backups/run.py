@@ -132,7 +132,7 @@ class BackupRun:
                 found = self.tool.contents(trial.container)
                 trial.log_in_as_application()
         refuse_difference(f"{backup.name}, restored,", expected, found, "take a full backup now and look at the disks")
-        rows = sum(count for count, _ in found.values())
+        rows = sum(count for count, _checksum in found.values())
         return Proof(datetime.now(UTC), mark, marked, round(time.monotonic() - began, 1), rows, found)
 
     def _read_through(self) -> None:

@@ -76,7 +76,7 @@ class BackupSchedule:
         return (self._script, units / f"{self._name}.service", units / f"{self._name}.timer", self.root / "etc/cron.d" / self._name)
 
     def _apply(self, wanted: dict[Path, str], before: dict[Path, str]) -> None:
-        _, _, timer, _ = self._places
+        _script, _service, timer, _crontab = self._places
         if timer in before and timer not in wanted:
             self._systemctl("disable", "--now", timer.name)
         for path in before.keys() - wanted.keys():

@@ -35,7 +35,7 @@ def _await(held: int, path: Path, patience: float | None) -> None:
     if patience is None:
         fcntl.flock(held, fcntl.LOCK_EX)
         return
-    for _ in looks(patience, interval=_SECONDS_BETWEEN_TRIES):
+    for _look in looks(patience, interval=_SECONDS_BETWEEN_TRIES):
         with suppress(BlockingIOError):
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return

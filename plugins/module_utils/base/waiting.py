@@ -19,7 +19,7 @@ class Clock(Protocol):
 
 def wait_until(condition: Callable[[], bool], seconds: float, *, interval: float = _SECONDS_BETWEEN_LOOKS, clock: Clock = time) -> bool:
     """Says whether the condition came true in time. What was awaited in vain, and what to do then, the caller knows best."""
-    return any(condition() for _ in looks(seconds, interval=interval, clock=clock))
+    return any(condition() for _look in looks(seconds, interval=interval, clock=clock))
 
 
 def looks(seconds: float, *, interval: float = _SECONDS_BETWEEN_LOOKS, clock: Clock = time) -> Iterator[float]:

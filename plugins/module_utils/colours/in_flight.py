@@ -69,7 +69,7 @@ class Drain:
     def _await_silence_of(self, colour: str) -> Drained:
         started = time.monotonic()
         silent = 0
-        for _ in looks(self._ceiling, interval=_SECONDS_BETWEEN_LOOKS):
+        for _look in looks(self._ceiling, interval=_SECONDS_BETWEEN_LOOKS):
             found = self._count(colour)
             silent = silent + 1 if found.total == 0 else 0
             if silent == _LOOKS_IN_A_ROW or found.problem:

@@ -67,7 +67,7 @@ class SmokeTest:
         return str(self._expect("logging in", answer, 200).json()["token"])
 
     def _await_processed(self, identity: str, headers: dict[str, str]) -> None:
-        for _ in looks(self.deadline):
+        for _look in looks(self.deadline):
             answer = self.client.request("GET", f"/api/orders/{identity}", headers=headers)
             status = str(self._expect("reading the order", answer, 200).json().get("status"))
             if status == "processed":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import missing_package
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -22,7 +22,7 @@ def docker_client(timeout: int = 120) -> DockerClient:
     try:
         import docker  # noqa: PLC0415 - its absence is a user's error, not a traceback
     except ImportError as error:
-        raise Refusal(f"{sys.executable} has no Python package docker", "pip install -r requirements.txt") from error
+        raise missing_package("docker") from error
     try:
         # Constructing it asks the engine for its version.
         return docker.DockerClient.from_env(timeout=timeout)

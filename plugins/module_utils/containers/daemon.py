@@ -44,7 +44,7 @@ class DetachedDaemon:
                 )
             except FileNotFoundError as error:
                 raise Refusal("there is no dockerd to start", "install Docker Engine 20.10 or newer") from error
-        for _ in looks(deadline):
+        for _look in looks(deadline):
             if answers():
                 return process.pid
             if process.poll() is not None:

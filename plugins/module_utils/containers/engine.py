@@ -83,7 +83,7 @@ class EnginePlan:
         return steps
 
 
-def gather(environment: Mapping[str, str] = os.environ) -> EngineFacts:
+def gather(environment: Mapping[str, str]) -> EngineFacts:
     version, silence = "", ""
     try:
         version = str(docker_client(timeout=_QUICK_SECONDS).version()["Version"])
@@ -125,7 +125,7 @@ def plan_engine(facts: EngineFacts, host: Distribution, sources: Sequence[AptSou
 
 
 class DockerEngine:
-    def __init__(self, progress: Progress, environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> None:
+    def __init__(self, progress: Progress, environment: Mapping[str, str], root: Path = Path("/")) -> None:
         self._progress = progress
         self._environment = environment
         self._root = root

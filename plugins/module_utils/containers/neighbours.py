@@ -44,7 +44,7 @@ def refuse_collision(env: Environment, neighbour: str, place: Place) -> None:
     subnets = [network.subnet for network in env.networks if any(IPv4Network(network.subnet).overlaps(other) for other in taken)]
     both = f"environments {env.name} and {neighbour} both have"
     if (ports or subnets) and env.index is not None and env.index == place.index:
-        shared = [f"port {port}" for port, _ in ports[:1]] + [f"subnet {subnet}" for subnet in subnets[:1]]
+        shared = [f"port {port}" for port, _what in ports[:1]] + [f"subnet {subnet}" for subnet in subnets[:1]]
         raise Refusal(f"{both} index {env.index} ({', '.join(shared)})", "give one of them another echobase_index")
     if ports:
         port, what = ports[0]
@@ -61,7 +61,7 @@ class Neighbours:
         self._subnets = [(owner, subnet) for owner, subnet in subnets if owner and owner != env.name]
 
     def refuse_collisions(self) -> None:
-        for neighbour in sorted({owner for owner, _ in self._subnets}):
+        for neighbour in sorted({owner for owner, _subnet in self._subnets}):
             refuse_collision(self._env, neighbour, self._place(neighbour))
 
     def _place(self, neighbour: str) -> Place:

@@ -218,7 +218,7 @@ class Networks:
 
         # Containers without a fixed address get one from the upper half, so a fixed one is never taken while its owner is away.
         subnet = IPv4Network(network.subnet)
-        _, upper_half = subnet.subnets()
+        _lower_half, upper_half = subnet.subnets()
         pool = IPAMPool(subnet=str(subnet), iprange=str(upper_half), gateway=str(subnet[1]))
         self._docker.api.create_network(
             network.name,

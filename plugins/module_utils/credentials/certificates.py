@@ -10,25 +10,27 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import needed
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, NGINX, ROOT
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import certificates_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment
+
+with needed("cryptography"):
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+        load_pem_private_key,
+    )
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # A new authority may sign whatever ends in this: a name that comes later belongs below it, or every client has to trust anew.
 INTERNAL = "echobase.internal"

@@ -12,12 +12,14 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import bcrypt
-
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import needed
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+
+with needed("bcrypt"):
+    import bcrypt
 
 OPERATOR = "operator"
 ACCOUNTS_FILE = "desk/operators.htpasswd"

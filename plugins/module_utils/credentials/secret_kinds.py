@@ -14,7 +14,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 def _password() -> str:
     """Letters and digits only: nothing to quote in SQL, a shell or a URL."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(32))
+    return "".join(secrets.choice(_ALPHABET) for _letter in range(32))
 
 
 def _key() -> str:

@@ -6,10 +6,13 @@ import os
 from binascii import Error as HexError
 from binascii import hexlify, unhexlify
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, hmac, padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import needed
+
+with needed("cryptography"):
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes, hmac, padding
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 _MAGIC = b"$ANSIBLE_VAULT;"
 _HEADER = _MAGIC + b"1.1;AES256"
@@ -38,7 +41,7 @@ def encrypt(plain: bytes, password: bytes) -> bytes:
 
 
 def decrypt(content: bytes, password: bytes) -> bytes:
-    _, *lines = content.strip().splitlines()
+    _header, *lines = content.strip().splitlines()
     try:
         salt, signature, secret = (unhexlify(part) for part in unhexlify(b"".join(lines)).split(b"\n", 2))
         cipher, seal = _cipher_and_seal(password, salt)

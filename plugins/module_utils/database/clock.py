@@ -17,7 +17,7 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 
 def is_set_back(times: Iterable[datetime]) -> bool:
     """Whether one of these times, which were taken one after the other, lies behind an earlier one."""
-    return any(True for _ in _steps(times))
+    return any(True for _step in _steps(times))
 
 
 def refuse_named_twice(moment: datetime, times: Iterable[datetime]) -> None:

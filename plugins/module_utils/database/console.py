@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from typing import IO, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import DatabaseEngine
@@ -57,10 +58,9 @@ class ServerConsole:
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            yield from process.stdout
-            complaint = process.stderr.read()
+            # Both were asked for as pipes, so both are there.
+            yield from cast(IO[str], process.stdout)
+            complaint = cast(IO[str], process.stderr).read()
         if process.returncode != 0:
             raise self._refusal(complaint)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ssl
-import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 
@@ -65,7 +63,3 @@ class DatabaseLogin(ABC):
 
     @abstractmethod
     def _log_in(self, password: str, context: ssl.SSLContext, timeout: int) -> Login: ...
-
-
-def missing_package(name: str) -> Refusal:
-    return Refusal(f"{sys.executable} has no Python package {name}", "pip install -r requirements.txt")

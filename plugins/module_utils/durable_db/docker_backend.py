@@ -188,7 +188,7 @@ class DockerDatabase(DatabaseBackend):
             CertificateRejectedError: self.reload_certificate,
             _AccountsOutdatedError: self.apply_accounts,
         }
-        for _ in looks(timeout):
+        for _look in looks(timeout):
             try:
                 return self._login_after(repairs)
             except NotReadyError as error:

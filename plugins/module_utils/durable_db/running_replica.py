@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def refuse_running_replica(docker: DockerClient, env: Environment, engine: str, why: str) -> None:
-    """`why` completes “it runs, and …”."""
+    """`why` completes "it runs, and …"."""
     replica = env.replica(engine).container
     found = our_container(docker, env.name, replica)
     if found is not None and found["State"]["Running"]:

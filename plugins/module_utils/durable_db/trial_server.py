@@ -162,7 +162,7 @@ def host_config_like(docker: DockerClient, model: dict[str, Any], data_mount: st
 
 def _await_answer(docker: DockerClient, console: ServerConsole) -> None:
     problem = f"does not answer after {_PATIENCE_SECONDS:.0f} s"
-    for _ in looks(_PATIENCE_SECONDS):
+    for _look in looks(_PATIENCE_SECONDS):
         if console.is_answering():
             return
         if not docker.api.inspect_container(console.container)["State"]["Running"]:

@@ -167,7 +167,7 @@ class Environment:
     def replica(self, engine: str) -> DatabaseServer:
         """The copy that follows the durable database, where one is wished for."""
         primary = self.server(engine)
-        network, _, host = primary.address.rpartition(".")
+        network, _separator, host = primary.address.rpartition(".")
         container = f"{primary.container}-replica"
         return replace(
             primary,

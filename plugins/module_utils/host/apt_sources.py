@@ -86,7 +86,7 @@ def _deb822(content: str) -> Iterator[AptSource]:
             if line[0] in " \t":
                 words.extend(line.split())
                 continue
-            name, _, value = line.partition(":")
+            name, _separator, value = line.partition(":")
             words = fields.setdefault(name.strip().lower(), [])
             words.extend(value.split())
         if "deb" not in fields.get("types", []) or [word.lower() for word in fields.get("enabled", [])] in (["no"], ["false"]):

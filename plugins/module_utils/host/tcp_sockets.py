@@ -33,7 +33,7 @@ def open_in(processes: Iterable[str]) -> set[str]:
         with suppress(OSError):
             for descriptor in Path("/proc", process, "fd").iterdir():
                 with suppress(OSError):
-                    kind, _, inode = str(descriptor.readlink()).partition(":")
+                    kind, _separator, inode = str(descriptor.readlink()).partition(":")
                     if kind == "socket":
                         inodes.add(inode.strip("[]"))
     return inodes

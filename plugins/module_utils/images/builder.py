@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -149,7 +150,7 @@ class ImageBuilder:
         with self._workplace(image) as folder:
             archive = self._base.make(self._catalogue.context(image.name), folder, log.add)
             log.tell("handing it to the engine")
-            repository, _, tag = self._catalogue.tag(image.name).rpartition(":")
+            repository, _separator, tag = self._catalogue.tag(image.name).rpartition(":")
             changes = [f"LABEL {LABEL}={image.name} {BUILT_LABEL}={datetime.now(UTC).date()}", 'CMD ["/bin/sh"]']
             answer = self._connect(PATIENCE_SECONDS).api.import_image_from_file(str(archive), repository, tag, changes)
             for line in answer.splitlines():
@@ -180,7 +181,7 @@ class ImageBuilder:
                 fileobj=archive,
                 custom_context=True,
                 tag=self._catalogue.tag(image.name),
-                buildargs={**build_arguments(), **image.arguments, **parents},
+                buildargs={**build_arguments(os.environ), **image.arguments, **parents},
                 labels={LABEL: image.name},
                 rm=True,
                 forcerm=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
-def build_arguments(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> dict[str, str]:
+def build_arguments(environment: Mapping[str, str], root: Path = Path("/")) -> dict[str, str]:
     """Build arguments for what the host configures; nothing for what it leaves at its default."""
     home = root / environment.get("HOME", "/root").lstrip("/")
     mirrors = {
@@ -47,7 +46,7 @@ def _pip_index(files: list[Path]) -> str:
 def _npm_registry(files: list[Path]) -> str:
     for file in filter(Path.is_file, files):
         for line in file.read_text(encoding="utf-8").splitlines():
-            name, _, value = line.partition("=")
+            name, _separator, value = line.partition("=")
             if name.strip() == "registry":
                 return value.strip()
     return ""

@@ -72,7 +72,7 @@ class ReleaseLease:
 
     def take(self, wanted: Lease, wait: float = 0, ended_run: str = "") -> Taken:
         """`wanted` says whose run it is and what it does; `ended_run` is a run of which the caller knows that it has ended."""
-        for _ in looks(wait, interval=_SECONDS_BETWEEN_TRIES):
+        for _look in looks(wait, interval=_SECONDS_BETWEEN_TRIES):
             with self._exclusive():
                 lease = self.read()
                 blocker = self._blocker(lease, wanted.run, ended_run)

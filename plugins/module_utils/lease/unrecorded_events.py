@@ -30,7 +30,7 @@ def record_what_was_cut_off(env: Environment, lease: Lease, containers_of_colour
     """Nobody else works on the environment meanwhile. Returns a line for each event that was added."""
     ledger = Ledger(Path(env.path("ledger.jsonl")))
     known = [(entry["event"], entry["colour"]) for entry in ledger.entries() if entry.get("lease") == lease.number]
-    entries = _moved_traffic(env, lease, {event for event, _ in known}, containers_of_colour)
+    entries = _moved_traffic(env, lease, {event for event, _colour in known}, containers_of_colour)
     claims = ColourClaims(env)
     for claim in claims.all():
         if claim.purpose == REMOVED and not containers_of_colour(env, claim.colour):

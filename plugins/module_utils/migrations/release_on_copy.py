@@ -103,7 +103,7 @@ class ReleaseOnCopy:
         return HttpsClient("127.0.0.1", int(binding["HostPort"]), self.env.path("tls", "ca.crt"))
 
     def _await_ready(self, gateway: Container, client: HttpsClient) -> None:
-        for _ in looks(_READY_SECONDS):
+        for _look in looks(_READY_SECONDS):
             problem = _problem(client)
             if not problem:
                 return

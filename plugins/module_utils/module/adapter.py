@@ -9,12 +9,14 @@ from contextlib import AbstractContextManager, nullcontext
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import refuse_without_needed
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import environment_of
 
 
 def run(module: AnsibleModule, operation: Callable[[], Outcome], asks_lease: bool = True) -> None:
     try:
+        refuse_without_needed()
         with lease_of(module) if asks_lease else nullcontext():
             outcome = operation()
     except Refusal as refusal:

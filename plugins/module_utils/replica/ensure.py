@@ -199,7 +199,7 @@ class DurableReplica:
         return file.exists() and datetime.fromtimestamp(int(file.stat().st_mtime), UTC) > started
 
     def _await_following(self, timeout: float) -> ReplicaState:
-        for _ in looks(timeout):
+        for _look in looks(timeout):
             state = self._watch.look()
             if state.follows:
                 break

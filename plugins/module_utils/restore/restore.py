@@ -164,7 +164,7 @@ class DatabaseRestore:
         self.progress.say(f"trying generation {restore.generation}")
         folder = volume.building(restore.generation) if building else f"generations/{restore.generation}"
         with trial_lock(self.env.name), trial_server(self.docker, self.env, self.engine, volume.name, folder) as trial:
-            rows = sum(count for count, _ in self.tool.contents(trial.container).values())
+            rows = sum(count for count, _checksum in self.tool.contents(trial.container).values())
             trial.log_in_as_application()
             write_ids(self._ids_file, orders(trial.console))
         self.reached("tried")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _READY_SECONDS = 300.0
 
 
-def ignore_step(_: str) -> None:
+def ignore_step(_step: str) -> None:
     """For callers that do not need to know how far a run is."""
 
 

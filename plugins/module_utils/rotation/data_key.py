@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.run import refuse_difference
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
@@ -126,7 +126,7 @@ class DataKeyRotation:
             with trial_server(self.docker, self.env, self.engine, volume.name, folder) as trial:
                 self._load(trial)
                 self.reached("copied")
-                _, expected = self.tool.mark()
+                _mark, expected = self.tool.mark()
                 refuse_difference("the copy", expected, self.tool.contents(trial.container), "look at the disks; nothing was changed")
                 WriterFence(self.env, trial.console).open()
                 trial.log_in_as_application()
@@ -140,10 +140,9 @@ class DataKeyRotation:
         load = ["docker", "exec", "--interactive", trial.container, *client.as_root(*client.load)]
         with subprocess.Popen(dump, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as source:
             done = subprocess.run(load, stdin=source.stdout, capture_output=True, text=True, check=False)
-            assert source.stdout is not None
-            assert source.stderr is not None
-            source.stdout.close()
-            complaint = source.stderr.read()
+            # Both were asked for as pipes, so both are there.
+            cast(IO[str], source.stdout).close()
+            complaint = cast(IO[str], source.stderr).read()
         if source.returncode != 0 or done.returncode != 0:
             reason = (done.stderr or complaint).strip().rpartition("\n")[2]
             raise Refusal(f"the data could not be copied: {reason}", "mend that, then run this again; nothing was changed")

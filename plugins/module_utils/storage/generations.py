@@ -118,7 +118,7 @@ class DataVolume:
         """Removes what a restore or a removal left half done. A folder `.adopting` is the server's: its next start goes on with it."""
         found = self.generations()
         for name in found.unfinished:
-            generation, _, state = name.partition(".")
+            generation, _separator, state = name.partition(".")
             if generation != found.current and state in ("building", "removing"):
                 self._run(_REMOVE, generation)
 

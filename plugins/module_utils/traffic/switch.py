@@ -75,7 +75,7 @@ class SwitchReport:
         )
 
 
-def _nobody_claims(_: str) -> list[str]:
+def _nobody_claims(_colour: str) -> list[str]:
     return []
 
 

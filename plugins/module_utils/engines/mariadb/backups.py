@@ -187,7 +187,7 @@ def _name(base: Described | None) -> str:
 def _stop(entry: Described, reach: Reach, point: Point) -> dict[str, int]:
     name, until = entry.backup.name, reach.archive.until
     if point.mark:
-        server, _, number = point.mark.partition("/")
+        server, _separator, number = point.mark.partition("/")
         if server != entry.server:
             raise Refusal(f"mark {point.mark} is of another data directory than backup {name}", "choose a backup of the same one")
         if int(number) < entry.number:

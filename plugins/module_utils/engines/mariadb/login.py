@@ -5,13 +5,13 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import missing_package
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import (
     AccessDeniedError,
     CertificateRejectedError,
     DatabaseLogin,
     Login,
     NotReadyError,
-    missing_package,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.mariadb.accounts import MariadbAccounts
 

@@ -118,7 +118,7 @@ class MariadbRepository:
         for entry in kept:
             oldest[entry.server] = min(oldest.get(entry.server, entry.log), entry.log)
         needed |= {stretch.snapshot for stretch in self._stretches if stretch.final >= oldest.get(stretch.server, stretch.final + 1)}
-        return [snapshot for snapshot, _ in self._tagged if snapshot not in needed]
+        return [snapshot for snapshot, _own_tags in self._tagged if snapshot not in needed]
 
     def damaged(self, what: str, snapshots: Sequence[str]) -> Damage:
         """What is lost when these snapshots cannot be read."""
@@ -178,7 +178,7 @@ def _missing(following: Stretch, first: int) -> str:
 
 def _tags(snapshot: Mapping[str, Any]) -> dict[str, str]:
     pairs = (str(tag).partition("=") for tag in snapshot.get("tags") or ())
-    return {name: value for name, _, value in pairs}
+    return {name: value for name, _separator, value in pairs}
 
 
 def _described(snapshot: str, tags: Mapping[str, str]) -> Described:

@@ -288,7 +288,7 @@ def _log(tool: PgBackrest, backup: Backup) -> ArchivedLog:
 
 def _refuse_other_major(tool: PgBackrest, backup: Backup) -> None:
     """Each major restores its own backups alone. An image that does not tell its major is from before there were two."""
-    status, own, _ = tool.attempt("database-major")
+    status, own, _complaint = tool.attempt("database-major")
     stanza = tool.stanza()
     made = {entry["id"]: entry["version"] for entry in stanza["db"]}
     taken_of = next((made[entry["database"]["id"]] for entry in stanza["backup"] if entry["label"] == backup.name), "")

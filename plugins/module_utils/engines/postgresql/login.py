@@ -6,13 +6,13 @@ import socket
 import ssl
 import struct
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import missing_package
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import (
     AccessDeniedError,
     CertificateRejectedError,
     DatabaseLogin,
     Login,
     NotReadyError,
-    missing_package,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.accounts import PostgresAccounts
 

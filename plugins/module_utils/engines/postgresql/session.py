@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from types import TracebackType
-from typing import Self
+from typing import IO, Self, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
@@ -38,10 +38,8 @@ class PostgresSession:
         self._client.communicate()
 
     def ask(self, sql: str) -> list[list[str]]:
-        stdin, stdout, stderr = self._client.stdin, self._client.stdout, self._client.stderr
-        assert stdin is not None
-        assert stdout is not None
-        assert stderr is not None
+        # All three were asked for as pipes, so all are there.
+        stdin, stdout, stderr = (cast(IO[str], pipe) for pipe in (self._client.stdin, self._client.stdout, self._client.stderr))
         try:
             stdin.write(f"{sql};\n\\echo {_END}\n")
             stdin.flush()
