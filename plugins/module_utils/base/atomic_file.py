@@ -1,4 +1,4 @@
-"""Writing a file so that a crash leaves the old one or the new one, never a piece of either."""
+"""Writes files so that a crash leaves the old one or the new one, never a piece of either."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def write_durably(path: Path, content: str | bytes, mode: int = 0o600, owner: tuple[int, int] | None = None) -> None:
-    """Temporary file in the same folder, fsync, rename, fsync of the folder; mode and owner are set before it appears."""
+    """Writes a temporary file in the same folder, puts it on disk and renames it; it has its mode and owner before it appears."""
     data = content.encode() if isinstance(content, str) else content
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -12,7 +12,7 @@ _SIZE = re.compile(r"(\d+)([bkmgt]?)b?", re.IGNORECASE)
 
 
 def byte_size(text: str, option: str) -> int:
-    """`option` is what a user has to correct."""
+    """Reads a size; a refusal names `option`, since that is what the user has to correct."""
     found = _SIZE.fullmatch(text.strip())
     if found is None or not int(found[1]):
         raise Refusal(f"{option} is '{text}', which is no size", "write a whole number and its unit: 512m, 2g")

@@ -7,6 +7,6 @@ from collections.abc import Mapping
 
 
 def further_keys(values: Mapping[str, str], name: str) -> dict[int, str]:
-    """Those after the first, by number."""
+    """The keys after the first one, by their numbers."""
     found = ((re.fullmatch(rf"{name}_(\d+)", secret), value) for secret, value in values.items())
     return dict(sorted((int(match[1]), value) for match, value in found if match))

@@ -14,16 +14,16 @@ class Outcome:
     before: Any = ""
     after: Any = ""
     facts: dict[str, Any] = field(default_factory=dict)
-    # What is no error and should be read all the same.
+    # A warning is no error, and a user should read it all the same.
     warnings: list[str] = field(default_factory=list)
 
 
 class Refusal(Exception):
-    """The one kind of error a user is meant to see. We will not or cannot go on: what is wrong and where, then what to do about it."""
+    """The one kind of error that a user is meant to see: it says what is wrong and where, then what to do about it."""
 
     def __init__(self, cause: str, remedy: str, **facts: Any) -> None:
         super().__init__(f"{cause} - {remedy}")
         self.cause = cause
         self.remedy = remedy
-        # For whoever catches it, or runs the module, and decides by more than words.
+        # A caller may catch the refusal and decide by these, and a playbook has them beside the text.
         self.facts = facts

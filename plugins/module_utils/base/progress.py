@@ -10,7 +10,7 @@ PROGRESS_ARGUMENTS: dict[str, dict[str, Any]] = {"progress": {"type": "str", "de
 
 
 class Progress:
-    """Lines appended to a file that someone may follow. Nobody following is the normal case outside a playbook."""
+    """Appends lines to a file that somebody may follow. Outside a playbook nobody does, and nothing is written."""
 
     def __init__(self, path: str | None) -> None:
         self._path = Path(path) if path else None

@@ -1,4 +1,4 @@
-"""The command `docker compose`, for one project and one of its files."""
+"""Runs the command `docker compose` for one project and one of its files."""
 
 from __future__ import annotations
 

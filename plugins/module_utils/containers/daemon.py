@@ -1,4 +1,4 @@
-"""Starting the Docker daemon on a host with or without systemd, and knowing when it answers."""
+"""Starts the Docker daemon on a host with or without systemd, and knows when it answers."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Place:
 
     # None where ports and subnets are given outright.
     index: int | None
-    # By what they are for.
+    # The ports, by what they are for.
     ports: dict[str, int]
     subnets: tuple[str, ...]
 
@@ -54,7 +54,7 @@ def refuse_collision(env: Environment, neighbour: str, place: Place) -> None:
 
 
 class Neighbours:
-    """`subnets` are those of the engine's networks, each with the name of the environment that it belongs to."""
+    """`subnets` are the subnets of the engine's networks, each with the name of the environment that it belongs to."""
 
     def __init__(self, env: Environment, subnets: Iterable[tuple[str, str]]) -> None:
         self._env = env
@@ -70,7 +70,7 @@ class Neighbours:
         if record:
             return Place(record.index, record.ports, (*record.subnets, *in_use))
         if neighbour in KNOWN_ENVIRONMENTS:
-            # Set up by a version that left no record, and then it has what it always had.
+            # The environment was set up by a version that left no record, and such a one has its default ports and subnets.
             known = environment(neighbour)
             return Place(known.index, known.bindings, in_use)
         return Place(None, {}, in_use)

@@ -1,4 +1,4 @@
-"""A container that was created for one thing: it does that, and is gone."""
+"""Runs a container that was created for one job, and removes it when the job is done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# A backup or a copy takes as long as it takes.
+# A backup or a copy of much data may take days.
 _LONGEST_SECONDS = 7 * 24 * 3600
 
 
@@ -28,6 +28,6 @@ def run_to_end(docker: DockerClient, container: str, seconds: int = _LONGEST_SEC
         status = int(api.wait(container, timeout=seconds)["StatusCode"])
         output, complaint = (api.logs(container, stdout=out, stderr=not out).decode(errors="replace") for out in (True, False))
     finally:
-        # Somebody else may have ended it, as one that a killed caller left.
+        # Another run may have removed it meanwhile, as a container that a killed caller left.
         found_or_none(lambda: api.remove_container(container, force=True, v=True))
     return Ended(status, output, complaint)

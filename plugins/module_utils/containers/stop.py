@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# For what it still has to write; after that it is killed, and its next start is a recovery.
+# A server gets so long for what it still has to write; after that it is killed, and its next start is a recovery.
 _PATIENCE_SECONDS = 600
 _AGAIN_SECONDS = 5
 
 
 def stop_server(docker: DockerClient, container: str) -> None:
-    """MariaDB takes its signal and drops it while it comes up, so it is told again and again; one that goes down minds no second time."""
+    """MariaDB drops a signal that comes while it starts, so it is told again and again; a server that goes down ignores the second one."""
     from docker.errors import APIError  # noqa: PLC0415 - the caller's client proves that it is there
     from requests.exceptions import ConnectionError as NoAnswer  # noqa: PLC0415 - see above
     from requests.exceptions import ReadTimeout  # noqa: PLC0415 - see above
@@ -29,7 +29,7 @@ def stop_server(docker: DockerClient, container: str) -> None:
         except APIError as error:
             if error.status_code != 409:
                 raise
-            # It does not run. It may be about to be started anew, which the last line ends.
+            # The container does not run. The engine may be about to start it anew, which the last line of this function prevents.
             break
         try:
             api.wait(container, timeout=_AGAIN_SECONDS)

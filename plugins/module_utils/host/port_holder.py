@@ -1,4 +1,4 @@
-"""Who listens on a TCP port of this machine: the container that publishes it, or the process that holds it."""
+"""Finds who listens on a TCP port of this machine: the container that publishes it, or the process that holds it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def port_holder(port: int, docker: DockerClient | None = None) -> str | None:
-    """A phrase for a message, or None when the port is free."""
+    """Names the holder for a message; None when the port is free."""
     inodes = sockets({port}, LISTENING)
     if not inodes:
         return None

@@ -1,4 +1,4 @@
-"""Which process on which machine, so that somebody on the same machine can tell whether it still runs."""
+"""Says which process on which machine is meant, so that somebody on the same machine can tell whether it still runs."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class ProcessIdentity:
     """A process number alone would not do: the kernel gives it to another process later on."""
 
     machine: str
-    # What people call that machine.
+    # The name that people give that machine.
     host: str
     process: int
-    # In clock ticks since the machine started.
+    # The moment when the process started, in clock ticks since the machine did.
     started: int
 
     @classmethod
@@ -38,7 +38,7 @@ class ProcessIdentity:
 
     @property
     def has_ended(self) -> bool | None:
-        """None where this cannot be told from here, because the process is on another machine."""
+        """Says whether the process has ended; None where nobody can tell from here, because it is on another machine."""
         if not self.machine or self.machine != this_machine():
             return None
         fields = _stat_fields(self.process)

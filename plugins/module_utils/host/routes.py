@@ -26,7 +26,7 @@ def _address(field: str) -> str:
 
 
 def parse_routes(table: str) -> list[Route]:
-    """Without default routes: they lead everywhere and so overlap with nothing in particular."""
+    """The networks without default routes, which lead everywhere and so overlap with nothing in particular."""
     routes = []
     for line in table.splitlines()[1:]:
         fields = line.split()

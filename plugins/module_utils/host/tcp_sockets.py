@@ -12,7 +12,7 @@ _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
 def sockets(ports: Container[int], state: str) -> set[str]:
-    """The inodes of those at one of these ports of ours."""
+    """The inodes of the sockets that are in this state at one of these local ports."""
     return {inode for table in _TABLES if table.exists() for inode in sockets_in(table.read_text(), ports, state)}
 
 

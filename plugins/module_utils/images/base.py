@@ -46,7 +46,7 @@ class BaseImage:
 
     @property
     def recipe(self) -> str:
-        """What decides the content. Not the source's address: a mirror holds the same packages."""
+        """What decides the content of the image. The address of the package source does not: a mirror holds the same packages."""
         suites = [source.suite for source in self.sources]
         return "\0".join([*suites, *self.packages, *_DPKG_OPTIONS, *_APT_OPTIONS])
 
@@ -68,7 +68,7 @@ class BaseImage:
         """Make the root file system, with `overlay` laid over it, as a tar file in `folder`; what is made on the way is put there, too."""
         target = folder / "base.tar"
         self._run(self.arguments(target), folder, say)
-        # Not by a hook of mmdebstrap's: it removes the policy for services again when it is done.
+        # A hook of mmdebstrap's would not do: it removes the policy for services again when it is done.
         with tarfile.open(target, "a") as archive:
             overlay.add_to(archive)
         return target

@@ -12,7 +12,7 @@ from typing import IO
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
-# Made by tools in a working copy; never part of a build.
+# Tools make these in a working copy; they are never part of a build.
 LEFT_OUT = {
     "node_modules",
     "dist",

@@ -28,7 +28,7 @@ class BuildLog:
     _begun: str = ""
 
     def add(self, text: str) -> None:
-        """Text as it comes: the engine cuts it anywhere, also within a line."""
+        """Takes text as it comes: the engine cuts it anywhere, also within a line."""
         *complete, self._begun = (self._begun + _TERMINAL_CODES.sub("", text).replace("\r", "\n")).split("\n")
         for line in complete:
             self._take(" ".join(line.split()))

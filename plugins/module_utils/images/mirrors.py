@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
-# Predefined by the builder: they appear neither in the image nor in its history.
+# The builder knows these arguments by itself: they appear neither in the image nor in its history.
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 

@@ -12,7 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
-# What takes the environment back to the tags that no refresh has part in.
+# With this word the environment goes back to tags that have no day in them.
 NONE = "none"
 
 
@@ -38,7 +38,7 @@ class ImageRefresh:
         return _line(self.wanted) if self.is_news else ""
 
     def remember(self) -> None:
-        """Once the images are there: a build that failed must not stand in the way of whoever runs what was built before."""
+        """Remembers the day once the images are there: a build that failed must not stand in the way of what was built before."""
         if self._file is None or not self.is_news:
             return
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule
+from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule, told
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import Lease
@@ -139,3 +140,22 @@ def test_every_module_of_the_collection_is_run_by_this_action() -> None:
     assert {name for name, route in routing.items() if route["action_plugin"] == "echobase.platform.run_module"} == modules - {
         "release_lease"
     }
+
+
+def test_a_refusal_names_the_command_of_whoever_started_the_run() -> None:
+    answer = {"failed": True, "msg": "no backup - `playbooks/backup.yml` takes one", "changed": False}
+    known = {"playbook_dir": "/usr/share/ansible_collections/echobase/platform/playbooks", "ansible_inventory_sources": ["/etc/hosts.yml"]}
+    assert told(answer, known) == answer | {
+        "msg": "no backup - `ansible-playbook -i /etc/hosts.yml echobase.platform.backup` takes one",
+    }
+    assert told(answer, known | {"awx_job_id": 7})["msg"] == "no backup - the job template of playbooks/backup.yml takes one"
+
+
+def test_every_module_goes_through_it() -> None:
+    """The lease has an action of its own, which does the same."""
+    routed = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text())["plugin_routing"]["modules"]
+    modules = {file.stem for file in CHECKOUT.glob("plugins/modules/*.py")}
+    own = {file.stem for file in CHECKOUT.glob("plugins/action/*.py")} & modules
+    assert routed == {name: {"action_plugin": "echobase.platform.run_module"} for name in modules - own}
+    for name in own:
+        assert re.search(r"\btold\(", (CHECKOUT / f"plugins/action/{name}.py").read_text())
