@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import ansible_sanity
 from areas import AREAS, base_of_change, changed_areas, changed_files, is_below
 from closing_table import Suite, Test, close, tests_of_report
 
@@ -112,8 +113,8 @@ def pytest_files(name: str, ring: Ring, files: list[Path]) -> list[Test]:
     ]
 
 
-def lint(_: Ring) -> list[Test]:
-    return commands(
+def lint(ring: Ring) -> list[Test]:
+    tests = commands(
         "lint",
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
@@ -128,6 +129,17 @@ def lint(_: Ring) -> list[Test]:
         ("npm", "run", "--silent", "lint"),
         ("npm", "test", "--silent"),
     )
+    return tests if ring.marks == "not long" else [*tests, ansible_test()]
+
+
+def ansible_test() -> Test:
+    """It takes minutes, so it belongs to the long tests."""
+    say("  · ansible-test sanity")
+    start = time.monotonic()
+    command = [str(BIN / "python"), "tests/ansible_sanity.py"]
+    code = subprocess.run(command, cwd=CHECKOUT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode
+    outcome = {0: "passed", ansible_sanity.WITHOUT_TOOLS: "skipped"}.get(code, "failed")
+    return Test("", "ansible-test sanity", outcome, time.monotonic() - start)
 
 
 # Files that must not run beside each other, since they use the same names and ports: two groups have parts of environment test for
