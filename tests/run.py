@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import sanity
+import ansible_sanity
 from areas import AREAS, base_of_change, changed_areas, changed_files, is_below
 from closing_table import Suite, Test, close, tests_of_report
 
@@ -136,9 +136,9 @@ def ansible_test() -> Test:
     """It takes minutes, so it belongs to the long tests."""
     say("  · ansible-test sanity")
     start = time.monotonic()
-    command = [str(BIN / "python"), "tests/sanity.py"]
+    command = [str(BIN / "python"), "tests/ansible_sanity.py"]
     code = subprocess.run(command, cwd=CHECKOUT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode
-    outcome = {0: "passed", sanity.WITHOUT_TOOLS: "skipped"}.get(code, "failed")
+    outcome = {0: "passed", ansible_sanity.WITHOUT_TOOLS: "skipped"}.get(code, "failed")
     return Test("", "ansible-test sanity", outcome, time.monotonic() - start)
 
 
