@@ -24,7 +24,7 @@ class PostgresUnderTest(DurableServer):
 
     @property
     def tool(self) -> PostgresBackups:
-        return PostgresBackups(self.docker, self.env, self.target, patience=10)
+        return PostgresBackups(self.docker, self.env, self.target, patience=30)
 
     @property
     def repository(self) -> Path:

@@ -196,7 +196,7 @@ class PostgresBackups(BackupTool):
     def _outdated_files(self) -> dict[Path, str]:
         """The files of the tool's configuration that are missing or differ, with what they shall hold."""
         folder = Path(self._env.path(self._env.server("postgresql").service))
-        wanted = {folder / CONFIGURATION: configuration(self._target)}
+        wanted = {folder / CONFIGURATION: configuration(self._target, os.cpu_count() or 1)}
         if self._target.ca_file:
             wanted[folder / CA_FILE] = Path(self._target.ca_file).read_text(encoding="utf-8")
         return {file: text for file, text in wanted.items() if _text_of(file) != text}

@@ -38,10 +38,20 @@ _REMEDIES = {
 # Codes of `info`: there is no such stanza, or nothing in it; and a trouble that it cannot name.
 NO_STANZA = (1, 3)
 _TROUBLE = 99
+# More than that would wait for the disk or the network.
+_MOST_PROCESSES = 8
 
 
-def configuration(target: BackupTarget) -> str:
-    """The configuration file; it holds no secret."""
+def processes(cores: int) -> int:
+    """How many of the tool's processes compress and encrypt at once, each a file of its own.
+
+    Where there are more than two cores, the served database keeps half of them.
+    """
+    return min(max(cores // 2, 2), cores, _MOST_PROCESSES)
+
+
+def configuration(target: BackupTarget, cores: int) -> str:
+    """The configuration file for a machine with so many cores; it holds no secret."""
     repository = {"repo1-path": "/backups"}
     if target.is_remote:
         repository = {
@@ -61,6 +71,7 @@ def configuration(target: BackupTarget) -> str:
         "repo1-retention-full": "9999999",
         "expire-auto": "n",
         "compress-type": "zst",
+        "process-max": str(processes(cores)),
         "start-fast": "y",
         "lock-path": "/tmp/pgbackrest",
         "log-level-file": "off",

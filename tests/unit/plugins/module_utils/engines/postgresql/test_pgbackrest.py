@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import configuration, refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 
 
-def settings(target: BackupTarget) -> dict[str, str]:
-    lines = [line for line in configuration(target).splitlines() if "=" in line]
+def settings(target: BackupTarget, cores: int = 2) -> dict[str, str]:
+    lines = [line for line in configuration(target, cores).splitlines() if "=" in line]
     return dict(line.split("=", 1) for line in lines)
 
 
@@ -29,6 +31,11 @@ def test_a_bucket_of_another_service_than_amazons() -> None:
 def test_it_is_encrypted_and_never_expires_by_itself() -> None:
     found = settings(BackupTarget("/backups"))
     assert (found["repo1-cipher-type"], found["expire-auto"]) == ("aes-256-cbc", "n")
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (3, 2), (4, 2), (8, 4), (64, 8)])
+def test_it_takes_as_many_processes_as_leave_the_server_its_cores(cores: int, processes: int) -> None:
+    assert settings(BackupTarget("/backups"), cores)["process-max"] == str(processes)
 
 
 def test_the_last_error_is_told_and_where_it_has_a_remedy_that() -> None:
