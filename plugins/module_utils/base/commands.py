@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 COLLECTION = "echobase.platform"
+LOOK_FOR_DISK_ERRORS = "look for errors of the disk with journalctl --dmesg --priority err"
 _COMMAND = re.compile(r"`playbooks/(?P<name>\w+)\.yml(?P<variables>(?: -e [^`]+)?)`")
 # AWX hands a job these variables, by its name and by the one of the product before.
 _AWX = ("awx_job_id", "tower_job_id")

@@ -21,8 +21,8 @@ class WriterFence:
         self._tell(self._statements.lock_writers)
         if not wait_until(self._no_writer_is_left, _PATIENCE_SECONDS, interval=0.1):
             raise Refusal(
-                f"connections of {' and '.join(self._writers)} to {self._console.container} do not end",
-                "look what they do, end them, then run this again",
+                f"connections of {' and '.join(self._writers)} to {self._console.container} did not end within {_PATIENCE_SECONDS:.0f} s",
+                f"see docker logs {self._console.container} and end what they do, then run this again",
             )
 
     def _no_writer_is_left(self) -> bool:

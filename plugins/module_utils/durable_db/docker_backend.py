@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, found_or_none
@@ -140,7 +141,9 @@ class DockerDatabase(DatabaseBackend):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_durably(path, content, mode=0o644)
         except OSError as error:
-            raise Refusal(f"cannot write {path}: {error.strerror}", "make that possible, then run this again") from error
+            raise Refusal(
+                f"cannot write {path}: {error.strerror}", f"check owner, mode and disk of {path.parent} (df -h), then run this again"
+            ) from error
 
     def create_server(self) -> None:
         ComposeFile(self._env.durable_project, str(self._compose_file)).up(self._names.service, force_recreate=True)
@@ -308,7 +311,8 @@ class DockerDatabase(DatabaseBackend):
                 raise _AccountsOutdatedError(str(error)) from error
             raise Refusal(
                 f"{self.server_name} refuses {self._env.database_user}: {error}",
-                f"restore the secrets.json that volume {self.data_name} was made with",
+                f"bring {self._env.path('secrets.json')} back as it was when volume {self.data_name} was made,"
+                f" then run {playbook('setup_durable')}",
             ) from error
         if login.accounts != self._running.wanted_accounts():
             raise _AccountsOutdatedError("its accounts are not the wanted ones")

@@ -173,7 +173,10 @@ def _refuse_other_engine(wanted: WantedDatabase, observed: Observed) -> None:
 
 def _refuse_port(steps: list[DatabaseStep], observed: Observed) -> None:
     if observed.port_conflict and {DatabaseStep.CREATE, DatabaseStep.RECREATE, DatabaseStep.START} & set(steps):
-        raise Refusal(f"the database's {observed.port_conflict}", "stop that, then run this again")
+        raise Refusal(
+            f"the database's {observed.port_conflict}",
+            "stop that, or give the database another port in echobase_ports, then run this again",
+        )
 
 
 @dataclass

@@ -69,7 +69,7 @@ class RunningServer:
             found = b""
         if found != file.read_bytes():
             raise Refusal(
-                f"{file.parent} was made anew, and {self.container} still has the old one",
+                f"{file.parent} was made anew, and {self.container} still has the old one mounted",
                 f"run {playbook('setup_durable', durable_db_state='stopped')}, then {playbook('setup_durable')}: it reads the new one",
             )
 

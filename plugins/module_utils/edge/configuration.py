@@ -150,7 +150,7 @@ class EdgeConfiguration:
         if complaint:
             raise Refusal(
                 f"nginx refuses the edge's new configuration: {complaint}",
-                "the edge keeps its old one; mend the template or the option at fault",
+                "the edge goes on with its old one; correct the option of role edge or the file in roles/edge/templates/nginx",
             )
 
     def _apply(self, changes: Changes, nginx_files: list[EdgeFile]) -> None:

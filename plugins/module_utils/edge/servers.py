@@ -145,7 +145,10 @@ class EdgeServers:
         for port in self._ports:
             holder = port_holder(port, self._docker)
             if holder:
-                raise Refusal(f"port {port}, which {self.edge.name} needs, is taken by {holder}", "stop that, then run this again")
+                raise Refusal(
+                    f"port {port}, which {self.edge.name} needs, is taken by {holder}",
+                    "stop that, or give another port to edge or operators in echobase_ports, then run this again",
+                )
 
     def _sockets_are_held(self) -> bool:
         return self.sockets.succeeds(*_HOLDS)

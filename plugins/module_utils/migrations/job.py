@@ -73,7 +73,9 @@ class MigrationJob:
             container.remove(force=True, v=True)
         if code != 0:
             last = complaint.rpartition("\n")[2] or f"exit code {code}"
-            raise Refusal(last, f"nothing is lost: mend that, then run this again; action status of {self.image} says how far it came")
+            raise Refusal(
+                last, f"nothing is lost: remove that cause, then run this again, which goes on; {playbook('migrate')} shows how far it came"
+            )
         return dict(json.loads(answer.rpartition("\n")[2]))
 
     def _ended(self, container: Container) -> tuple[int, str, str]:

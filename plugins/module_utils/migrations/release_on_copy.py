@@ -108,7 +108,10 @@ class ReleaseOnCopy:
             if not problem:
                 return
         log = gateway.logs(tail=4).decode(errors="replace").splitlines()
-        raise Refusal(f"release {self.release.name} does not get ready: {problem}; its last words: {' | '.join(log)}", "mend it")
+        raise Refusal(
+            f"release {self.release.name} does not get ready: {problem}; its last words: {' | '.join(log)}",
+            "correct the release or the migration",
+        )
 
 
 def _problem(client: HttpsClient) -> str:

@@ -151,7 +151,10 @@ class DurableReplica:
         if starts and observed.missing:
             raise Refusal(f"the replica cannot run without: {', '.join(observed.missing)}", PREPARE_FIRST)
         if starts and observed.port_conflict:
-            raise Refusal(f"the replica's {observed.port_conflict}", "stop that, then run this again")
+            raise Refusal(
+                f"the replica's {observed.port_conflict}",
+                "stop that, or give the replica another port in echobase_ports, then run this again",
+            )
 
     # What a replica takes on the primary.
 

@@ -66,7 +66,7 @@ class PromotedData:
             reason = ended.complaint.strip().rpartition("\n")[2]
             raise Refusal(
                 f"the replica's data cannot take their place in {target}: {reason}",
-                "make that possible, then run this again: it goes on",
+                f"check owner and disk of that folder (df -h), then run {playbook('promote_replica')} again: it goes on",
             )
 
     def _folder(self, volume: str) -> str:

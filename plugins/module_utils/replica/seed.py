@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import (
@@ -82,7 +83,7 @@ class ReplicaSeed:
             reason = next((line for line in lines if "error" in line.lower()), lines[-1])
             raise Refusal(
                 f"the replica could not be copied from the primary: {reason}",
-                "the primary serves as before; mend that, then run this again",
+                f"the primary serves as before; remove that cause, then {playbook('setup_durable')} copies it again",
             )
 
     @property

@@ -134,7 +134,7 @@ class GenerationJournal:
         except (ValueError, LookupError, TypeError) as error:
             raise Refusal(
                 f"{self._file} is damaged ({error})",
-                "look which generation the volume's link 'current' names, then move that file away",
+                f"note which generation the link 'current' in the database's volume names, then: mv {self._file} {self._file}.damaged",
             ) from error
 
     def refuse_under_way(self, *kinds: Kind) -> None:

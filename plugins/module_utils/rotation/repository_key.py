@@ -47,7 +47,7 @@ class RepositoryKeyRotation:
         if tool.passwords is None and self.target.is_remote:
             raise Refusal(
                 f"{tool.program} cannot give {self.target.location} another key, and what is there would be unreadable",
-                "name another prefix of the bucket first: durable_db_backup_target",
+                "set durable_db_backup_target to another prefix of the bucket in the inventory, then run this again",
             )
         if check_mode:
             return Outcome(changed=True)
@@ -60,7 +60,8 @@ class RepositoryKeyRotation:
             folder = Path(default_target(self.env, engine).location)
             if engine != self.engine and folder.is_dir() and any(folder.iterdir()):
                 raise Refusal(
-                    f"the backups in {folder} are read with the same key", "move them away with a copy of secrets.json, or remove them"
+                    f"the backups of {engine} in {folder} are read with the same key",
+                    "move them away with a copy of secrets.json, or remove them",
                 )
 
     def _password_changed(self, passwords: RepositoryPasswords) -> Outcome:

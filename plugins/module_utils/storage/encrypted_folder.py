@@ -246,7 +246,7 @@ class EncryptedFolder:
         if free < self.size:
             raise Refusal(
                 f"{file.parent} has {free // MIB} MiB for the encrypted volume, durable_db_encrypted_size asks for {self.size // MIB} MiB",
-                "make room there, or ask for less",
+                "make room there (df -h), or set a smaller durable_db_encrypted_size",
             )
         with file.open("ab") as stream:
             file.chmod(0o600)
@@ -278,7 +278,8 @@ class EncryptedFolder:
     def _impossible(self, reason: str) -> Refusal:
         return Refusal(
             f"the encrypted volume {self.mount} cannot be opened: {reason}",
-            "mend that; where the disk itself is encrypted, durable_db_encryption_at_rest=off lets a new database do without",
+            f"remove that cause, then run {playbook('setup_durable')}; where the disk itself is encrypted, a new database can"
+            " do without such a volume: durable_db_encryption_at_rest=off",
         )
 
 

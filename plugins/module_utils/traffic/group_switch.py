@@ -89,7 +89,7 @@ class GroupSwitch:
                 if self._memory.undecided != proposal:
                     raise Refusal(
                         f"generation {proposal.number} is not what this edge agreed to last",
-                        "another run came between; run the playbook again if this is still wanted",
+                        "another run has switched meanwhile; run this again if it is still wanted",
                     )
                 if not check:
                     self._memory.decide(proposal)
@@ -133,7 +133,7 @@ class GroupSwitch:
             with self._router.exclusive():
                 # Moved on while the colours were asked, or never caught up.
                 if before != NOTHING and self._router.current() != before:
-                    raise Refusal("another switch came between", _AGAIN)
+                    raise Refusal("another run has moved this edge's traffic meanwhile", _AGAIN)
                 judge(self._colours.claims, before, after, order.break_glass)
                 self._router.lay(after)
                 self._memory.agree(proposal)

@@ -239,7 +239,7 @@ class NginxRoutes(Router):
 
     def _confirm(self, generation: Generation) -> None:
         if self._read(generation.number) != generation:
-            raise Refusal(f"generation {generation.number} is there and says something else", "run this again; another run came between")
+            raise Refusal(f"another run has laid another generation {generation.number} meanwhile", "run this again if it is still wanted")
 
     def _build(self, path: Path, generation: Generation) -> None:
         _make_directory(path)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
@@ -105,7 +106,7 @@ class BluegreenSwitch:
         if undecided and not order.repair:
             raise Refusal(
                 f"this edge waits for the decision of {', '.join(undecided.edges)} about generation {undecided.number}",
-                "run the playbook for all of them, or switch this one alone with `repair: true`",
+                f"run this for all of them, or switch this one alone: {playbook('switch', switch_to='<colour>', switch_repair='true')}",
             )
         outcome = self._switch(order, check)
         if undecided and not check:
@@ -144,7 +145,8 @@ def judge(findings: Findings, before: Generation, after: Generation, break_glass
         colour = next(name for name, finding in found.items() if finding)
         raise Refusal(
             f"{colour} cannot take traffic: {'; '.join(found[colour])}",
-            "traffic was not moved; mend or deploy that colour, or give break_glass a reason to switch all the same",
+            f"traffic was not moved; deploy that colour anew with {playbook('deploy')}, or give break_glass"
+            " (switch.yml: switch_break_glass) a reason to switch all the same",
         )
     return spoken
 

@@ -87,7 +87,9 @@ class MariadbRepository:
         for entry in self.described:
             if entry.backup.name == name:
                 return entry
-        raise Refusal(f"the repository has no backup {name}, or not all that it needs", "choose one that is listed")
+        raise Refusal(
+            f"the repository has no backup {name}, or not all that it needs", "module durable_db_backup_info lists those that there are"
+        )
 
     def chain(self, entry: Described) -> list[Described]:
         return [*(self.one(name) for name in entry.backup.needs), entry]
@@ -112,7 +114,7 @@ class MariadbRepository:
         kept = [entry for entry in self.described if entry.backup.name not in gone]
         orphans = [entry.backup.name for entry in kept if gone & set(entry.backup.needs)]
         if orphans:
-            raise Refusal(f"backup {orphans[0]} needs one that shall be deleted", "delete both, or none")
+            raise Refusal(f"backup {orphans[0]} needs one that should be deleted: nothing was deleted", "delete both, or neither")
         needed = {entry.snapshot for entry in kept} | {entry.stream for entry in kept}
         oldest: dict[str, int] = {}
         for entry in kept:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import STANZA, PgBackrest, refusal
@@ -69,11 +70,14 @@ class ArchivedLog:
     def line_with(self, timeline: int) -> Line:
         line = self.archive.lines.get(timeline)
         if line is None:
-            raise Refusal(f"{timeline:08X}.history of the log is missing in the repository", "restore to a moment instead")
+            raise Refusal(
+                f"{timeline:08X}.history of the log is missing in the repository",
+                f"{playbook('restore', restore_to='<moment>')} restores to a moment instead",
+            )
         if not line.passes(*self._end):
             raise Refusal(
-                f"the log branched off before backup {self.backup['label']} was complete",
-                "restore from a backup of the history that you want",
+                f"the log that leads to that mark left this one before backup {self.backup['label']} was complete",
+                f"an older backup may lead there; {playbook('restore', restore_to='<moment>')} restores to a moment instead",
             )
         return line
 
