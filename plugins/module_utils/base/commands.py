@@ -32,7 +32,7 @@ class Caller:
     """How playbooks are started where the user is."""
 
     kind: Literal["checkout", "collection", "awx"]
-    # As it is given to Ansible with -i; empty where it need not be given.
+    # The inventory that is given to Ansible with -i; it is empty where none need be given.
     inventory: str = ""
     # In a checkout: the folder of the playbooks, from where the user is.
     folder: str = "playbooks"
@@ -43,7 +43,7 @@ class Caller:
         return _COMMAND.sub(lambda found: self._command(found["name"], found["variables"]), text)
 
     def told_all(self, answer: Any) -> Any:
-        """The same for every text in a module's answer; Ansible has warnings in records of its own."""
+        """Puts the commands into every text of a module's answer; Ansible has warnings in records of its own."""
         if isinstance(answer, str):
             return self.told(answer) if _COMMAND.search(answer) else answer
         if isinstance(answer, Mapping):
@@ -81,13 +81,13 @@ def caller_of(variables: Mapping[str, Any], default_inventories: Sequence[str], 
 
 
 def _started(program: str, here: Path) -> str:
-    """Its name is enough where the shell finds it by that."""
+    """Gives how the user typed the program: its name is enough where the shell finds it by that."""
     name = Caller.program
     return name if Path(program).name != name or shutil.which(name) == program else _from(here, str(here / program))
 
 
 def _from(here: Path, place: str) -> str:
-    """Short where that is possible: below the folder where the user is."""
+    """Gives the path from the folder where the user is, if it lies below that; else the whole path."""
     return os.path.relpath(place, here) if place.startswith(f"{here}/") else place
 
 

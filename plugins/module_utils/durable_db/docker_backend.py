@@ -77,7 +77,7 @@ class DockerDatabase(DatabaseBackend):
 
     @property
     def definition(self) -> ServerDefinition:
-        """The server, with an image if any was ever used."""
+        """The definition of the server. Its image is empty only if none was ever used."""
         return self._server
 
     @property

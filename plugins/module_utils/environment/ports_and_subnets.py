@@ -49,7 +49,7 @@ class Layout:
     # None where ports and subnets are given outright.
     index: int | None
     durable_project: str
-    # Without the replicas' unless they are given: those follow their primary's.
+    # The replicas' ports are in it only where they are given: otherwise they follow their primary's.
     ports: dict[str, int]
     stacks: dict[str, Stack]
     # Eight subnets of 256 addresses.

@@ -42,7 +42,7 @@ class ReachableDatabase:
         return cls(engine, server.container, server.container_port, env.durable_network.name, replica)
 
     def variables(self, env: Environment, user: str) -> dict[str, str]:
-        """As every process of a release expects them."""
+        """Gives the environment variables that every process of a release expects."""
         return {
             "DB_ENGINE": self.engine,
             "DB_HOST": self.host,
@@ -85,7 +85,7 @@ class MigrationJob:
             container.start()
         except APIError as error:
             raise Refusal(f"the migrations cannot start: {error.explanation}", f"run {playbook('setup_durable')} first") from error
-        # As long as it takes: it has a patience of its own.
+        # There is no time limit here, since the migrations have a patience of their own.
         code = int(container.wait(timeout=None)["StatusCode"])
         answer, complaint = (container.logs(stdout=out, stderr=not out).decode(errors="replace").strip() for out in (True, False))
         return code, answer, complaint

@@ -110,7 +110,7 @@ class DatabaseRestore:
         return self._outcome(changed=True, before=before, after=built, candidates=candidates)
 
     def _leads_to(self, change: GenerationChange, wanted: RestorePoint) -> bool:
-        """One moment may be written in many ways."""
+        """Whether the change leads to the wanted point. Points are parsed, since one moment may be written in many ways."""
         return change.kind is Kind.RESTORE and change.engine == self.engine and parse(change.to) == wanted
 
     def _candidates(self, wanted: RestorePoint, check_mode: bool) -> list[Candidate]:

@@ -81,7 +81,7 @@ class NginxRoutes(Router):
             try:
                 return self._read(number)
             except Refusal:
-                # Switched away from and pruned while we read it: read the new one.
+                # The generation was switched away from and pruned while we read it, so the new one is read.
                 if self._current_number() == number:
                     raise
 
@@ -153,7 +153,7 @@ class NginxRoutes(Router):
         with self.exclusive():
             path = self._path(generation.number)
             if path.exists() and self.current_or_nothing().number != generation.number:
-                # Out of the way at once, so that a crash leaves no half of it under its number.
+                # The generation is renamed before it is removed, so that a crash leaves no half of it under its number.
                 os.rename(path, self._generations / f".{generation.number:06d}")
                 self._remove_leftovers()
 
@@ -168,7 +168,7 @@ class NginxRoutes(Router):
             link.unlink(missing_ok=True)
             os.symlink(f"generations/{prepared.generation.number:06d}", link)
             if self._current.is_dir() and not self._current.is_symlink():
-                # A copy that somebody put in the link's place: a link cannot be renamed onto it.
+                # Somebody put a copy of the folder in the link's place, and a link cannot be renamed onto a folder.
                 os.rename(self._current, self._generations / ".current")
             before = time.perf_counter()
             os.rename(link, self._current)
@@ -231,7 +231,7 @@ class NginxRoutes(Router):
         return generation
 
     def _closed(self, generation: Path) -> str:
-        """To a worker, what it may not read is not there; we read it all the same."""
+        """Says which path the edge's workers may not read. To them such a path is not there, although we can read it."""
         for path in (self.folder, self._generations, generation, *(generation / name for name in (*_FOLDERS, "generation"))):
             if path.exists() and not _is_open(path):
                 return f"{path} is closed to the edge's workers (mode {stat.S_IMODE(path.stat().st_mode):04o})"
@@ -268,7 +268,7 @@ class NginxRoutes(Router):
         sync_directory(path)
 
     def _remove_leftovers(self) -> None:
-        """What a killed run left half-made; nobody is at work on it, since we hold the lock."""
+        """Removes what a killed run left half-made. Nobody is at work on it, since we hold the lock."""
         for path in self._generations.glob(".*"):
             shutil.rmtree(path)
         # `write_durably` leaves temporary files with two dots; the lock has one.
@@ -290,7 +290,7 @@ class NginxRoutes(Router):
 
 
 def _buckets(generation: Generation) -> dict[str, range]:
-    """What belongs into each folder. The candidate's clients alone pay for a third look-up, so its buckets are apart."""
+    """Gives the buckets of each folder. The candidate's buckets are apart, so that its clients alone pay for a third look-up."""
     buckets = dict.fromkeys(_FOLDERS, range(0))
     for colour in generation.served.live:
         folder = f"{_CANDIDATE}/{colour}" if colour == generation.candidate else colour
@@ -302,7 +302,7 @@ def _read_buckets(path: Path) -> list[int]:
     try:
         return sorted(int(name) for name in os.listdir(path))
     except FileNotFoundError:
-        # A generation of before there were candidates.
+        # This generation was laid before there were candidates.
         if path.parent.name == _CANDIDATE:
             return []
         raise
@@ -320,7 +320,7 @@ def _read_candidate(path: Path) -> str:
 
 def _make_directory(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
-    # Not left to the umask of whoever runs us.
+    # The mode is set here, so that it does not depend on the umask of whoever runs us.
     if stat.S_IMODE(path.stat().st_mode) != _DIRECTORY_MODE:
         path.chmod(_DIRECTORY_MODE)
 

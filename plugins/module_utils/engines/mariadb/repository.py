@@ -77,7 +77,7 @@ class MariadbRepository:
         found = [_described(snapshot, tags) for snapshot, tags in self._tagged if tags.get("kind") == "backup"]
         whole = {entry.backup.name: entry for entry in found if entry.stream in streams}
         usable = [entry for entry in whole.values() if whole.keys() >= set(entry.backup.needs)]
-        # Those of one data folder are in the order of what they hold: a clock may have been set back in between.
+        # The backups of one data directory are in the order of what they hold, since a clock may have been set back in between.
         begun: dict[str, datetime] = {}
         for entry in usable:
             begun[entry.server] = min(begun.get(entry.server, entry.backup.consistent), entry.backup.consistent)
@@ -140,7 +140,7 @@ class MariadbRepository:
 
     @cached_property
     def _stretches(self) -> list[Stretch]:
-        """All of them by server, the oldest first. Where several begin with the same log, the longest has what the others have."""
+        """All stretches, by server and the oldest first. Where several begin with the same log, the longest has what the others have."""
         longest: dict[tuple[str, int], Stretch] = {}
         for snapshot, tags in self._tagged:
             if tags.get("kind") == "binlog":

@@ -68,7 +68,7 @@ class MariadbTools:
 
     @property
     def binds(self) -> dict[str, tuple[str, bool]]:
-        """By the place inside: what is mounted there, and whether it can be written."""
+        """The mounts by their place in the container: what is mounted there, and whether it can be written."""
         files = {
             "/run/secrets": (self.env.path("secrets", "db"), False),
             AUTHORITY_FILE: (self.env.path("tls", "ca.crt"), False),

@@ -36,7 +36,7 @@ _REMEDIES = {
     "055": f"{playbook('backup')} makes what was never there; what was lost is in another copy of the repository only",
     "064": "make room on that disk (df -h), then run this again",
 }
-# Codes of `info`: there is no such stanza, or nothing in it; and a trouble that it cannot name.
+# `info` gives these codes where there is no such stanza or nothing in it, and the one below for a trouble that it cannot name.
 NO_STANZA = (1, 3)
 _TROUBLE = 99
 # More than that would wait for the disk or the network.
