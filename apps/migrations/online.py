@@ -57,7 +57,7 @@ def _is_postgresql() -> bool:
 
 
 def _finds(question: str, **values: str) -> bool:
-    """Without a database, when only SQL is printed: no."""
+    """Asks whether the query finds a row; no where only SQL is printed, without a database."""
     if op.get_context().as_sql:
         return False
     return op.get_bind().scalar(sa.text(question), values) is not None

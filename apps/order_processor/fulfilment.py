@@ -28,7 +28,7 @@ class Result(Enum):
     FAILED = auto()
     # It will be tried again later.
     POSTPONED = auto()
-    # Finished before, unknown, or the other colour's.
+    # The order was finished before, is unknown, or is the other colour's.
     NOT_OURS = auto()
 
 
@@ -50,7 +50,7 @@ class Fulfilment:
         self._most_failures = most_failures
 
     def handle(self, order_ids: Sequence[str]) -> Counter[Result]:
-        """All in one transaction, since waiting for the disk is what takes time; each order has its own outcome."""
+        """Handles orders in one transaction, since waiting for the disk is what takes time; each order has its own outcome."""
         return self._database.transaction(lambda connection: self._handle(connection, set(order_ids)))
 
     def _handle(self, connection: Connection, order_ids: set[str]) -> Counter[Result]:

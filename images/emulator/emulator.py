@@ -24,14 +24,14 @@ StartResponse = Callable[..., Any]
 
 
 class QuietRequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is not installed where this is checked
-    """A line for each call would be a line for each order, twice."""
+    """A request handler that logs nothing: a line for each call would be two lines for each order."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
 
 
 class Emulator:
-    """moto for who has the environment's credentials, without its remote control: a stray reset would take the keys and queues away."""
+    """Serves moto to who has the environment's credentials, without its remote control: a stray reset would take keys and queues away."""
 
     def __init__(self, signatures: SignatureCheck, secrets: FreshSecrets) -> None:
         self._signatures = signatures
