@@ -68,7 +68,7 @@ def caller_of(variables: Mapping[str, Any], default_inventories: Sequence[str], 
     `default_inventories` are those that Ansible takes where none is given.
     """
     given = [str(source) for source in variables.get("ansible_inventory_sources") or []]
-    inventory = "" if given == list(default_inventories) else " -i ".join(_from(here, source) for source in given)
+    inventory = "" if given == list(default_inventories) else " -i ".join(_seen_from(here, source) for source in given)
     if any(name in variables for name in _AWX):
         return Caller("awx", inventory)
     playbooks = Path(str(variables.get("playbook_dir", "")))
@@ -76,17 +76,17 @@ def caller_of(variables: Mapping[str, Any], default_inventories: Sequence[str], 
     is_checkout = playbooks.name == "playbooks" and (playbooks.parent / "galaxy.yml").is_file()
     started = _started(program, here)
     if is_checkout:
-        return Caller("checkout", inventory, _from(here, str(playbooks)), started)
+        return Caller("checkout", inventory, _seen_from(here, str(playbooks)), started)
     return Caller("collection", inventory, program=started)
 
 
 def _started(program: str, here: Path) -> str:
     """Gives how the user typed the program: its name is enough where the shell finds it by that."""
     name = Caller.program
-    return name if Path(program).name != name or shutil.which(name) == program else _from(here, str(here / program))
+    return name if Path(program).name != name or shutil.which(name) == program else _seen_from(here, str(here / program))
 
 
-def _from(here: Path, place: str) -> str:
+def _seen_from(here: Path, place: str) -> str:
     """Gives the path from the folder where the user is, if it lies below that; else the whole path."""
     return os.path.relpath(place, here) if place.startswith(f"{here}/") else place
 

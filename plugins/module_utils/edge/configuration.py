@@ -143,7 +143,7 @@ class EdgeConfiguration:
     def _try(self, files: list[EdgeFile]) -> None:
         candidate = self._home / ".edge-candidate"
         try:
-            self._lay(files, candidate)
+            self._write_copy(files, candidate)
             complaint = self._trial.complaint({candidate: "/edge", self._home / "tls" / "edge": "/tls"})
         finally:
             shutil.rmtree(candidate, ignore_errors=True)
@@ -190,14 +190,14 @@ class EdgeConfiguration:
             # A run that was killed left this container behind. It serves, whatever it was made from.
             return
         self._servers.next.remove()
-        self._lay(files, self._home / _NEXT)
+        self._write_copy(files, self._home / _NEXT)
         self._servers.serve_next()
 
     def _dismiss_next(self) -> None:
         self._servers.dismiss_next()
         self._delete(_NEXT)
 
-    def _lay(self, files: list[EdgeFile], folder: Path) -> None:
+    def _write_copy(self, files: list[EdgeFile], folder: Path) -> None:
         """A copy of the edge's folder, for another nginx."""
         shutil.rmtree(folder, ignore_errors=True)
         for file in files:

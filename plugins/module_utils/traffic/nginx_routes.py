@@ -60,7 +60,7 @@ class NginxRoutes(Router):
         self._is_exclusive = False
 
     def exists(self) -> bool:
-        # Nothing but empty generations without a link: laying the first one was cut short, and nothing is lost by laying it again.
+        # Empty generations without a link do not count: the first set-up was cut short, and nothing is lost by doing it again.
         return os.path.lexists(self._current) or any(not (self._path(number) / "empty").exists() for number in self._numbers())
 
     def initialise(self) -> bool:
@@ -214,7 +214,7 @@ class NginxRoutes(Router):
     def _read(self, number: int) -> Generation:
         path = self._path(number)
         try:
-            closed = self._closed(path)
+            closed = self._unreadable_by_workers(path)
             marker = (path / "generation").read_text(encoding="ascii").strip()
             content = json.loads((path / "weights.json").read_text(encoding="ascii"))
             weights = EMPTY if (path / "empty").exists() else Weights.parse(content)
@@ -230,7 +230,7 @@ class NginxRoutes(Router):
             raise self._broken(f"generation {number} contradicts itself")
         return generation
 
-    def _closed(self, generation: Path) -> str:
+    def _unreadable_by_workers(self, generation: Path) -> str:
         """Says which path the edge's workers may not read. To them such a path is not there, although we can read it."""
         for path in (self.folder, self._generations, generation, *(generation / name for name in (*_FOLDERS, "generation"))):
             if path.exists() and not _is_open(path):
