@@ -72,7 +72,7 @@ class Fulfilment:
         return +(results + Counter({Result.PROCESSED: len(processed), Result.FAILED: len(failed)}))
 
     def _lock(self, connection: Connection, order_ids: set[str]) -> list[Task]:
-        """The rows decide, not the messages: an order may have been handed to the other colour since."""
+        """Locks the orders' rows. They decide, not the messages: an order may have been handed to the other colour since."""
         rows = connection.execute(
             select(outbox.c.id, outbox.c.order_id, outbox.c.failures, orders.c.note)
             .join(orders, orders.c.id == outbox.c.order_id)
@@ -83,12 +83,12 @@ class Fulfilment:
         return [Task(row.id, row.order_id, row.note, row.failures) for row in rows]
 
     def _fulfil(self, task: Task) -> None:
-        """Whoever packs the order needs its note."""
+        """Fulfils an order. Its note is opened, since whoever packs the order needs it."""
         if task.note is not None:
             self._notes.open(task.note, task.order_id)
 
     def _count_failure(self, connection: Connection, task: Task, error: Unreadable) -> None:
-        """The sweep sends it again when its pause is over."""
+        """Counts a failure. The sweep sends the order again when its pause is over."""
         failures = task.failures + 1
         log.warning("order %s: attempt %d of %d failed: %s", task.order_id, failures, self._most_failures, error)
         again_at = utc.now() + _FIRST_PAUSE * 2**task.failures

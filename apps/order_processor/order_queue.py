@@ -29,7 +29,7 @@ class OrderQueue:
 
     def __init__(self, settings: CloudSettings) -> None:
         self._name = settings.queue
-        # Longer than the service waits for a message.
+        # This is longer than the service waits for a message.
         self._client = client("sqs", settings, read_timeout=WAIT_SECONDS + 5)
         self._url: str | None = None
 

@@ -118,7 +118,7 @@ class Kms:
 
 
 def _id_in(arn: str) -> str:
-    """Some calls name a key by its id alone."""
+    """Gives the id in a key's name: some calls name a key by its id alone."""
     return arn.rpartition("/")[2]
 
 

@@ -72,7 +72,7 @@ def main() -> None:
     except FileNotFoundError as error:
         sys.exit(f"cloud emulator: {error.filename} is missing - run playbooks/setup.yml, which makes what is new, then deploy again")
     plant(seed)
-    # The socket opens here: whoever gets an answer finds everything in its place.
+    # The socket opens only here, so that whoever gets an answer finds everything in its place.
     emulator = Emulator(SignatureCheck(credentials), FreshSecrets(os.environ))
     server = make_server("0.0.0.0", PORT, emulator, threaded=True, request_handler=QuietRequestHandler)
     print(f"cloud emulator of {seed.environment} {seed.colour}: listening on {PORT}", flush=True)

@@ -87,7 +87,7 @@ class BackupRun:
         proof = self._prove() if wanted.verify else None
         expired = self._step("letting old backups go", self._expire) if wanted.expire else []
         if wanted.verify:
-            # Damage comes after old backups went: it may have been in one of those.
+            # The repository is read after old backups have gone, since damage may have been in one of those.
             self._read_through()
         if kind and not wanted.verify:
             self._forget_failure("taking the")

@@ -201,7 +201,7 @@ class Networks:
         )
 
     def _attached(self, network: str) -> tuple[str, ...]:
-        """Stopped containers count: without their network they cannot start again."""
+        """Gives the containers on a network. Stopped ones count: without their network they cannot start again."""
         everywhere = self._docker.api.containers(all=True)
         attached = (container for container in everywhere if network in container["NetworkSettings"]["Networks"])
         return tuple(sorted(container["Names"][0].lstrip("/") for container in attached))

@@ -178,7 +178,7 @@ class Certificates:
         return "names differ: " + ", ".join(sorted(str(name.value) for name in difference)) if difference else ""
 
     def _refuse_names_not_permitted(self, authority: x509.Certificate) -> None:
-        """A new authority in its place would end every connection of what runs, which knows the old one."""
+        """Refuses names that the authority may not sign. A new one would end every connection of what runs, which knows the old one."""
         permitted = _permitted_by(authority)
         wanted = [name for leaf in self._leaves for name in leaf.names]
         foreign = [name for name in dict.fromkeys(wanted) if permitted is not None and not any(_is_below(name, tree) for tree in permitted)]

@@ -92,7 +92,7 @@ class EnvironmentSecrets:
         return self._store.load()
 
     def change(self, values: Mapping[str, str], dropped: Sequence[str] = ()) -> None:
-        """Keys that data have, or are about to be given: whoever calls knows that no data are left without theirs."""
+        """Changes keys that data have, or are about to get. The caller knows that no data are left without theirs."""
         with secrets_lock(self._env):
             known = {name: value for name, value in self._store.load().items() if name not in dropped} | dict(values)
             self._store.save(known)
@@ -152,7 +152,7 @@ class EnvironmentSecrets:
         )
 
     def _refuse_to_orphan(self, known: dict[str, str], lacking: list[str], recorded: dict[str, str]) -> None:
-        """Fresh keys beside old data would make the data unreadable for good."""
+        """Refuses to make fresh keys beside old data, which would be unreadable for good."""
         lost = [name for name in recorded if name not in KINDS and name not in known]
         lost += [name for name in lacking if KINDS[name].guards_data and (not KINDS[name].recorded or name in recorded)]
         others = [name for name, found in fingerprints(known).items() if recorded.get(name, found) != found]

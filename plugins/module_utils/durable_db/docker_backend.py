@@ -204,7 +204,7 @@ class DockerDatabase(DatabaseBackend):
         raise self._not_ready(f"is not ready after {timeout:.0f} s ({reason})")
 
     def _login_after(self, repairs: dict[type[NotReadyError], Callable[[], None]]) -> Login:
-        """Each repair is tried once, when its problem shows, and is taken out of `repairs`."""
+        """Logs in after repairing what is in the way. Each repair is tried once, when its problem shows, and is taken out of `repairs`."""
         while True:
             try:
                 return self._wanted_login()
@@ -243,7 +243,7 @@ class DockerDatabase(DatabaseBackend):
         return tuple(lines)
 
     def _other_major(self, container: dict[str, Any] | None) -> str:
-        """This takes a container, so it is asked only where another image than the last one is to get at the data."""
+        """Says why an image of another major must not get at the data. This takes a container, so it is asked only for a new image."""
         image = self._server.image
         if not image or (container and container["Config"]["Image"] == image):
             return ""

@@ -62,7 +62,7 @@ class RunningServer:
             stream.write(chunk)
 
     def _refuse_other_mount(self, mounted: str, file: Path) -> None:
-        """A folder that was made anew is another one than the container has mounted."""
+        """Refuses where the folder was made anew, so that the container has another one mounted."""
         try:
             found = b"".join(self._execute("cat", mounted))
         except Refusal:

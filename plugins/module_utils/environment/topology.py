@@ -47,7 +47,7 @@ _DERIVED = (
 class Network:
     name: str
     subnet: str
-    # No container on it reaches another one, nor anything outside; the host reaches them all.
+    # No container on such a network reaches another one, nor anything outside; the host reaches them all.
     is_closed: bool = False
 
 

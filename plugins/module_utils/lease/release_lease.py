@@ -89,7 +89,7 @@ class ReleaseLease:
             raise self.held_by(blocker, 0)
 
     def give_back(self, number: int, run: str) -> bool:
-        """Only its own run gives it back; one that goes beside another run has none to give back."""
+        """Gives the lease back, if it is this run's own. A run that goes beside another one has none to give back."""
         with self._exclusive():
             lease = self.read()
             if (lease.number, lease.run) != (number, run):

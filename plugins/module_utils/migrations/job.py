@@ -64,7 +64,7 @@ class MigrationJob:
     database: ReachableDatabase
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """What `python -m migrations` answered; its complaint becomes a Refusal."""
+        """Gives what `python -m migrations` answered; its complaint becomes a Refusal."""
         self._sweep()
         container = self._created(arguments)
         try:

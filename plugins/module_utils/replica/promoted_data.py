@@ -45,7 +45,7 @@ class PromotedData:
     image: str
 
     def move(self, generation: str) -> None:
-        """No server may run on either. Doing it twice changes nothing more. Afterwards everybody takes the replica's volume for empty."""
+        """Moves the data while no server runs on either volume; a second call changes nothing. The replica's volume is empty then."""
         source, target = self._folder(self.env.replica(self.engine).volume), self._folder(self.env.server(self.engine).volume)
         parent = os.path.commonpath([source, target])
         container = self.docker.containers.create(

@@ -51,7 +51,7 @@ class ReplicaSeed:
     definition: ServerDefinition
 
     def copy_primary(self) -> None:
-        """What the volume held before is gone. It stays empty to everybody until the copy is whole, so that a kill only costs time."""
+        """Replaces what the volume held by a copy of the primary. Until that is whole the volume counts as empty; a kill costs time alone."""
         definition = self.definition
         name = f"{definition.names.container}-seed"
         remove_our_container(self.docker, definition.env.name, name)

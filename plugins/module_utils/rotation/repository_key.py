@@ -55,7 +55,7 @@ class RepositoryKeyRotation:
             return self._password_changed(tool.passwords) if tool.passwords else self._begun_anew(tool)
 
     def _refuse_other_engine(self) -> None:
-        """There is one key for the repositories of all engines."""
+        """Refuses while another engine has backups, since one key reads the repositories of all engines."""
         for engine in ENGINES:
             folder = Path(default_target(self.env, engine).location)
             if engine != self.engine and folder.is_dir() and any(folder.iterdir()):
@@ -65,7 +65,7 @@ class RepositoryKeyRotation:
                 )
 
     def _password_changed(self, passwords: RepositoryPasswords) -> Outcome:
-        """Whenever this is cut off, one of the two passwords that are known opens the repository."""
+        """Changes the password. Whenever this is cut off, one of the two passwords that are known opens the repository."""
         with passwords.alone():
             key = self.secrets.known().get(_NEXT) or KINDS[_KEY].generate()
             self.secrets.change({_NEXT: key})
@@ -75,7 +75,7 @@ class RepositoryKeyRotation:
         return Outcome(changed=True, facts={"removed": removed, "put_aside": ""})
 
     def _begun_anew(self, tool: BackupTool) -> Outcome:
-        """Each file there is encrypted with the key itself. So the repository is put aside, its key kept, and another one begun."""
+        """Begins another repository, since each file is encrypted with the key itself. The one before is put aside and its key kept."""
         folder = Path(self.target.location)
         now = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
         aside = folder.with_name(f"{folder.name}-until-{now}")

@@ -52,9 +52,9 @@ class DatabaseState:
     tls_cipher: str = ""
     problem: str = ""
     engine: str = DEFAULT_ENGINE
-    # None where nobody asked for them.
+    # The backups; None where nobody asked for them.
     backups: Backups | None = None
-    # None where there is none.
+    # The replica; None where there is none.
     replica: ReplicaState | None = None
 
 
@@ -78,13 +78,13 @@ class StatusScreen:
     env: Environment
     traffic: Mapping[str, Any]
     database: DatabaseState
-    # Newest first; `ledger_problem` when they cannot be trusted.
+    # The last events of the ledger, the newest first; `ledger_problem` says why they cannot be trusted.
     history: Sequence[Mapping[str, Any]] = ()
     ledger_problem: str = ""
     # What is wrong with the edge's further containers, by name; empty where all is well.
     edge_parts: Mapping[str, str] = field(default_factory=dict)
     edge_troubles: Sequence[str] = ()
-    # Whoever changes the environment right now.
+    # Who changes the environment right now, and what earlier runs left half done.
     work: Work = field(default_factory=Work)
     # How old the images in use are, the oldest first.
     image_ages: Sequence[ImageAge] = ()

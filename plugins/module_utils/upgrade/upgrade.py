@@ -48,7 +48,7 @@ class DatabaseUpgrade:
     env: Environment
     # This is the server that shall serve; its image may be empty as long as nothing is changed.
     wanted: ServerDefinition
-    # It is empty for the newest.
+    # The wanted major version; it is empty for the newest.
     wanted_major: str
     # This is the image of the server that serves now.
     present_image: str
