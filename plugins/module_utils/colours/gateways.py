@@ -83,7 +83,7 @@ def refuse_older_releases(gateways: list[Gateway]) -> None:
 def await_gateways(
     gateways: Callable[[], list[Gateway]], what: str, is_so: Callable[[Mapping[str, Any]], bool], patience: float = PATIENCE_SECONDS
 ) -> None:
-    """Until each gateway that runs says so about itself."""
+    """Waits until each gateway that runs says about itself that it did this."""
     for _look in looks(patience, interval=_SECONDS_BETWEEN_QUESTIONS):
         late = [gateway.name for gateway in gateways() if not is_so(gateway.readiness())]
         if not late:

@@ -51,7 +51,7 @@ class ReplicaSeed:
     definition: ServerDefinition
 
     def copy_primary(self) -> None:
-        """Replaces what the volume held by a copy of the primary. Until that is whole the volume counts as empty; a kill costs time alone."""
+        """Replaces what the volume held by a copy of the primary. Until then the volume counts as empty: a kill only costs time."""
         definition = self.definition
         name = f"{definition.names.container}-seed"
         remove_our_container(self.docker, definition.env.name, name)
