@@ -34,14 +34,14 @@ class Accounts:
         try:
             self._database.transaction(lambda connection: connection.execute(insert(users).values(values)))
         except IntegrityError:
-            # Ours, if the answer to an earlier commit was lost.
+            # The account is ours if the answer to an earlier commit was lost.
             known = self.find(email)
             if known is None or known.id != account_id:
                 raise EmailTaken(email) from None
         return account_id
 
     def find(self, email: str) -> Account | None:
-        """By the key of the address; without a key, as an older release left it, by the very spelling."""
+        """Finds an account by the key of its address; one that an older release left without a key is found by its very spelling."""
         key = email_key(email)
         columns = select(users.c.id, users.c.email, users.c.email_key, users.c.password_hash)
         statement = union_all(columns.where(users.c.email_key == key), columns.where(users.c.email_key.is_(None), users.c.email == email))

@@ -32,6 +32,6 @@ class Identity:
 
 
 def _request_id(scope: Scope) -> bytes:
-    """The caller's own, unless it could do harm in a log."""
+    """Gives the caller's own id of the request, unless that could do harm in a log."""
     given: bytes = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
     return given if _PLAIN.fullmatch(given) else uuid.uuid4().hex.encode()

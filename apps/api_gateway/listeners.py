@@ -15,7 +15,7 @@ def listeners(port: int, unserved: Sequence[IpNetwork], backlog: int) -> list[so
 
 
 def served(addresses: Iterable[str], unserved: Sequence[IpNetwork]) -> list[str]:
-    """Itself it can always call."""
+    """Gives the addresses on which the gateway is called. It can always call itself."""
     others = {address for address in addresses if not any(ip_address(address) in network for network in unserved)}
     return sorted({"127.0.0.1", *others})
 

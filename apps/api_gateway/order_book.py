@@ -84,7 +84,7 @@ class OrderBook:
         return self._select(user_id)
 
     def _store(self, connection: Connection, order: Mapping[str, Any], request: RequestPrint) -> None:
-        # First: of two requests with the same key one waits here for the other.
+        # This comes first: of two requests with the same key one waits here for the other.
         connection.execute(
             insert(idempotency_keys),
             {

@@ -11,7 +11,7 @@ import bcrypt
 
 from api_gateway.lane import Lane
 
-# bcrypt looks at no more.
+# bcrypt looks at no more bytes of a password than this.
 MOST_BYTES = 72
 # A hash takes about a quarter of a second: whoever is let in waits a few seconds at most.
 _MOST_LOGINS_WAITING = 32

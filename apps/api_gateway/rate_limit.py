@@ -21,7 +21,7 @@ class RateLimit:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str) -> int:
-        """0 if the client may go on, else the seconds after which it may."""
+        """Gives 0 if the client may go on, else the seconds after which it may."""
         if not self._capacity:
             return 0
         with self._lock:
@@ -31,7 +31,7 @@ class RateLimit:
         return 0 if allowed else math.ceil((1 - tokens) * _MINUTE / self._capacity)
 
     def give_back(self, client: str) -> None:
-        """What was taken turned out not to count."""
+        """Gives a token back, since what it was taken for turned out not to count."""
         if self._capacity:
             with self._lock:
                 self._put(client, min(self._capacity, self._tokens(client) + 1))

@@ -7,7 +7,7 @@ import socket
 
 import uvicorn
 
-# For the goodbyes on idle TLS connections; a caller that is slow to say its own is no reason to stay.
+# Idle TLS connections get this long to say goodbye; a caller that is slow to do so is no reason to stay.
 _GOODBYE_SECONDS = 1.0
 _SECONDS_BETWEEN_LOOKS = 0.05
 

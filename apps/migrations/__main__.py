@@ -58,7 +58,7 @@ def _run(options: argparse.Namespace) -> Mapping[str, object]:
     # Their user's password is in a file only: migrations run before there is a cloud. How long a change of a table takes nobody knows.
     settings = DatabaseSettings.of(variables)
     database = Database(settings, NoSecrets(), _CONNECTIONS, answer_seconds=None)
-    # Where there is one: a connection is made when somebody asks for it.
+    # There may be no replica: a connection is only made when somebody asks for one.
     replica = Database(replace(settings, host=variables.text("DB_REPLICA_HOST", settings.host)), NoSecrets(), 1)
     try:
         if options.action == "status":

@@ -33,7 +33,7 @@ class Backfill:
         progress = journal.progress(revision)
         before = progress.rows_done
         if progress.position:
-            # The rest of the pass that was broken off. What came since may lie behind it: hence another one.
+            # This is the rest of the pass that was broken off. Rows that came since may lie behind it, so another pass follows.
             progress = self._pass(connection, journal, revision, throttle, progress)
         return self._pass(connection, journal, revision, throttle, progress).rows_done - before
 
@@ -63,7 +63,7 @@ class Backfill:
         return list(connection.scalars(statement.where(key > position) if position else statement))
 
     def _fill(self, keys: list[Any]) -> sa.Update:
-        # Asked again: the release may have written the value since.
+        # The condition is asked again, since the release may have written the value meanwhile.
         return sa.update(self.table).where(self.table.c[self.key].in_(keys), self.missing).values(self.values)
 
 

@@ -74,7 +74,7 @@ def _lacking(connection: Connection, throttle: Throttle) -> Iterator[Sequence[An
 
 
 def _set(connection: Connection, accounts: Sequence[str], key: Any) -> None:
-    """Those whose key another account has got already are left without."""
+    """Sets the keys. Accounts whose key another one has already are left without."""
     if not accounts:
         return
     try:

@@ -73,7 +73,7 @@ class Journal:
         self._set(revision, finished_at=utc.now(), statements=done, statement="")
 
     def forget(self, revision: str) -> None:
-        """It was taken back."""
+        """Removes a revision that was taken back."""
         if self._is_there:
             self._connection.execute(_steps.delete().where(_steps.c.revision == revision))
 
@@ -85,7 +85,7 @@ class Journal:
     def record(self, revision: str, progress: Progress) -> None:
         if not self._set(revision, **asdict(progress)):
             values = asdict(progress) | {"statements": 0, "statement": ""}
-            # A backfill ahead of its revision: nothing of that has begun.
+            # This is a backfill ahead of its revision, of which nothing else has begun.
             self._connection.execute(_steps.insert().values(revision=revision, started_at=utc.now(), finished_at=utc.now(), **values))
 
     def half_done(self, applied: Collection[str]) -> list[HalfDone]:

@@ -42,7 +42,7 @@ class _OneAtATime(DefaultImpl):
             return super(_OneAtATime, self)._exec(construct, execution_options, multiparams, params)
 
         statements: Statements | None = self.context_opts.get("statements")
-        # None of a revision: the version table's own.
+        # This statement is none of a revision: it is the version table's own.
         if self.as_sql or statements is None or not isinstance(construct, sa.DDL):
             return send()
         return statements.run(str(construct.statement), send)

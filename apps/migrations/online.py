@@ -18,7 +18,7 @@ _CONSTRAINT = "SELECT 1 FROM pg_constraint WHERE conname = :name AND conrelid = 
 
 def create_index(name: str, table: str, columns: Sequence[str], unique: bool = False) -> None:
     if _is_postgresql():
-        # Left by an attempt that was broken off; it costs every write and helps no read.
+        # An attempt that was broken off left this index; it costs every write and helps no read.
         if _finds(_INVALID_INDEX, name=name):
             op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
         op.create_index(name, table, columns, unique=unique, if_not_exists=True, postgresql_concurrently=True)
@@ -57,7 +57,7 @@ def _is_postgresql() -> bool:
 
 
 def _finds(question: str, **values: str) -> bool:
-    """Without a database, when only SQL is printed: no."""
+    """Asks whether the query finds a row; no where only SQL is printed, without a database."""
     if op.get_context().as_sql:
         return False
     return op.get_bind().scalar(sa.text(question), values) is not None

@@ -8,7 +8,7 @@ import time
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-# One that stands still for so long is waited for no more: the database is never held up by it for good.
+# A replica that stands still for this long is waited for no more, so it never holds the database up for good.
 _PATIENCE_SECONDS = 30.0
 _AT_PRIMARY = {"mariadb": "SELECT @@global.gtid_binlog_pos", "postgresql": "SELECT pg_current_wal_insert_lsn()::text"}
 _AT_REPLICA = {"mariadb": "SELECT @@global.gtid_slave_pos", "postgresql": "SELECT pg_last_wal_replay_lsn()::text"}
@@ -20,7 +20,7 @@ class ReplicaPace:
         self._replica = replica
         self._patience = patience
         self._kind = primary.dialect.name
-        # Where the primary was when it was last asked: so far the replica has to be before the next batch.
+        # The primary's position when it was last asked; the replica has to have come so far before the next batch.
         self._wanted = 0
         self._given_up = False
 

@@ -25,7 +25,7 @@ from orders.schema_range import VERSION_TABLE
 
 BRANCHES = ("expand", "contract")
 OWN_TABLES = (VERSION_TABLE, JOURNAL_TABLE)
-# For as long as statements go on trying, and for as long as another migration may be under way.
+# Statements go on trying for this long, and another migration may be under way for this long.
 PATIENCE_SECONDS = 60.0
 _LOCK = "echobase.migrations"
 
@@ -145,7 +145,7 @@ class Schema:
             return Move(heads, heads, rows_filled=filled)
 
     def sql(self, branch: str) -> str:
-        """All that `upgrade` would send."""
+        """Gives all statements that `upgrade` would send."""
         with self._connect() as connection:
             pending = self._pending(branch, self._applied(connection))
         return "".join(self._scripts.sql(script) for script in pending)

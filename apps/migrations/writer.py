@@ -12,7 +12,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 _PAUSE_SECONDS = 0.005
-# Shorter ones are nobody's concern, and many.
+# Shorter waits are nobody's concern, and there are many.
 _WORTH_NOTING_SECONDS = 0.002
 
 
@@ -57,7 +57,7 @@ class Writer:
                     try:
                         connection.execute(text(statement))
                     except DBAPIError:
-                        # It gave up waiting, or its table is gone: what counts is for how long it stood there.
+                        # The statement gave up waiting, or its table is gone: what counts is for how long it waited.
                         if connection.invalidated:
                             return
                     ended = time.monotonic()

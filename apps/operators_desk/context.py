@@ -49,7 +49,7 @@ class Context:
         )
 
     def session(self, request: Request) -> Session | None:
-        """By the cookie. It ends with the operator's account or password, too."""
+        """Gives the session by its cookie. A session ends with the operator's account or password, too."""
         found = self.sessions.find(self.session_id(request))
         return found if found is not None and self.operators.credential(found.operator) == found.credential else None
 
@@ -57,7 +57,7 @@ class Context:
         return request.cookies.get(self.settings.operator_cookie, "")
 
     async def operator(self, request: Request) -> str | Wait | None:
-        """Who asks: by the cookie of a session, or by a program's name and password."""
+        """Gives the operator who asks, by the cookie of a session, or by a program's name and password."""
         session = self.session(request)
         if session is not None:
             return session.operator

@@ -33,7 +33,7 @@ class EdgeLog:
         return sum(log.unread_bytes for log in self._logs())
 
     def lines(self) -> Iterator[bytes]:
-        """Those that were completed since the last call."""
+        """Gives the lines that were completed since the last call."""
         self._follow_rename()
         for log in self._logs():
             yield from log.lines()

@@ -97,7 +97,7 @@ def _form_cookie(context: Context) -> str:
 
 
 async def _fields(request: Request) -> dict[str, str] | None:
-    """None if it is more than any form of ours."""
+    """Gives the fields of the form; None if it is larger than any form of ours."""
     body = b""
     async for piece in request.stream():
         body += piece

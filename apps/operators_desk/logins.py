@@ -32,7 +32,7 @@ class Logins:
         self._accounts = accounts
 
     async def attempt(self, name: str, password: str, address: str) -> Session | Wait | None:
-        """By the form. None: the name or the password is wrong, and nobody is told which."""
+        """Gives the operator who logs in by the form; None where the name or the password is wrong, and nobody is told which."""
         found = await self._attempt(name, password, address)
         if isinstance(found, Session):
             self._accounts.clear(name)
@@ -78,7 +78,7 @@ class Logins:
         log.info("%s logged out from %s", operator, address)
 
     def _known(self, name: str) -> str:
-        """What people type into the wrong field is a password now and then."""
+        """Gives a name for the log only if it is known: what people type into the wrong field is a password now and then."""
         return name if self._operators.credential(name) else "an unknown name"
 
 

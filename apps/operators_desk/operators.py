@@ -37,16 +37,16 @@ class Operators:
         self._told: Callable[[Mapping[str, str]], None] = lambda _: None
 
     def credential(self, name: str) -> str:
-        """Changes with the password; empty if there is no such operator."""
+        """Gives a value that changes with the operator's password; empty if there is no such operator."""
         return self._current().credential(name)
 
     def on_change(self, told: Callable[[Mapping[str, str]], None]) -> None:
-        """Told each operator's credential now, and again whenever the file was read anew."""
+        """Has a listener told each operator's credential, now and again whenever the file was read anew."""
         self._told = told
         self._tell()
 
     async def fits(self, name: str, password: str) -> bool:
-        """Takes as long for a name that does not exist."""
+        """Whether the password is the operator's. This takes as long for a name that does not exist."""
         accounts = self._current()
         return len(password.encode()) <= MOST_BYTES and await accounts.passwords.fits(password, accounts.hashes.get(name))
 

@@ -17,7 +17,7 @@ def safe_destination(text: str) -> str:
 
 
 def host(request: Request) -> str:
-    """As the client named it to the edge, with the port."""
+    """Gives the host that the client named to the edge, with the port."""
     return request.headers.get("x-forwarded-host", "")
 
 

@@ -26,7 +26,7 @@ class Previews:
         return f"{colour}.{expiry}.{self._key.sign(self._text(colour, expiry))}"
 
     def colour(self, token: str) -> str:
-        """Empty unless the token is ours and still good."""
+        """Gives the token's colour; empty unless the token is ours and still good."""
         found = _TOKEN.fullmatch(token)
         if found is None:
             return ""
@@ -36,7 +36,7 @@ class Previews:
         return colour if self._clock() < int(expiry) else ""
 
     def seconds_left(self, token: str) -> int:
-        """How much longer a token is good that is good now."""
+        """Gives for how many more seconds a good token is good."""
         return max(0, int(token.split(".")[1]) - int(self._clock()))
 
     def _text(self, colour: str, expiry: str) -> str:

@@ -21,6 +21,6 @@ class Scraper:
         try:
             known = self._file.read_bytes().strip()
         except FileNotFoundError:
-            # Secrets of an earlier version hold none.
+            # The secrets of an earlier version hold no such password.
             return False
         return known != b"" and hmac.compare_digest(password.encode(), known)

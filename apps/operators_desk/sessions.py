@@ -45,7 +45,7 @@ class Sessions:
         self._database = _opened(file)
 
     def begin(self, session: Session, address: str) -> str:
-        """The id of a new session. The address is familiar from now on."""
+        """Begins a session and gives its id. The address is familiar from now on."""
         session_id = secrets.token_urlsafe(32)
         now = self._clock()
         with self._lock, self._database:
@@ -58,7 +58,7 @@ class Sessions:
         return session_id
 
     def find(self, session_id: str) -> Session | None:
-        """None if there is no such session, or it has expired. Being asked for is being used."""
+        """Gives a session and counts as its use; None if there is no such session, or it has expired."""
         now = self._clock()
         with self._lock:
             row = self._database.execute(
@@ -78,7 +78,7 @@ class Sessions:
             self._database.execute("DELETE FROM sessions WHERE id_hash = ?", (_hash(session_id),))
 
     def end_outdated(self, credentials: Mapping[str, str]) -> None:
-        """Whose account or password is another one has to log in again, also when the former password comes back."""
+        """Ends the sessions of operators whose account or password is another one, for good: also if the former password comes back."""
         with self._lock:
             begun = self._database.execute("SELECT DISTINCT operator, credential FROM sessions").fetchall()
             outdated = [row for row in begun if credentials.get(row[0]) != row[1]]
@@ -103,7 +103,7 @@ class Sessions:
         return found is not None
 
     def make_familiar(self, operator: str, address: str) -> None:
-        """For a program, which begins no session. It comes often, so this is written down once a day."""
+        """Remembers the address of a program, which begins no session. It comes often, so this is written down once a day."""
         now = self._clock()
         with self._lock:
             row = self._database.execute(

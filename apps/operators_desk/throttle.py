@@ -33,7 +33,7 @@ class Throttle:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def take(self, who: str) -> int:
-        """0 if an attempt may be made, else the seconds until it may. It counts as a failure until it is given back or cleared."""
+        """Gives 0 if an attempt may be made, else the seconds until it may. It counts as a failure until it is given back or cleared."""
         now = self._clock()
         with self._lock:
             record = self._record(who, now)
@@ -47,7 +47,7 @@ class Throttle:
         return 0
 
     def give_back(self, who: str) -> None:
-        """The attempt was no guess; what was guessed before it stays remembered."""
+        """Gives back an attempt that was no guess; what was guessed before it stays remembered."""
         with self._lock:
             record = self._records.get(who)
             if record is not None:
@@ -67,7 +67,7 @@ class Throttle:
 
 
 def neighbourhood(address: str) -> str:
-    """What one client can choose freely counts as one: a whole /64 of IPv6."""
+    """Gives what counts as one client: the addresses that one can choose from freely, a whole /64 of IPv6."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -64,7 +64,7 @@ def _run(settings: ProcessorSettings) -> int:
     for loop in crashed:
         log.critical("%s crashed", loop.name, exc_info=loop.crash)
     for loop in loops:
-        # Until what it has taken in hand is finished.
+        # The process waits until the loop has finished what it has begun.
         loop.join(LAST_WORK_SECONDS)
     log.info("leaving")
     return 1 if crashed else 0

@@ -28,7 +28,7 @@ class Result(Enum):
     FAILED = auto()
     # It will be tried again later.
     POSTPONED = auto()
-    # Finished before, unknown, or the other colour's.
+    # The order was finished before, is unknown, or is the other colour's.
     NOT_OURS = auto()
 
 
@@ -50,7 +50,7 @@ class Fulfilment:
         self._most_failures = most_failures
 
     def handle(self, order_ids: Sequence[str]) -> Counter[Result]:
-        """All in one transaction, since waiting for the disk is what takes time; each order has its own outcome."""
+        """Handles orders in one transaction, since waiting for the disk is what takes time; each order has its own outcome."""
         return self._database.transaction(lambda connection: self._handle(connection, set(order_ids)))
 
     def _handle(self, connection: Connection, order_ids: set[str]) -> Counter[Result]:
@@ -72,7 +72,7 @@ class Fulfilment:
         return +(results + Counter({Result.PROCESSED: len(processed), Result.FAILED: len(failed)}))
 
     def _lock(self, connection: Connection, order_ids: set[str]) -> list[Task]:
-        """The rows decide, not the messages: an order may have been handed to the other colour since."""
+        """Locks the orders' rows. They decide, not the messages: an order may have been handed to the other colour since."""
         rows = connection.execute(
             select(outbox.c.id, outbox.c.order_id, outbox.c.failures, orders.c.note)
             .join(orders, orders.c.id == outbox.c.order_id)
@@ -83,12 +83,12 @@ class Fulfilment:
         return [Task(row.id, row.order_id, row.note, row.failures) for row in rows]
 
     def _fulfil(self, task: Task) -> None:
-        """Whoever packs the order needs its note."""
+        """Fulfils an order. Its note is opened, since whoever packs the order needs it."""
         if task.note is not None:
             self._notes.open(task.note, task.order_id)
 
     def _count_failure(self, connection: Connection, task: Task, error: Unreadable) -> None:
-        """The sweep sends it again when its pause is over."""
+        """Counts a failure. The sweep sends the order again when its pause is over."""
         failures = task.failures + 1
         log.warning("order %s: attempt %d of %d failed: %s", task.order_id, failures, self._most_failures, error)
         again_at = utc.now() + _FIRST_PAUSE * 2**task.failures

@@ -20,7 +20,7 @@ WAIT_SECONDS = 2
 @dataclass(frozen=True)
 class Wakeup:
     receipt: str
-    # None when the message is none of ours.
+    # The order's id; None when the message is none of ours.
     order_id: str | None
 
 
@@ -29,12 +29,12 @@ class OrderQueue:
 
     def __init__(self, settings: CloudSettings) -> None:
         self._name = settings.queue
-        # Longer than the service waits for a message.
+        # This is longer than the service waits for a message.
         self._client = client("sqs", settings, read_timeout=WAIT_SECONDS + 5)
         self._url: str | None = None
 
     def send(self, rows: Sequence[Unsent]) -> list[Unsent]:
-        """Those that the queue did not take."""
+        """Sends messages and gives those that the queue did not take."""
         refused: list[Unsent] = []
         for start in range(0, len(rows), MOST_PER_CALL):
             batch = rows[start : start + MOST_PER_CALL]

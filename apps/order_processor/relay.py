@@ -33,7 +33,7 @@ class Relay:
         return self._outbox.claim_new(connection, room, self._lease) if room > 0 else []
 
     def _send(self, claim: Callable[[Connection], list[Unsent]]) -> int:
-        """A crash between the claim and the sending costs no order: its lease runs out."""
+        """Claims orders and sends them. A crash in between costs no order: its lease runs out."""
         rows = self._database.transaction(claim)
         if not rows:
             return 0

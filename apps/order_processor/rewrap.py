@@ -29,14 +29,14 @@ _REMEMBERED = 4096
 
 class Rewrapper(Protocol):
     def rewrap(self, wrapped: bytes) -> bytes | None:
-        """Wrapped with the present key; None if it is already."""
+        """Gives the envelope with its key wrapped with the present key; None if it already is."""
         ...
 
 
 @dataclass
 class Rewrapped:
     notes: int = 0
-    # With a key that nobody has any more: as unreadable as before.
+    # Notes under a key that nobody has any more, which are as unreadable as before.
     unreadable: int = 0
 
 

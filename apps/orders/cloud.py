@@ -48,7 +48,7 @@ class KeyService(Protocol):
     """Makes data keys and unwraps them; the key they are wrapped with never leaves it."""
 
     def new_data_key(self) -> tuple[bytes, bytes, str]:
-        """The key itself, the key wrapped, and the id of what it is wrapped with."""
+        """Gives a new data key: the key itself, the key wrapped, and the id of the key that wraps it."""
         ...
 
     def key_id(self) -> str:
@@ -95,7 +95,7 @@ class Kms:
         return plaintext
 
     def rewrap(self, wrapped: bytes) -> bytes | None:
-        """Wrapped with the present key, without ever leaving the service; None if it is already."""
+        """Gives the data key wrapped with the present key, without ever leaving the service; None if it already is."""
         answer = self._about(
             lambda: self._client.re_encrypt(
                 CiphertextBlob=wrapped,
@@ -108,7 +108,7 @@ class Kms:
         return None if _id_in(answer["SourceKeyId"]) == _id_in(answer["KeyId"]) else again
 
     def _about(self, question: Callable[[], Any]) -> Any:
-        """A question about something wrapped."""
+        """Asks the service about something that it wrapped."""
         try:
             return question()
         except CLOUD_ERRORS as error:
@@ -118,7 +118,7 @@ class Kms:
 
 
 def _id_in(arn: str) -> str:
-    """Some calls name a key by its id alone."""
+    """Gives the id in a key's name: some calls name a key by its id alone."""
     return arn.rpartition("/")[2]
 
 

@@ -15,7 +15,7 @@ from orders.settings import CloudSettings, DatabaseSettings
 
 
 class NoSecrets:
-    """For who has its password in a file and nowhere else."""
+    """Stands for Secrets Manager where a password is in a file and nowhere else."""
 
     def read(self, secret_id: str) -> None:
         del secret_id
@@ -56,7 +56,7 @@ def signing_keys(settings: CloudSettings, secrets: SecretSource) -> SigningKeys:
 
 
 def _keys_in_file(file: Path) -> dict[str, Any] | None:
-    """The same text as in Secrets Manager; an environment that an earlier version set up does not have it."""
+    """Reads the keys from a file with Secrets Manager's text. An environment that an earlier version set up has none."""
     try:
         found: dict[str, Any] = json.loads(file.read_text())
     except FileNotFoundError:

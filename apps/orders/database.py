@@ -98,7 +98,7 @@ class Database:
 
 
 def is_passing(error: Exception) -> bool:
-    """Worth another try: it may be different in a moment."""
+    """Whether the error is worth another try, since it may be different in a moment."""
     if isinstance(error, PoolTimeoutError):
         return True
     return isinstance(error, DBAPIError) and (error.connection_invalidated or engine_of(error.orig).is_passing(error.orig))

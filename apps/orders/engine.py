@@ -29,7 +29,7 @@ class DatabaseEngine(ABC):
 
     @abstractmethod
     def is_passing(self, error: BaseException | None) -> bool:
-        """Worth another try: it may be different in a moment."""
+        """Whether the error is worth another try, since it may be different in a moment."""
 
     @abstractmethod
     def is_access_denied(self, error: BaseException) -> bool: ...
@@ -88,7 +88,7 @@ class MariaDb(DatabaseEngine):
         connection.execute(text("SET lock_wait_timeout = :wait"), {"wait": seconds})
 
     def _number(self, error: BaseException | None) -> int:
-        """PyMySQL puts MariaDB's number first."""
+        """Gives MariaDB's number of the error, which PyMySQL puts first."""
         first = error.args[0] if error is not None and error.args else 0
         return first if isinstance(first, int) else 0
 
@@ -132,8 +132,8 @@ class PostgreSql(DatabaseEngine):
         return self._state(error) == self._LOCK_TIMEOUT
 
     def take_lock(self, connection: Connection, name: str, seconds: int) -> bool:
-        # Asked again and again: whoever waits for it inside the server is a transaction, and its holder's CREATE INDEX CONCURRENTLY
-        # would wait for that one.
+        # The lock is asked for again and again. Waiting for it inside the server takes a transaction, and its holder's CREATE INDEX
+        # CONCURRENTLY would wait for that.
         deadline = time.monotonic() + seconds
         while not connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), {"name": name}):
             connection.commit()
@@ -160,5 +160,5 @@ ENGINES: dict[str, DatabaseEngine] = {"mariadb": MariaDb(), "postgresql": Postgr
 
 
 def engine_of(error: BaseException | None) -> DatabaseEngine:
-    """Whose driver raised it."""
+    """Gives the engine whose driver raised the error."""
     return ENGINES["postgresql" if isinstance(error, psycopg.Error) else "mariadb"]

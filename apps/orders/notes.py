@@ -12,7 +12,7 @@ from orders.cloud import KeyService, KeyServiceAway, NotOurKey
 from orders.envelope import DataKey, Envelope, Unreadable
 
 RENEW_AFTER_SECONDS = 300.0
-# With the key service away a data key is used for longer, within what AES-GCM allows for random nonces.
+# While the key service is away a data key is used for longer, within what AES-GCM allows for random nonces.
 GIVE_UP_AFTER_SECONDS = 24 * 3600.0
 MOST_USES = 2**24
 REMEMBERED_KEYS = 1024
@@ -92,7 +92,7 @@ class Notes:
         return self._clock() - self._asked_at >= _PAUSE_BETWEEN_ATTEMPTS_SECONDS
 
     def _renew(self, is_rotated: bool = False) -> None:
-        """One at a time, and after a failure not again at once."""
+        """Renews the data key. One thread does that at a time, and not again at once after a failure."""
         with self._renewal:
             if self._current_key(RENEW_AFTER_SECONDS) is not None and not is_rotated:
                 return

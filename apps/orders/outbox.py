@@ -32,7 +32,7 @@ class Outbox:
         return connection.scalar(select(func.count()).select_from(outbox).where(self._open)) or 0
 
     def has_new(self, connection: Connection) -> bool:
-        """The cheapest question, since it is asked all the time."""
+        """Whether there is a new order. The question is the cheapest possible, since it is asked all the time."""
         return connection.scalar(select(outbox.c.id).where(self._open, outbox.c.sent_at.is_(None)).limit(1)) is not None
 
     def under_way(self, connection: Connection) -> int:
@@ -46,16 +46,16 @@ class Outbox:
         return self._claim(connection, outbox.c.sent_at.is_not(None) & (outbox.c.leased_until < utc.now()), limit, lease)
 
     def release(self, connection: Connection, rows: Sequence[Unsent]) -> None:
-        """Their messages did not go out: they are due at once."""
+        """Gives back orders whose messages did not go out: they are due at once."""
         self._set(connection, rows, sent_at=None, leased_until=None)
 
     def hand_over(self, connection: Connection, to: str) -> int:
-        """All that is unfinished belongs to the other colour from here on, as if it had just been accepted there."""
+        """Hands all unfinished orders to the other colour, as if they had just been accepted there."""
         statement = update(outbox).where(self._open).values(colour=to, sent_at=None, leased_until=None)
         return connection.execute(statement).rowcount
 
     def _claim(self, connection: Connection, condition: ColumnElement[bool], limit: int, lease: timedelta) -> list[Unsent]:
-        """Rows that another relay is claiming at this moment are passed over."""
+        """Claims rows. Those that another relay is claiming at this moment are passed over."""
         statement = select(outbox.c.id, outbox.c.order_id).where(self._open, condition).order_by(outbox.c.id).limit(limit)
         found = connection.execute(statement.with_for_update(skip_locked=True))
         rows = [Unsent(row.id, row.order_id) for row in found]

@@ -35,7 +35,7 @@ class Variables:
         return value
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
-        """The first is the default."""
+        """Gives one of the choices, of which the first is the default."""
         value = self.text(name, choices[0])
         if value not in choices:
             raise SettingsError(f"{name} is '{value}': choose one of {', '.join(choices)}")

@@ -24,14 +24,14 @@ StartResponse = Callable[..., Any]
 
 
 class QuietRequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is not installed where this is checked
-    """A line for each call would be a line for each order, twice."""
+    """A request handler that logs nothing: a line for each call would be two lines for each order."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
 
 
 class Emulator:
-    """moto for who has the environment's credentials, without its remote control: a stray reset would take the keys and queues away."""
+    """Serves moto to who has the environment's credentials, without its remote control: a stray reset would take keys and queues away."""
 
     def __init__(self, signatures: SignatureCheck, secrets: FreshSecrets) -> None:
         self._signatures = signatures
@@ -72,7 +72,7 @@ def main() -> None:
     except FileNotFoundError as error:
         sys.exit(f"cloud emulator: {error.filename} is missing - run playbooks/setup.yml, which makes what is new, then deploy again")
     plant(seed)
-    # The socket opens here: whoever gets an answer finds everything in its place.
+    # The socket opens only here, so that whoever gets an answer finds everything in its place.
     emulator = Emulator(SignatureCheck(credentials), FreshSecrets(os.environ))
     server = make_server("0.0.0.0", PORT, emulator, threaded=True, request_handler=QuietRequestHandler)
     print(f"cloud emulator of {seed.environment} {seed.colour}: listening on {PORT}", flush=True)

@@ -15,7 +15,7 @@ class FreshSecrets:
         self._variables = variables
         self._folder = folder
         self._lock = threading.Lock()
-        # Nothing yet: what changed since the seed was planted is seen with the first look.
+        # It is empty at first, so that the first look finds whatever changed since the seed was planted.
         self._seen: frozenset[tuple[str, int, int]] = frozenset()
 
     def look(self) -> None:
@@ -39,7 +39,7 @@ class FreshSecrets:
             try:
                 state = path.stat()
             except FileNotFoundError:
-                # A temporary file that has just got its name.
+                # This was a temporary file that has just got its own name.
                 continue
             found.add((path.name, state.st_ino, state.st_mtime_ns))
         return frozenset(found)

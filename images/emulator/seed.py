@@ -25,9 +25,9 @@ class Seed:
     environment: str
     colour: str
     region: str
-    # By number; the newest wraps, the others open what they wrapped.
+    # The keys by number; the newest wraps, the others open what they wrapped.
     kms_keys: dict[int, bytes]
-    # As the secret has them: the one that signs, by its id, and all that are accepted.
+    # The content of the secret: the id of the key that signs, and all keys that are accepted.
     jwt_keys: dict[str, object]
     database: dict[str, str | int]
 
@@ -49,7 +49,7 @@ class Seed:
         )
 
     def kms_key_id(self, number: int) -> str:
-        """The same in every emulator of the environment: it is part of each ciphertext."""
+        """The key's id is the same in every emulator of the environment, since it is part of each ciphertext."""
         name = f"{self.environment}.echobase.internal"
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, name if number == 1 else f"{number}.{name}"))
 
@@ -60,14 +60,14 @@ def plant(seed: Seed) -> None:
 
 
 def plant_secrets(seed: Seed) -> None:
-    """Once more, they take the place of those before; a key stays, since there is something that it wrapped."""
+    """Plants the secrets. Called again, it replaces them; a key stays, since there is something that it wrapped."""
     _plant_keys(seed)
     _plant_secret(seed, "database", seed.database)
     _plant_secret(seed, "jwt", seed.jwt_keys)
 
 
 def _plant_keys(seed: Seed) -> None:
-    """moto makes random keys only, so keys of its own making become ours."""
+    """Plants our keys. moto makes random keys only, so keys that it made are given our bytes."""
     backend = kms_backends[DEFAULT_ACCOUNT_ID][seed.region]
     alias = f"alias/echobase-{seed.environment}"
     for number, material in sorted(seed.kms_keys.items()):
@@ -77,7 +77,7 @@ def _plant_keys(seed: Seed) -> None:
         key = backend.create_key(None, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", f"echobase {seed.environment}", tags=None)
         key.arn, made = key.arn.replace(key.id, key_id), key.id
         key.id, key.key_material = key_id, material
-        # In one step: others may be looking through them.
+        # This is one step, since other threads may be looking through them.
         backend.keys = {name: found for name, found in {**backend.keys, key_id: key}.items() if name != made}
     newest = seed.kms_key_id(max(seed.kms_keys))
     # At each moment some key has the name.
@@ -114,7 +114,7 @@ def _plant_queue(seed: Seed) -> None:
 
 
 def _serialise_deletion(queue: Queue) -> None:
-    """moto deletes by rebuilding the list of messages without its lock: a message that arrives meanwhile would vanish."""
+    """Has moto delete one message at a time: it rebuilds the list without its lock, and a message that arrives meanwhile would vanish."""
     delete = queue.delete_message
 
     def delete_under_lock(receipt_handle: str) -> None:

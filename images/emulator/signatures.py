@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-# As AWS has it.
+# AWS takes a signature whose time differs by no more than this.
 LATE = timedelta(minutes=15)
 # No message, secret or data key is nearly as large.
 MOST_BYTES = 16 * 1024 * 1024
@@ -25,7 +25,7 @@ _AUTHORIZATION = re.compile(
     rf"{_ALGORITHM} Credential=(?P<key>[^/,\s]+)/(?P<day>\d{{8}})/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9.-]+)/aws4_request,"
     r"\s*SignedHeaders=(?P<headers>[a-z0-9;_-]+),\s*Signature=(?P<signature>[0-9a-f]{64})",
 )
-# Who signs less could have the rest changed on the way.
+# Headers that are not signed could be changed on the way.
 _ALWAYS_SIGNED = {"host", "x-amz-date"}
 _WITHOUT_PREFIX = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
@@ -45,7 +45,7 @@ class Credentials:
 
     @classmethod
     def of(cls, file: Path) -> Credentials:
-        """As the tools of AWS keep them: the section `default` of a shared credentials file."""
+        """Reads the section `default` of a shared credentials file, in which the tools of AWS keep credentials."""
         parser = configparser.ConfigParser(interpolation=None)
         parser.read_string(file.read_text())
         return cls(parser["default"]["aws_access_key_id"], parser["default"]["aws_secret_access_key"])
@@ -78,7 +78,7 @@ class SignatureCheck:
         self._now = now
 
     def prove(self, environ: dict[str, Any]) -> None:
-        """Whoever did not sign this request gets an Unsigned. The body can be read afterwards; a stranger's is not even taken in."""
+        """Raises Unsigned unless the caller signed this request. The body can be read afterwards; a stranger's is not even taken in."""
         claim = Claim.of(environ.get("HTTP_AUTHORIZATION", ""))
         if not hmac.compare_digest(claim.access_key.encode(), self._credentials.access_key.encode()):
             raise Unsigned("UnrecognizedClientException", "the access key is not of this environment")
@@ -131,7 +131,7 @@ def _canonical_request(environ: Mapping[str, Any], claim: Claim, body: bytes) ->
             "&".join(f"{name}={value}" for name, value in parameters),
             headers,
             ";".join(claim.headers),
-            # Never what the caller says of the body.
+            # The hash is computed here: what the caller says of the body proves nothing.
             hashlib.sha256(body).hexdigest(),
         )
     )

@@ -32,7 +32,7 @@ single_user() {
 
 if [[ ${1:-} == postgres ]]; then
   enter_volume /var/lib/postgresql/data PG_VERSION fill
-  # As a container's first process it would lose a signal that comes before it asks for any. Held back, the signal waits.
+  # A container's first process loses a signal that comes before it has a handler. The signal is held back, so it waits.
   exec env --block-signal=INT,TERM "$@"
 fi
 

@@ -1,4 +1,4 @@
-# For whoever makes a data folder.
+# This is sourced by whatever makes a data folder.
 
 # make_cluster <programs' folder> <data folder> <further options>...; before 17 the C library alone knew how to sort like C.UTF-8 does.
 make_cluster() {

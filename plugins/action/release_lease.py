@@ -41,7 +41,7 @@ def owner() -> str:
 
 
 def ended_run(answer: Mapping[str, Any]) -> str:
-    """The run that a refusal names as holder, if it was one of this machine that has ended."""
+    """Gives the run that a refusal names as holder, if that was a run of this machine and has ended."""
     blocker = answer.get("held_by") if answer.get("failed") else None
     if not blocker:
         return ""

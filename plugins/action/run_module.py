@@ -61,7 +61,7 @@ class ActionModule(NormalActionModule):
         arguments = self._task.args if module_args is None else module_args
         self._update_module_args(name, arguments, known)
         place = self._shared_loader_obj.module_loader.find_plugin_with_context(name, collection_list=self._task.collections)
-        # That is where Ansible starts the modules of this machine.
+        # Ansible starts the modules of this machine in that folder.
         with contextlib.chdir(self._loader.get_basedir()):
             printed = _printed_by(place.plugin_resolved_name, arguments)
         answer = dict(self._parse_returned_data({"stdout": printed, "stderr": ""}, _PROFILE))
@@ -82,7 +82,7 @@ class ActionModule(NormalActionModule):
 
 
 def told(answer: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """A command that the answer tells the user becomes the one that works where the user is."""
+    """Replaces the commands in a module's answer by those that work where the user is."""
     return dict(caller_of(task_vars, C.DEFAULT_HOST_LIST, Path.cwd(), sys.argv[0]).told_all(answer))
 
 

@@ -27,7 +27,7 @@ from ansible.plugins.callback import CallbackBase
 
 VARIABLE = "ECHOBASE_PROGRESS"
 _SECONDS_BETWEEN_LOOKS = 0.3
-# Then the process that it belongs to.
+# The number of the process that the file belongs to follows.
 _PREFIX = "echobase-progress-"
 
 
@@ -76,7 +76,7 @@ class CallbackModule(CallbackBase):
 
 
 def _sweep() -> None:
-    """What runs left behind that were killed; those of somebody else are not ours to remove."""
+    """Removes what killed runs left behind; the files of somebody else are not ours to remove."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
         process = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if process.isdecimal() and not _runs(int(process)):

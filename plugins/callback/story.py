@@ -31,7 +31,7 @@ _NOT_TOLD = ("Validating arguments against arg spec",)
 
 
 def readable_name(task: Any) -> str:
-    """As in `role: task`, without the collection's name."""
+    """Gives a task's name such as `role: task`, without the collection's name."""
     role, separator, name = task.get_name().strip().rpartition(" : ")
     return f"{role.rpartition('.')[2]}: {name}" if separator else name
 
@@ -65,7 +65,7 @@ class CallbackModule(DefaultCallback):
             super().v2_playbook_on_play_start(play)
             return
         self._play = play
-        # Told with its first step: a play whose steps are all skipped is not worth a line.
+        # The play is named with its first step, since one whose steps are all skipped is not worth a line.
         self._heading = play.get_name().strip()
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
@@ -134,7 +134,7 @@ class CallbackModule(DefaultCallback):
             super()._print_task_banner(task)
 
     def _cancel_reminder(self) -> None:
-        """The step is over, nobody needs to be told that it is running."""
+        """Cancels the line that says that a step is still running, since it is over."""
         if self._patience is not None:
             self._patience.cancel()
 

@@ -12,7 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.engines.registry
 
 
 def database_image(engine: str, major: object = "") -> str:
-    """YAML takes 15 and 10.11 for numbers."""
+    """Gives the name of the image. The version may be a number, since YAML takes 15 and 10.11 for numbers."""
     try:
         return engine_named(engine).image_of_major(str(major))
     except Refusal as refusal:

@@ -96,7 +96,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.rotation.token_k
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     if params["overlap"] < 0:
-        raise Refusal(f"an overlap of {params['overlap']} s is not possible", "give 0 or more")
+        raise Refusal(f"tokens of the old key cannot stay valid for {params['overlap']} s", "set rotate_overlap to 0 or more")
     env = environment_of(params)
     secrets = EnvironmentSecrets(env, vault_password(params["vault_password_file"]), data=lambda: ())
     if params["name"] == FIRST:

@@ -100,7 +100,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.rotation.volume_
 def _refuse_key_of_another_engine(name: str, engine: str) -> None:
     others = [other.name for other in engines() if other.data_key == name]
     if others and engine not in others:
-        raise Refusal(f"{name} is a key of {' and '.join(others)}, and the engine is {engine}", "name one of this engine")
+        raise Refusal(
+            f"{name} is a key of {' and '.join(others)}, and the engine is {engine}",
+            "docs/operate/keys-and-passwords.md lists the keys of each engine",
+        )
 
 
 def operate(module: AnsibleModule) -> Outcome:

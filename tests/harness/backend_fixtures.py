@@ -77,7 +77,7 @@ class Container:
         docker("rm", "--force", "--volumes", self.name)
 
     def kill(self) -> None:
-        """As the machine would: `docker kill` would also switch the restart policy off."""
+        """Kills the process from the host, as a crash would: `docker kill` would also switch the restart policy off."""
         process = eventually(lambda: self._process, f"{self.name} runs")
         os.kill(process, signal.SIGKILL)
         # The engine takes a moment to notice.
@@ -85,7 +85,7 @@ class Container:
 
     @property
     def _process(self) -> int:
-        """0 while the container is not running, or waits for its next start."""
+        """Gives the container's process id on the host; 0 while it does not run, or waits for its next start."""
         return int(docker("inspect", "-f", "{{.State.Pid}}", self.name, check=False) or 0)
 
 
@@ -176,7 +176,7 @@ class Backend:
             return [tuple(str(value) if isinstance(value, uuid.UUID) else value for value in row) for row in rows]
 
     def change_application_password(self, password: str) -> None:
-        """And whoever is logged in is thrown out."""
+        """Changes the application's password and ends the connections of whoever is logged in."""
         client, statements = {
             "mariadb": (
                 'MYSQL_PWD=$(cat /run/secrets/root_password) exec mariadb --user=root --execute "$0"',
@@ -202,7 +202,7 @@ class Backend:
         return dict(json.loads(done))
 
     def migrations_database(self) -> Database:
-        """For migrations that run in the test's own process."""
+        """Gives the database to migrations that run in the test's own process."""
         settings = DatabaseSettings(
             self.engine,
             "localhost",
@@ -292,7 +292,7 @@ class ColourUnderTest:
         self.await_emulator()
 
     def cloud(self, service: str) -> Any:
-        """Its cloud, asked with the environment's credentials."""
+        """Gives a client of the colour's cloud, with the environment's credentials."""
         secret_key = secret_key_in(self.backend.secret("app", "cloud_credentials"))
         return cloud_client(service, f"http://localhost:{self.emulator.port(4566)}", self.backend.env.cloud_access_key, secret_key)
 
@@ -359,7 +359,7 @@ class Customer:
         return {"Authorization": f"Bearer {self.token}"}
 
     def at(self, colour: ColourUnderTest) -> Customer:
-        """The same session, at another door."""
+        """Gives the same session at another address."""
         return Customer(colour.client(), self.email, self.password, self.token)
 
     def post(self, item: str = "tea", quantity: int = 1, note: str | None = None, key: str | None = None) -> httpx.Response:
@@ -388,7 +388,7 @@ class Customer:
 
 
 def _free_port() -> int:
-    """Chosen here, since a port of the engine's choice changes with each start of its container."""
+    """Finds a free port. It is chosen here, since a port that the engine chooses changes with each start of its container."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -400,7 +400,7 @@ def _as_options(variables: Mapping[str, str]) -> list[str]:
 
 @contextmanager
 def running_backend(home: Path, engine: str = "mariadb") -> Iterator[Backend]:
-    """The database with its schema; nothing of a colour runs yet."""
+    """Runs the database with its schema; nothing of a colour runs yet."""
     env = environment("test", str(home))
     Certificates.of_environment(env).present(check=False)
     EnvironmentSecrets(env, None, data=lambda: ()).present(check=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-# With nothing but what every host has; the answer is a status and a text.
+# This program needs nothing but what every host has; it prints a status and a text.
 _ASK = """
 import sys, urllib.request
 url, secret, authorization = sys.argv[1:]
@@ -24,7 +24,7 @@ print(answer.status, answer.read().decode())
 
 
 def ask_as_nobody(url: str, secret_id: str = "", authorization: str = "") -> tuple[int, str]:
-    """From an account without any right on this host."""
+    """Asks from an account without any right on this host."""
     body = json.dumps({"SecretId": secret_id}) if secret_id else ""
     command = ["/usr/bin/python3", "-c", _ASK, url, body, authorization]
     done = subprocess.run(command, user="nobody", group="nogroup", extra_groups=[], capture_output=True, text=True, check=True, cwd="/")
@@ -39,5 +39,5 @@ def cloud_client(service: str, url: str, access_key: str, secret_key: str) -> An
 
 
 def secret_key_in(credentials: str) -> str:
-    """Of the content of a file cloud_credentials."""
+    """Gives the secret key in the content of a file cloud_credentials."""
     return credentials.strip().rpartition(" = ")[2]

@@ -48,7 +48,7 @@ class ColourUnderTest:
     release: str = "1.0.0-test"
     in_flight: int = 0
     requests: list[Request] = field(default_factory=list)
-    # Paths of those whose head has arrived.
+    # The paths of the requests whose head has arrived.
     begun: list[str] = field(default_factory=list)
     # How a request fails: "reset", "hang" or a status. Those that did are in `failed`.
     failure: Callable[[Request], str] = never_fails
@@ -58,14 +58,14 @@ class ColourUnderTest:
     padding: dict[str, int] = field(default_factory=dict)
     # Answers are held back until the event is set, by path.
     held: dict[str, threading.Event] = field(default_factory=dict)
-    # Those whose answer has left but for what one buffer holds.
+    # The requests whose answer has left but for what one buffer holds.
     sent: list[Request] = field(default_factory=list)
     port: int = PORT
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _thread: threading.Thread | None = None
 
     def forget(self) -> None:
-        """What was seen, and what was told to be different."""
+        """Forgets the requests that were seen and the answers that a test had set."""
         for memory in (self.requests, self.begun, self.failed, self.sent):
             memory.clear()
         for instruction in (self.statuses, self.headers, self.padding, self.held):
@@ -154,7 +154,7 @@ class ColourUnderTest:
             "version": "1.0.0",
             "schema": {"expand": "0002", "contract": None},
             "in_flight": self.in_flight,
-            # As the front end's nginx counts: the connection on which it was asked is among those that it writes to.
+            # This counts as the front end's nginx does, for which the connection that asks is among those that it writes to.
             "reading": 0,
             "writing": self.in_flight + 1,
         }
@@ -211,7 +211,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 @contextmanager
 def running_colour(facts: Mapping[str, Any], name: str) -> Iterator[ColourUnderTest]:
-    """Its addresses must be this machine's, as those of network prefix 127.x are."""
+    """Runs a colour. Its addresses must be this machine's, as those of network prefix 127.x are."""
     place = facts["colours"][name]
     addresses = {"gateway": place["gateway_address"], "frontend": place["frontend_address"]}
     colour = ColourUnderTest(name, addresses, Path(facts["home"]) / "tls" / name)

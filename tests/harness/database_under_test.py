@@ -57,7 +57,7 @@ class DatabaseUnderTest:
         return arguments | changes
 
     def prepare(self) -> None:
-        """What the roles secrets and tls do."""
+        """Makes secrets and certificates, as the roles secrets and tls do."""
         arguments = {"environment": "test", "home": str(self.home)}
         secrets = succeeded(run_module("environment_secrets", arguments))
         self.key_fingerprint = str(secrets["key_fingerprint"])
@@ -108,7 +108,7 @@ class DatabaseUnderTest:
         )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """As the user of the migrations, who may make tables."""
+        """Runs a statement as the user of the migrations, who may make tables."""
         with self.connect("migrate_user", self.secret("migrate", "db_password")) as connection, connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall()) if cursor.description else []
@@ -118,7 +118,7 @@ class DatabaseUnderTest:
         return str(row[-1])
 
     def restore(self, statements: bytes) -> None:
-        """What a final backup holds, as an operator would."""
+        """Loads what a final backup holds, as an operator would."""
         client = {
             "mariadb": 'exec mariadb --defaults-extra-file=<(echo [client]; echo "password=$(</run/secrets/root_password)") --user=root',
             "postgresql": "exec psql --username=postgres --dbname=postgres --quiet",
@@ -138,7 +138,7 @@ class DatabaseUnderTest:
         return str(self.docker.api.logs(self.container).decode())
 
     def kill(self) -> None:
-        """By the host's process id: `docker kill` would suppress the restart policy."""
+        """Kills the server by its process id on the host: `docker kill` would suppress the restart policy."""
         pids: list[int] = []
         # Process 0 stands for one that does not run, and to kill(2) for the caller's own group.
         eventually(lambda: pids.append(self.host_pid()) or pids[-1] > 0, "the server's process", interval=0.005)  # type: ignore[func-returns-value]
@@ -168,6 +168,6 @@ def succeeded(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def copy(source: Path, folder: Path) -> None:
-    """With owners and modes."""
+    """Copies a folder with owners and modes."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "--archive", source, folder], check=True)

@@ -140,7 +140,7 @@ def visitor(edge: EdgeUnderTest, address: str, port: int = 0) -> Iterator[Visito
 
 @contextmanager
 def running_desk(facts: Mapping[str, Any], **extra: str) -> Iterator[DeskUnderTest]:
-    """Needs the edge's certificates; its address must be this machine's, as that of network prefix 127.x is."""
+    """Runs the desk. It needs the edge's certificates, and its address must be this machine's, as that of network prefix 127.x is."""
     desk = DeskUnderTest(facts, extra)
     desk.prepare()
     desk.start()

@@ -64,7 +64,7 @@ class DurableServer:
         return ServerConsole(engine_named(self.engine), self.env)
 
     def prepare(self) -> str:
-        """What the roles secrets, tls and networks do; gives the fingerprint of the keys."""
+        """Does what the roles secrets, tls and networks do, and gives the fingerprint of the keys."""
         secrets = self.secrets().present(check=False)
         Certificates.of_environment(self.env).present(check=False)
         if not self.docker.networks.list(names=[self.env.durable_network.name]):
@@ -78,7 +78,7 @@ class DurableServer:
         return EnvironmentSecrets(self.env, None, data=lambda: ())
 
     def ensure(self, state: str = "present", check: bool = False, **wanted: Any) -> Outcome:
-        """What module durable_db does."""
+        """Brings the database to the wanted state, as module durable_db does."""
         fingerprint = self.prepare()
         database = DurableDb(self.backend, FinalBackup(self.env), self.env.name, wait_timeout=PATIENCE_SECONDS)
         return database.ensure(WantedDatabase(state, key_fingerprint=fingerprint, **wanted), check)
@@ -123,14 +123,14 @@ class DurableServer:
 
     @property
     def folder(self) -> Path:
-        """The volume, on this machine."""
+        """The folder of the volume on this machine."""
         return Path(self.docker.api.inspect_volume(self.names.volume)["Mountpoint"])
 
     def log(self) -> str:
         return str(self.docker.api.logs(self.names.container).decode(errors="replace"))
 
     def kill(self, container: str, command: Sequence[str] = ()) -> None:
-        """By the host's process id: the container itself, or the processes in it whose command begins like this."""
+        """Kills processes by their ids on the host: the container's first one, or those in it whose command begins like this."""
         for process in self.processes(container, command):
             os.kill(process, signal.SIGKILL)
 

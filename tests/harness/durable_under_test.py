@@ -122,7 +122,7 @@ class DurableUnderTest:
 
     @contextlib.contextmanager
     def application(self) -> Iterator[Any]:
-        """A connection as the application has it."""
+        """Connects as the application does."""
         password = Path(self.env.path("secrets", "app", "db_password")).read_text().strip()
         ca_file = self.env.path("tls", "ca.crt")
         login: dict[str, Any] = {"host": "127.0.0.1", "port": self.names.port, "user": "app_user", "password": password, "autocommit": True}
@@ -155,7 +155,7 @@ class DurableUnderTest:
             return [row[0] for row in cursor.fetchall()]
 
     def moment_between(self) -> str:
-        """By the server's clock, and so far from what is committed before and after it as either engine's log tells apart."""
+        """Gives a moment by the server's clock, far enough from the commits around it for either engine's log to tell them apart."""
         moment, wait = {
             "mariadb": ("DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')", "SELECT SLEEP(0.5)"),
             "postgresql": (
@@ -172,7 +172,7 @@ class DurableUnderTest:
         return {path for path in Path(self.env.path("backups", self.engine)).rglob("*") if path.is_file()}
 
     def damage(self, backup: str, before: set[Path]) -> None:
-        """Its data on the disk, but nothing of the log that is archived meanwhile. `before` are the files of before it was taken."""
+        """Damages a backup's data on the disk, and nothing of the log. `before` has the files from before it was taken."""
         new = self.repository_files() - before
         named = [path for path in new if backup in path.parts and path.stat().st_size > _DATA_BYTES]
         for path in named or [max(new, key=lambda path: path.stat().st_size)]:
@@ -182,7 +182,7 @@ class DurableUnderTest:
                 stream.write(b"damaged" * 100)
 
     def flip_a_bit(self, backup: str) -> None:
-        """In the middle of the largest file that is that backup's alone."""
+        """Flips a bit in the middle of the largest file that belongs to that backup alone."""
         path = max((path for path in self.repository_files() if backup in path.parts), key=lambda path: path.stat().st_size)
         path.chmod(0o600)
         with path.open("r+b") as stream:
@@ -192,14 +192,14 @@ class DurableUnderTest:
             stream.write(bytes([byte ^ 1]))
 
     def leftovers(self) -> list[str]:
-        """Of trials and restores."""
+        """Gives the containers and volumes that trials and restores have left."""
         mine = {"label": f"{ENVIRONMENT_LABEL}={self.env.name}"}
         names = [container.name for container in self.docker.containers.list(all=True, filters=mine)]
         names += [volume.name for volume in self.docker.volumes.list(filters=mine)]
         return [name for name in names if "trial" in name or "restore" in name]
 
     def lose(self) -> None:
-        """Its containers and all their data."""
+        """Removes the environment's containers and all their data, as a loss of the machine would."""
         mine = {"label": f"{ENVIRONMENT_LABEL}={self.env.name}"}
         for container in self.docker.containers.list(all=True, filters=mine):
             container.remove(force=True, v=True)

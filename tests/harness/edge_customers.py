@@ -27,7 +27,7 @@ class Customers:
         self._connection.close()
 
     def answers(self) -> dict[int, str]:
-        """By bucket: the colour that answered, else the edge's own word."""
+        """Gives for each bucket the colour that answered, else the edge's own word."""
         return {bucket: self._ask(cookie) for bucket, cookie in self._cookies.items()}
 
     def readiness(self) -> tuple[int, str]:
@@ -55,5 +55,5 @@ def expected_answers(generation: Generation) -> dict[int, str]:
 
 
 def client_in(bucket: int) -> str:
-    """A client's id that the edge puts into this bucket."""
+    """Finds a client's id that the edge puts into this bucket."""
     return next(client for client in (secrets.token_hex(16) for _ in itertools.count()) if bucket_of(client) == bucket)

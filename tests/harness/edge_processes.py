@@ -36,7 +36,7 @@ class EdgeProcesses:
 
     @property
     def shim(self) -> int:
-        """What containerd watches the container by."""
+        """Gives the process by which containerd watches the container."""
         return _parent(self.master)
 
     def clients_of(self, worker: int) -> set[int]:
@@ -60,7 +60,7 @@ class HeldConnection:
 
     @property
     def colour(self) -> str:
-        """Of its last answer."""
+        """The colour of the last answer."""
         return self._colour
 
     def is_served(self) -> bool:

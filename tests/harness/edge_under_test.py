@@ -73,7 +73,7 @@ class EdgeUnderTest:
 
     @contextmanager
     def reconfigured(self, **options: Any) -> Iterator[None]:
-        """Other values of the role's variables for a while, in the nginx that runs."""
+        """Gives the running nginx other values of the role's variables for as long as the block lasts."""
         before = self.options
         self._reload(before | options)
         try:
@@ -102,7 +102,7 @@ class EdgeUnderTest:
         return done.stdout
 
     def access_log(self) -> list[dict[str, Any]]:
-        """What is written so far; nginx keeps lines back for a second. A worker writes into the old log for a moment after a rotation."""
+        """Reads what is written so far. nginx keeps lines back for a second, and writes into the old log for a moment after a rotation."""
         logs = sorted((self.home / "edge-log").glob("access.log*"), reverse=True)
         return [json.loads(line) for log in logs for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
@@ -133,7 +133,7 @@ class EdgeUnderTest:
         eventually(lambda: not self._workers() & before, self.logs, 20)
 
     def _workers(self) -> set[str]:
-        """Those that take new connections."""
+        """Gives the workers that take new connections."""
         listing = subprocess.run(["docker", "top", self.container, "-eo", "pid,args"], check=True, capture_output=True, text=True).stdout
         return {line.split()[0] for line in listing.splitlines() if line.endswith("nginx: worker process")}
 

@@ -64,7 +64,7 @@ def run_playbook(name: str, *arguments: str, checkout: Path = CHECKOUT) -> Playb
 
 
 def kept_files(env: Environment) -> Iterator[Path]:
-    """Of its state folder, whatever the running edge, its desk and the archiver of the database's log do not write by themselves."""
+    """Gives the files of the state folder that neither the running edge, nor its desk, nor the archiver writes by itself."""
     for path in sorted(Path(env.home).rglob("*")):
         if path.relative_to(env.home).parts[0] not in ("edge-log", "desk", "backups"):
             yield path

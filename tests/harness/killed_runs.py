@@ -23,7 +23,7 @@ def kill_with_descendants(process: subprocess.Popen[Any]) -> None:
 
 
 def killed_at(step: str, run: Callable[[Callable[[str], None]], object]) -> None:
-    """In a process of its own, by SIGKILL, when what is called with each step is called with this one."""
+    """Runs a function in a process of its own, and kills that by SIGKILL when the function reaches this step."""
 
     def die(reached: str) -> None:
         if reached == step:

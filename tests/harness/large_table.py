@@ -49,7 +49,7 @@ class LargeTable:
         self.backend.sql(_FILL[self.backend.engine].format(user=self.user_id, rows=rows))
 
     def change(self) -> list[Ran]:
-        """A column with a default, one that is filled in afterwards, an index, a constraint, and a NOT NULL."""
+        """Makes the changes: a column with a default, one that is filled in afterwards, an index, a constraint, and a NOT NULL."""
         engine = self._database.engine
         connect = {"isolation_level": "AUTOCOMMIT"}
         with (

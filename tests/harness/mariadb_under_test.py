@@ -28,7 +28,7 @@ ARCHIVE_SECONDS = 2
 
 
 class MariadbUnderTest(DurableServer):
-    """Encrypted, as it is by default."""
+    """A MariaDB that is encrypted, as it is by default."""
 
     def __init__(self, home: Path, name: str, number: int) -> None:
         super().__init__("mariadb", home, name, number)
@@ -56,15 +56,15 @@ class MariadbUnderTest(DurableServer):
 
     @property
     def history(self) -> str:
-        """What the marks of this data folder begin with."""
+        """The beginning of all marks of this data directory."""
         return self.tool.mark()[0].partition("/")[0]
 
     def rows(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Of the last one."""
+        """Executes the statements and gives the rows of the last one."""
         return [self.sql("migrate_user", statement) for statement in statements][-1]
 
     def now(self) -> datetime:
-        """By the server's clock, to the microsecond."""
+        """Gives the time by the server's clock, to the microsecond."""
         moment: datetime = self.rows("SELECT SYSDATE(6)")[0][0]
         return moment.replace(tzinfo=UTC)
 
@@ -79,7 +79,7 @@ class MariadbUnderTest(DurableServer):
         return set((self.repository / "snapshots").iterdir())
 
     def archives(self) -> bool:
-        """Whether it can, after something was killed."""
+        """Whether the log can be archived, also after something was killed."""
         try:
             self.tool.archive_now()
         except Refusal:
@@ -98,7 +98,7 @@ class Writer:
     """Writes numbered rows one after the other, each in a transaction, and remembers what it was answered."""
 
     database: MariadbUnderTest
-    # Of each acknowledged row: the number of its transaction in the log.
+    # The number of the transaction in the log, for each row that was acknowledged.
     transactions: dict[int, int] = field(default_factory=dict)
     _enough: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -119,7 +119,7 @@ class Writer:
         eventually(lambda: len(self.transactions) >= wanted, f"{rows} more rows")
 
     def _write(self) -> None:
-        """Until it is enough, or the server is gone."""
+        """Writes until it is told to stop, or the server is gone."""
         with self.database.connect("migrate_user") as connection, connection.cursor() as cursor:
             for number in itertools.count(1):
                 try:

@@ -73,7 +73,7 @@ class Ended:
 
     @property
     def told(self) -> str:
-        """Why it failed, in its own words; empty after a success."""
+        """Gives why the playbook failed, in its own words; empty after a success."""
         if self.code == 0:
             return ""
         lines = self.output.splitlines()
@@ -86,7 +86,7 @@ class Outcome:
     pair: Pair
     ends: list[Ended] = field(default_factory=list)
     answered: int = 0
-    # By status, where it was none of a colour's own.
+    # How many answers came from the edge itself and not from a colour.
     closed: int = 0
     lost: int = 0
     weights: dict[str, int] = field(default_factory=dict)
@@ -238,7 +238,7 @@ def _ended(playbook: str, process: subprocess.Popen[str]) -> Ended:
 
 
 def _untrue(ends: Sequence[Ended], events: Sequence[str]) -> Iterator[str]:
-    """What a playbook said and is not so."""
+    """Gives what a playbook said that is not so."""
     for end in ends:
         if end.code == 0:
             continue

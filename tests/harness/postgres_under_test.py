@@ -48,7 +48,7 @@ class PostgresUnderTest(DurableServer):
         return _moment(self.rows("SELECT clock_timestamp()"))
 
     def write_steps(self, first: int, last: int) -> dict[int, datetime]:
-        """Numbered rows, one transaction each, with a moment after it and before the next."""
+        """Writes numbered rows, one transaction for each, and gives a moment after each and before the next."""
         moments = {}
         with self.session() as session:
             session.ask("CREATE TABLE IF NOT EXISTS steps (number int PRIMARY KEY, text text)")
@@ -65,7 +65,7 @@ class PostgresUnderTest(DurableServer):
                 yield trial
 
     def swap(self, backup: Backup, point: Point) -> None:
-        """Serve what a restore gives, in a second generation."""
+        """Has the server serve what a restore gives, in a second generation."""
         self.tool.restore(backup, point, self.names.volume, self.volume.building("000002"))
         self.volume.settle("000002")
         self.ensure("stopped")
@@ -74,7 +74,7 @@ class PostgresUnderTest(DurableServer):
 
 
 def highest_step(server: PostgresUnderTest | TrialServer) -> int:
-    """All numbers up to it are there, and no other."""
+    """Gives the highest number, after checking that all numbers up to it are there, and no other."""
     statement = "SELECT count(*), max(number) FROM public.steps WHERE number > 0"
     ((count, last),) = server.rows(statement) if isinstance(server, PostgresUnderTest) else server.console.query(statement)
     assert int(count) == int(last or 0)

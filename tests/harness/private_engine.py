@@ -24,7 +24,7 @@ _HIDE = "for folder in /run/docker /run/containerd; do mkdir -p $folder; mount -
 class PrivateEngine:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # Gone after a crash, as /run is.
+        # This folder is gone after a crash, as /run is.
         self._run = folder / "run"
         self._namespace = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -34,7 +34,7 @@ class PrivateEngine:
 
     @property
     def host(self) -> str:
-        """For DOCKER_HOST."""
+        """The engine's address, for DOCKER_HOST."""
         return f"unix://{self._run}/docker.sock"
 
     def start(self) -> None:
@@ -53,7 +53,7 @@ class PrivateEngine:
         eventually(answers, self._last_words, _START_SECONDS, interval=0.1)
 
     def load(self, image: str) -> None:
-        """From the machine's own engine."""
+        """Loads an image from the machine's own engine."""
         with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
             subprocess.run(["docker", "--host", self.host, "load"], stdin=saved.stdout, capture_output=True, check=True)
 
@@ -64,7 +64,7 @@ class PrivateEngine:
         self._forget()
 
     def crash(self) -> None:
-        """As when the machine loses power: the engine and every container die at once, and nobody can do anything about it."""
+        """Kills the engine and every container at once, as when the machine loses power: nobody can do anything about it."""
         while processes := self._processes():
             # Nobody may see another one die.
             for deadly in (signal.SIGSTOP, signal.SIGKILL):
@@ -82,7 +82,7 @@ class PrivateEngine:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Meanwhile what this thread opens or starts, threads included, is in the engine's network."""
+        """While the block lasts, whatever this thread opens or starts, threads included, is in the engine's network."""
         with Path("/proc/thread-self/ns/net").open() as before, self._network.open() as inside:
             _enter(inside.fileno())
             try:
@@ -115,7 +115,7 @@ def _network_of(process: int) -> Path | None:
     try:
         return Path(f"/proc/{process}/ns/net").readlink()
     except OSError:
-        # It has ended.
+        # The process has ended meanwhile.
         return None
 
 

@@ -36,14 +36,14 @@ class RawConnection:
         self.socket.sendall(data)
 
     def answers(self) -> list[RawAnswer]:
-        """All until the other side hangs up."""
+        """Gives all answers until the other side hangs up."""
         found = []
         while answer := self.answer():
             found.append(answer)
         return found
 
     def answer(self) -> RawAnswer | None:
-        """The next one; None when the other side has hung up instead."""
+        """Gives the next answer; None when the other side has hung up instead."""
         while b"\r\n\r\n" not in self._unread:
             if not self._receive():
                 assert not self._unread, f"half an answer: {self._unread!r}"

@@ -68,7 +68,7 @@ class RawHttp2:
         return stream
 
     def await_end(self, stream: int) -> StreamEnd:
-        """Also ends when the connection does."""
+        """Waits until the stream has ended, or the connection has."""
         self.flush()
         while self.is_open and not self._is_over(stream):
             self.receive()

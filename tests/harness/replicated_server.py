@@ -41,7 +41,7 @@ class ReplicatedServer(DurableServer):
     def pair(
         self, state: str = "present", *, replica: bool = True, rebuild: bool = False, check: bool = False, confirm: str = ""
     ) -> Outcome:
-        """What module durable_db does."""
+        """Brings database and replica to the wanted state, as module durable_db does."""
         wanted = WantedDatabase(state, key_fingerprint=self.prepare(), confirm=confirm, final_backup=False)
         follower = DurableReplica(self.docker, replace(self.definition, follows=True), wait_timeout=3)
         database = DurableDb(self.backend, FinalBackup(self.env), self.env.name, wait_timeout=PATIENCE_SECONDS)
@@ -51,7 +51,7 @@ class ReplicatedServer(DurableServer):
         return self.watch.console.query(statement)
 
     def remove(self) -> None:
-        # With the archiver that a promotion made.
+        # The archiver that a promotion made is removed, too.
         for container in self.docker.containers.list(all=True, filters={"name": self.names.container}):
             container.remove(force=True, v=True)
         volume = DatabaseVolume(self.docker, replace(self.definition, follows=True))

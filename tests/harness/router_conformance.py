@@ -18,7 +18,7 @@ BLUE, GREEN, BOTH = Weights.all_to("blue"), Weights.all_to("green"), Weights(80,
 class RouterConformance(ABC):
     @abstractmethod
     def make_router(self, folder: Path) -> Router:
-        """A router on which nothing was ever committed; called again with the same folder, the same router seen by another process."""
+        """Makes a router on which nothing was ever committed; with the same folder again, that router as another process sees it."""
 
     @pytest.fixture
     def router(self, tmp_path: Path) -> Router:

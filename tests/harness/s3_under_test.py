@@ -16,7 +16,7 @@ from harness.images_under_test import image_tag
 from harness.throwaway_tls import make_certificates
 from harness.waiting import eventually
 
-# The emulator takes any.
+# The emulator takes any credentials.
 S3_LOGIN = {"backup_s3_key": "AKIAPLANTED", "backup_s3_secret": "planted-secret-of-the-bucket"}
 
 _NGINX = """
@@ -41,7 +41,7 @@ http {
 
 
 def address_of_bridge(engine: DockerClient) -> str:
-    """Of the host on the default network. An engine that was never started before does not name it: it takes the first address."""
+    """Gives the host's address on the default network. An engine that was never started names none: it takes the first address."""
     pool = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
     return str(pool.get("Gateway") or next(IPv4Network(pool["Subnet"], strict=False).hosts()))
 

@@ -45,7 +45,7 @@ class FaultScene:
 
     @property
     def endpoints(self) -> dict[str, dict[str, str]]:
-        """Where the colours are is told, since they are no containers."""
+        """The addresses of the colours, which are told to the modules, since the colours are no containers."""
         return {
             name: {service: f"https://{colour[f'{service}_address']}:8443" for service in ("gateway", "frontend")}
             for name, colour in self.edge.facts["colours"].items()
@@ -65,7 +65,7 @@ class FaultScene:
         assert self.customers.answers() == ALL_BLUE
 
     def switch(self, **options: Any) -> dict[str, Any]:
-        """By Ansible, as users do."""
+        """Switches through Ansible, as users do."""
         here = {"environment": "test", "home": str(self.edge.home.parent), "network_prefix": self.network_prefix}
         return run_module("bluegreen_switch", here | {"endpoints": self.endpoints} | options)
 

@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 60.0
 def eventually(
     condition: Callable[[], T | None], what: str | Callable[[], str], patience: float = PATIENCE_SECONDS, interval: float = 0.05
 ) -> T:
-    """The condition's first true answer. `what` says what is awaited, or finds out when it was awaited in vain, as from a log."""
+    """Gives the condition's first true answer. `what` says what is awaited; a function finds that out once it was in vain."""
     end = time.monotonic() + patience
     while True:
         answer = condition()

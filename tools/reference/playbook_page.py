@@ -80,7 +80,7 @@ def _read(file: Path) -> Playbook:
 
 
 def _tasks(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those in blocks included."""
+    """Gives all tasks, those in blocks included."""
     found = []
     for entry in entries:
         inner = [task for part in ("block", "rescue", "always") for task in entry.get(part, [])]

@@ -1,6 +1,6 @@
 """Brings the server's binary log into the repository as it is written, and alone deletes what is not needed there any more.
 
-It knows nothing that it could not find out again: what is archived says the repository, what is not is kept by the server.
+It remembers nothing that it could not find out again: the repository says what is archived, and the server keeps what is not.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from backups.trouble import Trouble
 SOCKET = Path("/tmp/archiver.sock")
 _SECONDS_BETWEEN_LOOKS = 0.25
 _SECONDS_AFTER_TROUBLE = 2.0
-# Even if nothing is written: it shall be known that nothing was.
+# After this time it archives even if nothing was written, so that the repository knows that nothing was.
 _IDLE_SECONDS = 600
-# For a replica that was away.
+# The server keeps logs this long for a replica that was away.
 _DAYS_KEPT_ON_SERVER = 1
 
 
@@ -86,7 +86,7 @@ class Archiver:
 
     def _work(self, request: Request | None) -> dict[str, Any]:
         if request and request.verb == "expire":
-            # No other process is at work then, says who asks. What is locked was locked by one that was killed.
+            # The caller says that no other process is at work now, so whatever is locked was locked by one that was killed.
             repository.unlock()
             repository.forget([*request.names, *batch.superseded(repository.snapshots())], prune=True)
             return {}
@@ -103,7 +103,7 @@ class Archiver:
 
     def _connected(self) -> Server:
         if self._server is not None and not self._server.is_there():
-            # It was restarted, maybe on other data; whoever asks now does not have to know.
+            # The server was restarted, maybe on other data; the caller need not know of that.
             self._start_over()
         if self._server is None:
             self._server = Server()
@@ -111,7 +111,7 @@ class Archiver:
         return self._server
 
     def _start_over(self) -> None:
-        """What was fetched and not stored is fetched again."""
+        """Starts over: what was fetched and not stored is fetched again."""
         if self._server:
             self._server.close()
         self._server = None
@@ -171,7 +171,7 @@ class Archiver:
 
 
 class _Door(socketserver.StreamRequestHandler):
-    """One request a connection, one line each way."""
+    """Answers callers over a socket: one request for each connection, one line each way."""
 
     server: _Doors
 

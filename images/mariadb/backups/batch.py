@@ -12,9 +12,9 @@ from backups import repository
 from backups.binlog import Content
 from backups.server import Sample
 
-# In memory. Also the name of the folder inside a snapshot.
+# This folder is in memory; a snapshot names it the same.
 FOLDER = Path("/tmp/archive")
-# Its name comes before the logs': so it comes before them out of a snapshot, too.
+# This name sorts before the logs' names, so that the file comes before them out of a snapshot, too.
 TIMES = ".times"
 KIND = "binlog"
 _MOST_LOGS = 64
@@ -26,7 +26,7 @@ class Batch:
     """Each new log makes a new snapshot of all of them, which takes the place of the one before."""
 
     server: str
-    # Number of the last transaction before it and in it.
+    # The numbers of the last transaction before it and of the last one in it.
     before: int = 0
     last: int = 0
     logs: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Batch:
 
 
 def superseded(snapshots: list[dict[str, Any]]) -> list[str]:
-    """Those whose logs a later snapshot of the same batch has, too."""
+    """Gives the snapshots whose logs a later snapshot of the same batch has, too."""
     newest: dict[tuple[str, str], tuple[int, str]] = {}
     outdated = []
     for snapshot in snapshots:

@@ -10,7 +10,7 @@ from typing import IO
 from backups.trouble import Trouble
 
 _MAGIC = b"\xfebin"
-# Time in seconds, type, server id, length, end position, flags.
+# The fields are: time in seconds, type, server id, length, end position, flags.
 _HEADER = struct.Struct("<IBIIIH")
 _QUERY, _STOP, _ROTATE, _XID, _XA_PREPARE, _CHECKPOINT, _GTID, _GTID_LIST = 2, 3, 4, 16, 38, 161, 162, 163
 # This flag of a GTID event means: a statement that needs no COMMIT after it.
@@ -41,7 +41,7 @@ class Content:
 
 
 def events(stream: IO[bytes]) -> Iterator[Event]:
-    """Ends without complaint at an event that is not whole: so a log ends whose server was killed, and it was never committed."""
+    """Yields the events. It ends without complaint at one that is not whole: a server was killed there and never committed it."""
     if stream.read(len(_MAGIC)) != _MAGIC:
         raise Trouble("that is no binary log")
     while len(header := stream.read(_HEADER.size)) == _HEADER.size:
@@ -67,7 +67,7 @@ def content(stream: IO[bytes]) -> Content:
 
 
 def cut(stream: IO[bytes], is_wanted: Callable[[Transaction], bool]) -> Iterator[bytes]:
-    """What a log begins with, and those of its transactions."""
+    """Copies what a log begins with, and those transactions that are wanted."""
     wanted = True
     yield _MAGIC
     for event in events(stream):
@@ -89,7 +89,7 @@ def _is_standalone(event: Event) -> bool:
 
 
 def _ends_transaction(event: Event) -> bool:
-    """With tables that know no transactions. The last four bytes are the event's checksum."""
+    """Whether the event ends a transaction on tables that know none. The last four bytes are its checksum."""
     return event.kind == _QUERY and event.raw[:-4].endswith((b"COMMIT", b"ROLLBACK"))
 
 

@@ -15,7 +15,7 @@ _SECONDS_BETWEEN = 0.25
 
 
 class Clock(threading.Thread):
-    """Whether the archiver is busy or not. Where it does not look, a moment is known by what the log itself tells, to the second."""
+    """A thread that looks at the server even while the archiver is busy. Between its looks the log tells a moment to the second."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -29,7 +29,7 @@ class Clock(threading.Thread):
             try:
                 if server is None:
                     server = Server()
-                    # The last sample may be another server's.
+                    # The server may be another one than that of the last sample.
                     self.latest = None
                 self._look(server)
             except (Trouble, pymysql.Error, OSError):
@@ -37,7 +37,7 @@ class Clock(threading.Thread):
             time.sleep(_SECONDS_BETWEEN)
 
     def take(self) -> list[Sample]:
-        """What was seen since this was asked last."""
+        """Gives what was seen since the last call."""
         with self._guard:
             taken, self._taken = self._taken, []
         return [*taken, self.latest] if self.latest else taken
@@ -45,7 +45,7 @@ class Clock(threading.Thread):
     def _look(self, server: Server) -> None:
         sample = server.sample()
         if self.latest and self.latest.last != sample.last:
-            # Only what frames a change says anything.
+            # Only the samples before and after a change tell anything.
             with self._guard:
                 self._taken += [self.latest, sample]
         self.latest = sample

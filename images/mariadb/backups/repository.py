@@ -20,7 +20,7 @@ _RESTIC = ("restic", "--no-cache")
 # The archiver alone locks for itself, for moments only; without the option whoever comes then would fail.
 _PATIENCE = ("--retry-lock", "5m")
 _CHUNK = 1 << 20
-# One that no index knows was left by something that was killed.
+# A pack that no index knows was left by something that was killed.
 _PACK = re.compile(r"\bpack ([0-9a-f]{64})\b(?!: not referenced)")
 # Otherwise it could not look.
 _DAMAGED = ("repository contains errors", "LoadIndex returned errors")
@@ -33,7 +33,7 @@ _CREDENTIALS = {
 
 
 def make() -> bool:
-    """Tells whether it had to."""
+    """Makes the repository where there is none; tells whether it had to."""
     if _run("cat", "config", "--no-lock").returncode != _NO_REPOSITORY:
         # Any other error shows itself here, a wrong key above all.
         _output("cat", "config", "--no-lock")
@@ -53,7 +53,7 @@ def tags_of(snapshot: Mapping[str, Any]) -> dict[str, str]:
 
 
 def store_files(folder: Path, tags: Mapping[str, str]) -> str:
-    """Returns the snapshot's id. What a former snapshot of that folder has already is neither read nor written again."""
+    """Stores a folder and returns the snapshot's id. What a former snapshot of the folder has is neither read nor written again."""
     return str(_stored(str(folder), tags=tags)["snapshot_id"])
 
 
@@ -71,18 +71,18 @@ def forget(identifiers: Iterable[str], prune: bool) -> None:
 
 
 def unlock() -> None:
-    """Only for a caller who knows that whoever made the locks is dead."""
+    """Removes all locks, for a caller who knows that whoever made them is dead."""
     _output("unlock", "--remove-all")
 
 
 def add_password(file: str) -> None:
-    """From now on both open it. Done twice it is done once."""
+    """Adds a password: from now on both open the repository. A second call changes nothing."""
     if _run("cat", "config", "--no-lock", "--password-file", file).returncode != 0:
         _output("key", "add", *_PATIENCE, "--new-password-file", file)
 
 
 def remove_other_passwords() -> int:
-    """All but the one that opened it just now; how many."""
+    """Removes all passwords but the one that opened the repository just now; gives how many those were."""
     keys = json.loads(_output("key", "list", "--json", "--no-lock"))
     others = [str(key["id"]) for key in keys if not key["current"]]
     for key in others:
@@ -91,7 +91,7 @@ def remove_other_passwords() -> int:
 
 
 def problems() -> list[str]:
-    """Every byte is read, and nothing is changed."""
+    """Gives what is wrong with the repository, of which it reads every byte and changes nothing."""
     done = _run("check", "--read-data", "--no-lock")
     return _complaints(done)[:5] if done.returncode != 0 else []
 
@@ -103,7 +103,7 @@ def _complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def damage(part: str) -> list[dict[str, Any]]:
-    """In that part of all packs, such as 2/7: what is damaged, and the snapshots that need it. Nothing is changed."""
+    """Reads a part of all packs, such as 2/7; gives what is damaged there, and the snapshots that need it. Nothing is changed."""
     # An archiver is at work meanwhile: what it had taken away between two looks is not damaged the next time.
     for _ in range(2):
         done = _run("check", f"--read-data-subset={part}", "--no-lock")
@@ -118,7 +118,7 @@ def damage(part: str) -> list[dict[str, Any]]:
 
 
 def _needing(complaint: str, pack: str = "") -> list[str]:
-    """Not all of a pack is damaged where the complaint names pieces of it. What tells which snapshots need them may itself be damaged."""
+    """Gives the snapshots that need what is damaged: the pieces of a pack that are named, else all of it. Even this may not be known."""
     blobs = sorted(set(_BLOB.findall(complaint)))
     wanted = ["--blob", *blobs] if blobs else ["--pack", pack]
     told = _run("find", "--json", "--no-lock", *wanted).stdout if blobs or pack else ""
@@ -132,7 +132,7 @@ def _unreadable() -> list[str]:
 
 @contextmanager
 def opened(snapshot: str, path: str, *options: str) -> Iterator[IO[bytes]]:
-    """A file of a snapshot, or with `--archive tar` a folder, as a stream; it is an error unless all of it can be read."""
+    """Opens a file of a snapshot, or with `--archive tar` a folder, as a stream; it is an error unless all of it can be read."""
     command = [*_RESTIC, "dump", "--no-lock", *options, snapshot, path]
     with (
         tempfile.TemporaryFile() as complaints,
@@ -179,7 +179,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Without S3 there are no such files."""
+    """Gives the environment variables of restic. Files with credentials are there for S3 only."""
     credentials = {name: file for name, file in _CREDENTIALS.items() if file.exists()}
     return os.environ | {name: file.read_text(encoding="ascii").strip() for name, file in credentials.items()}
 

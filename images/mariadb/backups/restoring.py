@@ -56,14 +56,14 @@ def restore(order: dict[str, Any]) -> None:
 
 
 class Until:
-    """Decides of each transaction whether it belongs to what shall be restored. After the first that does not, none does."""
+    """Decides for each transaction whether it belongs to what should be restored. After the first that does not, none does."""
 
     def __init__(self, after: int, number: int | None, moment: int | None) -> None:
         self.is_over = False
         self._last = after
         self._number = number
         self._moment = moment
-        # Certainly before the moment, certainly after it: numbers of transactions.
+        # The numbers of a transaction that is certainly before the moment, and of one that is certainly after it.
         self._before = 0
         self._after: int | None = None
         self._steps = ClockSteps()
@@ -124,7 +124,7 @@ def _prepare(folder: Path, *options: str) -> None:
 
 
 def _remember_key(folder: Path) -> None:
-    """Which one the data are encrypted with tells the backup; the entrypoint looks for it there."""
+    """Writes down which key the data are encrypted with, as the backup tells; the entrypoint looks for it there."""
     found = re.search(r"^file_key_management_filename=(.*)$", (folder / "backup-my.cnf").read_text(encoding="utf-8"), re.MULTILINE)
     if found and Path(found[1]).name != _FIRST_KEY:
         (folder / _KEY_NOTE).write_text(f"{Path(found[1]).name}\n", encoding="ascii")
@@ -179,7 +179,7 @@ def _replay_log(log: IO[bytes], until: Until, sink: IO[bytes]) -> None:
 
 @contextmanager
 def _fed(*command: str, output: int = subprocess.DEVNULL) -> Iterator[IO[bytes]]:
-    """A program that reads what is written here; it is an error unless it ends well."""
+    """Starts a program that reads what is written to it; it is an error unless the program ends well."""
     with (
         tempfile.TemporaryFile() as complaints,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=complaints) as process,
@@ -189,13 +189,13 @@ def _fed(*command: str, output: int = subprocess.DEVNULL) -> Iterator[IO[bytes]]
             yield process.stdin
             process.stdin.close()
         except BrokenPipeError:
-            # It gave up, and its own words say why.
+            # The program gave up, and its own words say why.
             pass
         except BaseException:
-            # If it ended before, that is why those who write here failed.
+            # If the program ended before, that is why writing to it failed.
             if process.poll() in (None, 0):
                 process.kill()
-                # What it was still to be given shall not hide the reason.
+                # An error from writing the rest must not hide the reason.
                 with suppress(BrokenPipeError):
                     process.stdin.close()
                 raise
@@ -208,7 +208,7 @@ def _fed(*command: str, output: int = subprocess.DEVNULL) -> Iterator[IO[bytes]]
 
 @contextmanager
 def _server_without_network(folder: Path) -> Iterator[None]:
-    """Nobody reaches it but us. It need not be durable on the way: it is shut down cleanly, or all was in vain."""
+    """Starts a server that nobody else reaches. It writes nothing safely: either it is shut down cleanly, or the restore has failed."""
     command = [
         "mariadbd", f"--datadir={folder}", "--skip-networking", f"--socket={_SOCKET}", "--pid-file=/tmp/restore.pid",
         "--skip-grant-tables", "--skip-slave-start", "--max-allowed-packet=1G", f"--log-error={_ERROR_LOG}",

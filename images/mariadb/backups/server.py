@@ -25,7 +25,7 @@ def local_root(socket: str = _SOCKET) -> pymysql.Connection[Any]:
 
 
 class Sample(NamedTuple):
-    """At this moment, in microseconds since 1970, that was the last transaction."""
+    """The number of the server's last transaction at a moment, which is in microseconds since 1970."""
 
     moment: int
     last: int
@@ -58,7 +58,7 @@ class Server:
         return True
 
     def sample(self) -> Sample:
-        """By the server's own clock. The moment is read first: all that was answered before it counts."""
+        """Takes a sample by the server's own clock. The moment is read first, so that all that was answered before it counts."""
         moment, position = self._row("SELECT UNIX_TIMESTAMP(SYSDATE(6)), @@global.gtid_binlog_pos")
         return Sample(int(moment * 1_000_000), sequence(position))
 
@@ -66,14 +66,14 @@ class Server:
         self._execute("FLUSH BINARY LOGS")
 
     def closed_logs(self) -> list[str]:
-        """Those that are never written again, oldest first."""
+        """Gives the logs that are never written again, the oldest first."""
         return [row[0] for row in self._execute("SHOW BINARY LOGS")][:-1]
 
     def purge(self, days: int) -> None:
         self._execute(f"PURGE BINARY LOGS BEFORE NOW() - INTERVAL {days} DAY")
 
     def fetch(self, log: str, folder: Path) -> None:
-        """As it is without encryption: the server decrypts what it hands to a replica."""
+        """Fetches a log in the clear: the server decrypts what it hands to a replica."""
         command = ["mariadb-binlog", f"--defaults-file={options_file()}", "--read-from-remote-server", "--raw"]
         done = subprocess.run([*command, f"--result-file={folder}/", log], capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -92,7 +92,7 @@ class Server:
 
 
 def options_file() -> Path:
-    """For MariaDB's own programs."""
+    """Writes the file of options that MariaDB's own programs read."""
     descriptor = os.open(_OPTIONS_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         login = f"host={os.environ['DB_HOST']}\nuser={_USER}\npassword={_secret('backup_password')}\nprotocol=tcp\n"

@@ -19,7 +19,7 @@ _NOTES = Path("/tmp/notes")
 
 
 def take(order: dict[str, Any]) -> None:
-    """A backup is the snapshot with its description: what a killed one leaves is not described, and so is none."""
+    """Takes a backup, which counts once the snapshot with its description is there: what a killed run leaves has no description."""
     server = Server()
     started = server.sample().moment
     shutil.rmtree(_NOTES, ignore_errors=True)
@@ -54,7 +54,7 @@ def _command(order: dict[str, Any]) -> list[str]:
 
 
 def _notes(name: str) -> dict[str, str]:
-    """What mariadb-backup writes down about its work; before 11.1 under the name of what it comes from."""
+    """Reads what mariadb-backup writes down about its work. Before 11.1 the file has the name of the program that it comes from."""
     files = [_NOTES / f"{tool}_{name}" for tool in ("mariadb_backup", "xtrabackup")]
     lines = next(filter(Path.exists, files), files[0]).read_text(encoding="utf-8").splitlines()
     return {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}

@@ -12,7 +12,7 @@ class Trouble(Exception):
 def last_words(output: str) -> str:
     """What a program said last, whether it writes plain lines or one JSON object a line, as restic does when asked for JSON."""
     lines = [line for line in output.splitlines() if line.strip()]
-    # A shut down tool says goodbye after its error.
+    # A tool that is shut down writes one more line after its error.
     telling = [line for line in lines if "rror" in line or "Fatal" in line] or lines
     if not telling:
         return "it gave no reason"

@@ -14,6 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.record i
 from ansible_collections.echobase.platform.plugins.module_utils.backups.repository_reading import DEFAULT_READ_DAYS, due
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import damage_told, restorable
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import LOOK_FOR_DISK_ERRORS, playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Backup, BackupTool, Kind, Point
@@ -66,7 +67,11 @@ class BackupRun:
             try:
                 return self._run(wanted)
             except (Refusal, OSError) as error:
-                refusal = error if isinstance(error, Refusal) else Refusal(str(error), "mend that, then run this again")
+                refusal = (
+                    error
+                    if isinstance(error, Refusal)
+                    else Refusal(str(error), "check that file's owner, mode and disk (df -h), then run this again")
+                )
                 raise self._told(refusal) from error
 
     def _run(self, wanted: WantedBackup) -> Outcome:
@@ -82,7 +87,7 @@ class BackupRun:
         proof = self._prove() if wanted.verify else None
         expired = self._step("letting old backups go", self._expire) if wanted.expire else []
         if wanted.verify:
-            # Damage comes after old backups went: it may have been in one of those.
+            # The repository is read after old backups have gone, since damage may have been in one of those.
             self._read_through()
         if kind and not wanted.verify:
             self._forget_failure("taking the")
@@ -111,7 +116,7 @@ class BackupRun:
         """Restores the newest backup with the log up to now, and compares what the tables hold."""
         backups = self._step("looking at the backups", self.tool.backups)
         if not backups:
-            raise Refusal("there is no backup to verify", "take one first")
+            raise Refusal("there is no backup to verify", f"{playbook('backup')} takes one")
         newest = backups[-1]
         try:
             proof = self._step(f"verifying {newest.name}", lambda: self._restored(newest))
@@ -131,7 +136,8 @@ class BackupRun:
             with trial_server(self.docker, self.env, self.engine, volume, FIRST_GENERATION) as trial:
                 found = self.tool.contents(trial.container)
                 trial.log_in_as_application()
-        refuse_difference(f"{backup.name}, restored,", expected, found, "take a full backup now and look at the disks")
+        remedy = f"take a full backup now: {playbook('backup', backup_take='full')}; then {LOOK_FOR_DISK_ERRORS}"
+        refuse_difference(f"backup {backup.name}, restored,", expected, found, remedy)
         rows = sum(count for count, _checksum in found.values())
         return Proof(datetime.now(UTC), mark, marked, round(time.monotonic() - began, 1), rows, found)
 
@@ -148,7 +154,9 @@ class BackupRun:
         self._record.write(record)
         if record.damage:
             self._doing = "reading the repository"
-            raise Refusal(damage_told(record.damage, self.tool), "look at that disk; docs/operate/backup-and-restore.md tells how to go on")
+            raise Refusal(
+                damage_told(record.damage, self.tool), f"{LOOK_FOR_DISK_ERRORS}; docs/operate/backup-and-restore.md tells how to go on"
+            )
 
     def _expire(self) -> list[str]:
         record = self._record.read()
@@ -216,4 +224,4 @@ class BackupRun:
 def refuse_difference(what: str, expected: dict[str, tuple[int, str]], found: dict[str, tuple[int, str]], remedy: str) -> None:
     different = differences(expected, found)
     if different:
-        raise Refusal(f"{what} is not what the database held: {different}", remedy)
+        raise Refusal(f"{what} does not hold what the database held: {different}", remedy)

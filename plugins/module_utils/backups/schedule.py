@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
@@ -41,7 +42,9 @@ class BackupSchedule:
             return {}
         time = _TIME.fullmatch(self.at)
         if time is None:
-            raise Refusal(f"durable_db_backup_schedule '{self.at}' is no time of day", "write it as 03:10")
+            raise Refusal(
+                f"durable_db_backup_schedule '{self.at}' is no time of day", "write it as 03:10; without one nothing is scheduled"
+            )
         script, service, timer, cron = self._places
         head = "# Written by module durable_db_backup_schedule."
         job = {script: f"#!/bin/sh\n{head}\ncd {shlex.quote(self.directory)} && exec {shlex.join(self.command)}\n"}
@@ -92,7 +95,10 @@ class BackupSchedule:
         done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             reason = done.stderr.strip().rpartition("\n")[2]
-            raise Refusal(f"systemctl {' '.join(arguments)} failed: {reason}", "mend that, then run this again")
+            raise Refusal(
+                f"systemctl {' '.join(arguments)} failed: {reason}",
+                f"see journalctl --boot --priority warning, then run {playbook('setup_durable')} again",
+            )
 
 
 def _text_of(path: Path) -> str | None:

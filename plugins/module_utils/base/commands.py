@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 COLLECTION = "echobase.platform"
+LOOK_FOR_DISK_ERRORS = "look for errors of the disk with journalctl --dmesg --priority err"
 _COMMAND = re.compile(r"`playbooks/(?P<name>\w+)\.yml(?P<variables>(?: -e [^`]+)?)`")
 # AWX hands a job these variables, by its name and by the one of the product before.
 _AWX = ("awx_job_id", "tower_job_id")
@@ -31,7 +32,7 @@ class Caller:
     """How playbooks are started where the user is."""
 
     kind: Literal["checkout", "collection", "awx"]
-    # As it is given to Ansible with -i; empty where it need not be given.
+    # The inventory that is given to Ansible with -i; it is empty where none need be given.
     inventory: str = ""
     # In a checkout: the folder of the playbooks, from where the user is.
     folder: str = "playbooks"
@@ -42,7 +43,7 @@ class Caller:
         return _COMMAND.sub(lambda found: self._command(found["name"], found["variables"]), text)
 
     def told_all(self, answer: Any) -> Any:
-        """The same for every text in a module's answer; Ansible has warnings in records of its own."""
+        """Puts the commands into every text of a module's answer; Ansible has warnings in records of its own."""
         if isinstance(answer, str):
             return self.told(answer) if _COMMAND.search(answer) else answer
         if isinstance(answer, Mapping):
@@ -67,7 +68,7 @@ def caller_of(variables: Mapping[str, Any], default_inventories: Sequence[str], 
     `default_inventories` are those that Ansible takes where none is given.
     """
     given = [str(source) for source in variables.get("ansible_inventory_sources") or []]
-    inventory = "" if given == list(default_inventories) else " -i ".join(_from(here, source) for source in given)
+    inventory = "" if given == list(default_inventories) else " -i ".join(_seen_from(here, source) for source in given)
     if any(name in variables for name in _AWX):
         return Caller("awx", inventory)
     playbooks = Path(str(variables.get("playbook_dir", "")))
@@ -75,18 +76,18 @@ def caller_of(variables: Mapping[str, Any], default_inventories: Sequence[str], 
     is_checkout = playbooks.name == "playbooks" and (playbooks.parent / "galaxy.yml").is_file()
     started = _started(program, here)
     if is_checkout:
-        return Caller("checkout", inventory, _from(here, str(playbooks)), started)
+        return Caller("checkout", inventory, _seen_from(here, str(playbooks)), started)
     return Caller("collection", inventory, program=started)
 
 
 def _started(program: str, here: Path) -> str:
-    """Its name is enough where the shell finds it by that."""
+    """Gives how the user typed the program: its name is enough where the shell finds it by that."""
     name = Caller.program
-    return name if Path(program).name != name or shutil.which(name) == program else _from(here, str(here / program))
+    return name if Path(program).name != name or shutil.which(name) == program else _seen_from(here, str(here / program))
 
 
-def _from(here: Path, place: str) -> str:
-    """Short where that is possible: below the folder where the user is."""
+def _seen_from(here: Path, place: str) -> str:
+    """Gives the path from the folder where the user is, if it lies below that; else the whole path."""
     return os.path.relpath(place, here) if place.startswith(f"{here}/") else place
 
 

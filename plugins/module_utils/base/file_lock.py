@@ -18,7 +18,7 @@ _SECONDS_BETWEEN_TRIES = 0.05
 def exclusive(path: Path, waiting: Callable[[], None] = lambda: None, patience: float | None = None) -> Iterator[None]:
     """`waiting` is called once when another process holds the lock; after `patience` seconds a Refusal tells which."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    # Not for others to open: whoever can read a file can lock it.
+    # Nobody else may open the file, since whoever can read a file can lock it.
     held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -18,7 +18,7 @@ class Clock(Protocol):
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, *, interval: float = _SECONDS_BETWEEN_LOOKS, clock: Clock = time) -> bool:
-    """Says whether the condition came true in time. What was awaited in vain, and what to do then, the caller knows best."""
+    """Says whether the condition came true in time. The caller knows best what to say where it did not."""
     return any(condition() for _look in looks(seconds, interval=interval, clock=clock))
 
 

@@ -61,7 +61,7 @@ class ColourClaims:
         return [claim for claim in map(self.of, COLOURS) if claim is not None]
 
     def findings(self, colour: str, lease: int | None) -> list[str]:
-        """The run that claimed a colour may send traffic to it, as the first deployment of an environment does."""
+        """Gives what a claim says against a colour. The run that made it may send traffic there, as a first deployment does."""
         claim = self.of(colour)
         return [] if claim is None or claim.lease == lease else [claim.finding]
 

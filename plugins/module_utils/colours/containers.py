@@ -40,7 +40,7 @@ class Container:
 
 
 def containers_of(docker: DockerClient, colours: Iterable[Colour]) -> dict[str, list[Container]]:
-    """By colour, sorted by name; one question to the engine for all of them."""
+    """Gives the containers of each colour, sorted by name. The engine is asked once for all of them."""
     names = {colour.project: colour.name for colour in colours}
     found: dict[str, list[Container]] = {name: [] for name in names.values()}
     for summary in docker.api.containers(all=True, filters={"label": ["com.docker.compose.project", "com.docker.compose.oneoff=False"]}):

@@ -11,7 +11,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.in_fligh
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment
 
-# What a switch is for decides what its target has to show.
+# The purpose of a switch decides what its target has to show.
 PURPOSES = ("promote", "canary", "rollback")
 
 

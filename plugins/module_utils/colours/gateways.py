@@ -18,7 +18,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.host.https_clien
 # A gateway looks at its keys every few seconds (apps/api_gateway/tokens.py).
 PATIENCE_SECONDS = 60.0
 _SECONDS_BETWEEN_QUESTIONS = 0.3
-# A container in another state reads everything anew when it starts.
+# A container in one of these states remembers keys. Another one reads everything anew when it starts.
 _WITH_A_MEMORY = ("running", "paused", "restarting")
 _TIMEOUT = 5
 _REWRAP = ["python", "-m", "order_processor.rewrap"]
@@ -28,14 +28,14 @@ _REWRAP_SECONDS = 6 * 3600
 
 @dataclass(frozen=True)
 class Gateway:
-    """`name` is what a user knows it by."""
+    """A gateway that runs. A user knows it by `name`."""
 
     name: str
     client: HttpsClient
     container: str = ""
 
     def readiness(self) -> Mapping[str, Any]:
-        """What it says about itself, whether it is ready or not; nothing if it does not answer."""
+        """Gives what the gateway says about itself, whether it is ready or not; gives nothing if it does not answer."""
         try:
             answer = self.client.request("GET", "/ready").json()
         except Refusal:
@@ -54,7 +54,7 @@ def running_gateways(env: Environment) -> list[Gateway]:
 
 
 def rewrap_notes(gateways: list[Gateway]) -> Mapping[str, int]:
-    """One of the gateways' containers does it; nothing where none runs."""
+    """Has one of the gateways' containers wrap all notes with the newest key; gives nothing where no gateway runs."""
     if not gateways:
         return {}
     gateway = gateways[0]
@@ -83,7 +83,7 @@ def refuse_older_releases(gateways: list[Gateway]) -> None:
 def await_gateways(
     gateways: Callable[[], list[Gateway]], what: str, is_so: Callable[[Mapping[str, Any]], bool], patience: float = PATIENCE_SECONDS
 ) -> None:
-    """Until each gateway that runs says so about itself."""
+    """Waits until each gateway that runs says about itself that it did this."""
     for _look in looks(patience, interval=_SECONDS_BETWEEN_QUESTIONS):
         late = [gateway.name for gateway in gateways() if not is_so(gateway.readiness())]
         if not late:

@@ -53,11 +53,11 @@ class ColourHealth:
         self._timeout = timeout
 
     def readiness(self) -> list[Probe]:
-        """Can it serve with everything that it depends on? What a colour must show before it gets traffic."""
+        """Asks whether the colour can serve with everything that it depends on. A colour must show this before it gets traffic."""
         return self._ask([f"{self._endpoints.gateway}/ready", f"{self._endpoints.frontend}/healthz"])
 
     def liveness(self) -> list[Probe]:
-        """Does it answer by itself? What a rollback asks: a database that is away is no reason to close the way back."""
+        """Asks whether the colour answers at all. A rollback asks no more, since a database that is away must not close the way back."""
         return self._ask([f"{self._endpoints.gateway}/health", f"{self._endpoints.frontend}/healthz"])
 
     def in_flight(self) -> list[Probe]:

@@ -19,7 +19,7 @@ _LOOKS_IN_A_ROW = 2
 
 @dataclass(frozen=True)
 class InFlight:
-    """Nothing where a service does not say, be it away or too old to count."""
+    """How many requests each service is answering. A count is None where the service is away, or too old to count."""
 
     gateway: int | None = None
     frontend: int | None = None
@@ -45,7 +45,7 @@ class InFlight:
 
 @dataclass(frozen=True)
 class Drained:
-    """`in_flight` is what was left at the end; nothing where nobody could tell."""
+    """How a drain ended. `in_flight` is what was left at the end; it is None where nobody could tell."""
 
     in_flight: int | None
     seconds: float

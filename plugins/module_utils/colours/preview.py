@@ -26,12 +26,12 @@ def preview_token(env: Environment, colour: str, key: str, seconds: int = SECOND
 
 
 def preview_headers(env: Environment, colour: str, key: str) -> dict[str, str]:
-    """A cookie: the Authorization header belongs to the application's own customers."""
+    """The token travels in a cookie, since the Authorization header belongs to the application's own customers."""
     return {"Cookie": f"{env.preview_cookie}={preview_token(env, colour, key)}"}
 
 
 def preview_link(env: Environment, colour: str, key: str, minutes: int, host: str) -> str:
-    """For somebody without an account: opening it is all that it takes."""
+    """The link is for somebody without an account, who only has to open it."""
     if not colour:
         raise Refusal(
             "no colour is without traffic, so the link has to name one", f"{playbook('preview', preview_colour='blue')} links to blue"

@@ -12,9 +12,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.python_pack
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# On everything we make: the environment it belongs to. What lacks the label is somebody else's and is never touched.
+# Everything that we make has this label with its environment. What lacks the label is somebody else's and is never touched.
 ENVIRONMENT_LABEL = "io.echobase.environment"
-# A digest of what a container was made from: when it differs from what is wanted, the container is outdated.
+# This label has a digest of what a container was made from. When it differs from what is wanted, the container is outdated.
 CONFIGURATION_LABEL = "io.echobase.configuration"
 
 
@@ -47,7 +47,7 @@ def refuse_foreign(kind: str, name: str, labels: Mapping[str, str] | None, envir
 
 
 def found_or_none(inspect: Callable[[], Any]) -> Any:
-    """What a question about one thing answers; None where the engine knows no such thing."""
+    """Gives what the engine answers to a question about one thing; None where it knows no such thing."""
     from docker.errors import NotFound  # noqa: PLC0415 - see docker_client
 
     try:

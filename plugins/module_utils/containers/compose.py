@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
-# In a Compose file; the digest of what a container is made from is put in its place.
+# This placeholder stands in a Compose file for the digest of what a container is made from.
 PLACEHOLDER = "@configuration@"
 _UP = ("up", "--detach", "--no-build", "--pull", "never")
 
 
 class ComposeError(Refusal):
-    """Compose did not do what it was told to. `words` are all of its own."""
+    """Compose failed. `words` is all that it said."""
 
     def __init__(self, cause: str, remedy: str, words: str, exit_code: int) -> None:
         super().__init__(cause, remedy)
@@ -32,7 +32,7 @@ class ComposeFile:
         self._run(*_UP, *(["--force-recreate"] if force_recreate else []), service)
 
     def up_and_wait(self, seconds: int) -> None:
-        """All services, until each is healthy."""
+        """Starts all services and waits until each is healthy."""
         self._run(*_UP, "--wait", "--wait-timeout", str(seconds))
 
     def _run(self, *arguments: str) -> None:

@@ -67,7 +67,7 @@ class DetachedDaemon:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
         return Refusal(
             f"the Docker engine {what}; the end of {self.log}:\n  " + "\n  ".join(lines) + "\n",
-            "mend what the log names; a container needs to be privileged to run an engine",
+            "these lines say why; where this host is a container itself, it has to be started with --privileged",
         )
 
 

@@ -55,7 +55,7 @@ class DescribedContainers:
 
     @property
     def _written(self) -> str:
-        """The description that there is; empty when there is none."""
+        """The description on disk; it is empty when there is none."""
         try:
             return self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -66,7 +66,7 @@ class DescribedContainers:
         return self._written == self._content and stat.S_IMODE(self._path.stat().st_mode) == _FILE_MODE
 
     def _steps(self) -> list[str]:
-        """What would be written, made, made anew, or started."""
+        """The steps that are needed: what has to be written, made, made anew, or started."""
         found = self._found()
         steps = [] if self._is_written else [f"write {self._path.name}"]
         return steps + [step for name in self._names if (step := self._step(name, found.get(name)))]

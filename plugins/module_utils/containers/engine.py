@@ -63,7 +63,7 @@ class EngineFacts:
 @dataclass(frozen=True)
 class EnginePlan:
     packages: tuple[str, ...]
-    # Package source to add before; only for Compose on Debian 12.
+    # The package source that is added first; only Compose on Debian 12 needs one.
     extra_source: AptSource | None
     starts: bool
 
@@ -179,7 +179,7 @@ class DockerEngine:
 
     def _install(self, packages: Sequence[str]) -> None:
         self._progress.say("reading the package lists")
-        # A source of somebody else's may fail; what matters is whether the packages are found then.
+        # Another package source of this host may fail; what matters is whether our packages are found all the same.
         update = self._apt("update")
         self._progress.say(f"installing {', '.join(packages)}")
         with self._no_services_started():
@@ -198,7 +198,7 @@ class DockerEngine:
 
     @contextmanager
     def _no_services_started(self) -> Iterator[None]:
-        """Without systemd the package would try its init script, fail, and be left half configured."""
+        """Keeps the package from starting services: without systemd it would try its init script, fail, and be left half configured."""
         if systemd_runs(self._root) or _SERVICE_POLICY.exists():
             yield
             return

@@ -77,7 +77,7 @@ class Neighbours:
 
 
 class PlaceRecord:
-    """What an environment has, in its own folder, for the others."""
+    """The record in an environment's own folder of what it has, for the other environments to read."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / _RECORD

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 
-# What leaves it keeps the address of its container, to which no answer comes back.
+# A packet that leaves this network keeps its container's own address, so no answer finds the way back.
 _CLOSED = {"com.docker.network.bridge.enable_icc": "false", "com.docker.network.bridge.enable_ip_masquerade": "false"}
 
 
@@ -56,7 +56,7 @@ class ObservedNetworks:
 
     @property
     def owned_subnets(self) -> list[tuple[str, str]]:
-        """Each with the environment that the network says it belongs to."""
+        """The subnets of the engine's networks, each with the environment that its network says it belongs to."""
         return [(network.labels.get(ENVIRONMENT_LABEL, ""), subnet) for network in self.networks for subnet in network.subnets]
 
     def named(self, name: str) -> DockerNetwork | None:
@@ -147,7 +147,7 @@ class Networks:
         record, place = PlaceRecord(Path(self._env.home)), Place.of(self._env)
         is_news = state == "present" and record.read() != place
         if apply and is_news:
-            # Before the networks: whoever sees those finds it.
+            # The record comes before the networks, so that whoever sees those finds it.
             record.write(place)
         if apply:
             for network in self._wanted:
@@ -201,7 +201,7 @@ class Networks:
         )
 
     def _attached(self, network: str) -> tuple[str, ...]:
-        """Stopped containers count: without their network they cannot start again."""
+        """Gives the containers on a network. Stopped ones count: without their network they cannot start again."""
         everywhere = self._docker.api.containers(all=True)
         attached = (container for container in everywhere if network in container["NetworkSettings"]["Networks"])
         return tuple(sorted(container["Names"][0].lstrip("/") for container in attached))

@@ -14,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# As the Docker engine describes a container, a volume or a network.
+# The Docker engine's own description of a container, a volume or a network.
 Described = dict[str, Any]
 
 

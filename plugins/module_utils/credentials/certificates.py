@@ -157,7 +157,7 @@ class Certificates:
         return pair, _mismatch(pair) or self._expiry(pair, RENEW_AUTHORITY_BEFORE_DAYS)
 
     def _leaf_reason(self, leaf: Leaf, authority: KeyPair | None) -> str:
-        """Why it must be issued anew; empty when it is good."""
+        """Gives why the certificate must be issued anew; empty when it is good."""
         folder = self._folder / leaf.folder
         try:
             pair = _read(folder / "tls.crt", folder / "tls.key")
@@ -178,7 +178,7 @@ class Certificates:
         return "names differ: " + ", ".join(sorted(str(name.value) for name in difference)) if difference else ""
 
     def _refuse_names_not_permitted(self, authority: x509.Certificate) -> None:
-        """A new authority in its place would end every connection of what runs, which knows the old one."""
+        """Refuses names that the authority may not sign. A new one would end every connection of what runs, which knows the old one."""
         permitted = _permitted_by(authority)
         wanted = [name for leaf in self._leaves for name in leaf.names]
         foreign = [name for name in dict.fromkeys(wanted) if permitted is not None and not any(_is_below(name, tree) for tree in permitted)]
@@ -278,7 +278,7 @@ def _network(name: str) -> IPv4Network | IPv6Network | None:
 
 
 def _permitted_by(authority: x509.Certificate) -> list[x509.GeneralName] | None:
-    """None where it may sign anything, as the authorities of before."""
+    """Gives the names that the authority may sign; None where it may sign anything, as those of earlier versions."""
     try:
         constraints = authority.extensions.get_extension_for_class(x509.NameConstraints)
     except x509.ExtensionNotFound:
@@ -322,7 +322,7 @@ def _write(pair: KeyPair, certificate: Path, key: Path, *, uid: int, key_mode: i
 
 def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    # Whatever the umask was.
+    # The mode is set again, since the umask may have taken something away.
     folder.chmod(0o755)
 
 

@@ -92,7 +92,7 @@ class EnvironmentSecrets:
         return self._store.load()
 
     def change(self, values: Mapping[str, str], dropped: Sequence[str] = ()) -> None:
-        """Keys that data have, or are about to be given: whoever calls knows that no data are left without theirs."""
+        """Changes keys that data have, or are about to get. The caller knows that no data are left without theirs."""
         with secrets_lock(self._env):
             known = {name: value for name, value in self._store.load().items() if name not in dropped} | dict(values)
             self._store.save(known)
@@ -121,7 +121,7 @@ class EnvironmentSecrets:
 
     @property
     def _accounts_file(self) -> Path:
-        """On the way into a vault or out of it the file is still at its place of before."""
+        """The path where the operators' accounts are now. While a vault is begun or given up, that is still the place from before."""
         return next(
             (folder / ACCOUNTS_FILE for folder in (self._folder, self._link) if (folder / ACCOUNTS_FILE).exists()),
             self._folder / ACCOUNTS_FILE,
@@ -152,7 +152,7 @@ class EnvironmentSecrets:
         )
 
     def _refuse_to_orphan(self, known: dict[str, str], lacking: list[str], recorded: dict[str, str]) -> None:
-        """Fresh keys beside old data would make the data unreadable for good."""
+        """Refuses to make fresh keys beside old data, which would be unreadable for good."""
         lost = [name for name in recorded if name not in KINDS and name not in known]
         lost += [name for name in lacking if KINDS[name].guards_data and (not KINDS[name].recorded or name in recorded)]
         others = [name for name, found in fingerprints(known).items() if recorded.get(name, found) != found]
@@ -167,7 +167,7 @@ class EnvironmentSecrets:
         )
 
     def _apply(self, plan: SecretsPlan) -> None:
-        # The source of truth first: nothing may be in use that is not safe on disk.
+        # The source of truth is written first: nothing may be in use that is not safe on disk.
         if plan.rewrites_store:
             self._store.save(plan.values)
         if plan.rewrites_record:
@@ -175,7 +175,7 @@ class EnvironmentSecrets:
         if self._leaves_vault():
             self._link.unlink()
         apply_changes(self._folder, plan.changes)
-        # After the line itself: were this run cut off in between, the line would still be known as ours by its password.
+        # This comes after the line itself. If a run is cut off in between, the line is still known as ours by its password.
         if plan.rewrites_line_record:
             plan.accounts.record.save(self._line_record_file)
         if plan.moves_folder and self._folder != self._link:

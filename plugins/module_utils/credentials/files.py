@@ -125,5 +125,5 @@ def _make_folder(folder: Path, uid: int) -> None:
 
 
 def _cloud_credentials(env: Environment, values: Mapping[str, str]) -> str:
-    """As AWS's own libraries and tools read them."""
+    """Gives the credentials in the file format of AWS's own libraries and tools."""
     return f"[default]\naws_access_key_id = {env.cloud_access_key}\naws_secret_access_key = {values['cloud_key']}\n"

@@ -12,12 +12,12 @@ FIRST = "kms_key"
 
 
 def note_keys(values: Mapping[str, str]) -> dict[int, str]:
-    """`values` are the environment's secrets. By number; the first has none in its name."""
+    """Gives the keys by number from the environment's secrets, `values`. The first key's name has no number."""
     return {1: values[FIRST], **further_keys(values, FIRST)}
 
 
 def keys_document(values: Mapping[str, str]) -> str:
-    """As the emulator reads it."""
+    """Gives the document with the keys in the form that the emulator reads."""
     return json.dumps({str(number): key for number, key in note_keys(values).items()})
 
 

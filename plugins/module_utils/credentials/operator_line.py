@@ -72,7 +72,7 @@ def wanted_accounts(password: str, file: Path, record: LineRecord, renewed: bool
 
 
 def login_of_operator(env: Environment) -> str:
-    """KEPT, REPLACED or REMOVED, by what the files say now."""
+    """Says what became of the operator's line by what the files say now: KEPT, REPLACED or REMOVED."""
     password, found = Path(env.path("secrets", "operator_password")), _lines(Path(env.path("secrets", ACCOUNTS_FILE)))
     own = next((line for line in found or [] if _is_ours(line)), "")
     if found is None or not password.exists():
@@ -95,7 +95,7 @@ def fits(password: str, line: str) -> bool:
 
 def _state(password: str, own: str, is_missing: bool, record: LineRecord) -> str:
     if is_missing:
-        # Never written yet, or lost with a file system in memory: then what an administrator wrote is lost, and ours does not come back.
+        # The file was never written, or was lost with a file system in memory. Then an administrator's lines are lost, and ours stays away.
         return KEPT if record.state == KEPT else REMOVED
     if not own:
         return REMOVED
@@ -107,7 +107,7 @@ def _is_ours(line: str) -> bool:
 
 
 def _lines(file: Path) -> list[str] | None:
-    """None where there is no such file."""
+    """Gives the lines of the file of accounts; None where there is no such file."""
     try:
         return file.read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):

@@ -53,7 +53,7 @@ KINDS = {
     # What the application signs its calls of the cloud emulator with.
     "cloud_key": Kind(_key, guards_data=False),
 }
-# What data are given in place of these while they are; further ones of MariaDB's data and of notes are numbered, since old data and
+# A further key of MariaDB's data or of notes has a number behind the name of the first one, which stays, since old data and
 # backups keep theirs.
 FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
 # What the administrator's password was when the data were made. It opens nothing any more, but the fingerprint that is written on their
@@ -61,5 +61,5 @@ FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
 FIRST_ROOT_PASSWORD = "db_root_password_first"
 # The S3 service that keeps the backups gave these to the user; nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
-# They take a new value with the next set-up: those of the database's accounts, and the operator's.
+# These passwords can get a new value at the next set-up: those of the database's accounts, and the operator's.
 RENEWABLE = [*(f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")), "operator_password"]

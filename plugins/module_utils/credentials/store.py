@@ -33,7 +33,7 @@ class SecretStore:
         return found
 
     def needs_rewrite(self) -> bool:
-        """Kept otherwise than asked: in the clear although a vault password is given, or readable by others."""
+        """Whether the file is kept otherwise than asked: in the clear although a vault password is given, or readable by others."""
         if not self.file.exists():
             return True
         in_clear = not vault.is_encrypted(self.file.read_bytes())
@@ -90,5 +90,5 @@ def vault_password(file: str) -> bytes | None:
 
 
 def _description(error: ValueError) -> str:
-    """Never the text itself: it may be a secret."""
+    """Describes the error without the text that it is about, which may be a secret."""
     return f"no JSON at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "not text"

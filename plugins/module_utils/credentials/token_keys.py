@@ -22,7 +22,7 @@ class TokenKeys:
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> TokenKeys:
-        """`values` are the environment's secrets."""
+        """Reads the keys from the environment's secrets, `values`."""
         return cls(values[CURRENT], values.get(NEXT, ""), values.get(BEFORE, ""), int(values.get(BEFORE_UNTIL, 0)))
 
     def counts_before(self, now: float) -> bool:
@@ -30,12 +30,12 @@ class TokenKeys:
 
     @property
     def by_id(self) -> dict[str, str]:
-        """All that are accepted."""
+        """All keys that are accepted, by their ids."""
         return {key_id(key): key for key in (self.current, self.next, self.before) if key}
 
     @property
     def document(self) -> str:
-        """As Secrets Manager has it. It holds every key that is accepted and names the one that signs."""
+        """Gives the document that Secrets Manager keeps. It holds every key that is accepted and names the one that signs."""
         until = {key_id(self.before): self.until} if self.before else {}
         return json.dumps({"current": key_id(self.current), "keys": self.by_id, "until": until}, sort_keys=True)
 

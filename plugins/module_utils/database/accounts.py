@@ -18,7 +18,7 @@ MIGRATE_USER = "migrate_user"
 BACKUP_USER = "backup_user"
 MONITOR_USER = "monitor_user"
 REPLICA_USER = "replica_user"
-# The secret that is what the administrator's password is about to be.
+# The name of the secret with the password that the administrator is about to get.
 NEXT_ROOT_PASSWORD = "db_root_password_next"
 
 

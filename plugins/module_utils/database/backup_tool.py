@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 Kind = Literal["full", "incremental"]
+FAILED_BACKUP_TOOL_REMEDY = "remove the cause that the tool names, then run this again; docs/operate/backup-and-restore.md lists usual ones"
 OLDER_BACKUP_REMEDY = "only a server of that major restores it: docs/operate/upgrade.md says how to get one"
 
 

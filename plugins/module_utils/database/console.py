@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import IO, cast
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import DatabaseEngine
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import SECRETS_FOLDER
@@ -69,4 +70,7 @@ class ServerConsole:
 
     def _refusal(self, complaint: str) -> Refusal:
         reason = complaint.strip().rpartition("\n")[2] or "no reason given"
-        return Refusal(f"{self.container} did not do as asked: {reason}", f"see docker logs {self.container}")
+        return Refusal(
+            f"the database's client failed in {self.container}: {reason}",
+            f"see docker logs {self.container}; where it does not run, {playbook('setup_durable')} starts it",
+        )

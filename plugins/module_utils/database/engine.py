@@ -53,7 +53,7 @@ class DatabaseEngine(ABC):
     definition: ClassVar[type[ServerDefinition]]
     # Its own client programs.
     client: ClassVar[DatabaseClient]
-    # A login as the application does it.
+    # How the application logs in.
     application_login: ClassVar[type[DatabaseLogin]]
     # Who may log in, and what each may do.
     accounts: ClassVar[DatabaseAccounts]

@@ -203,7 +203,7 @@ def health_check(*options: str) -> dict[str, Any]:
 
 
 def _lines_of(text: str) -> dict[str, str]:
-    """Settings by name; a line that is no setting stands for itself."""
+    """Gives the settings by name; a line that is no setting is its own name."""
     lines = [line.strip() for line in text.splitlines()]
     told = [line.partition(" = ") for line in lines if line and line[0] not in "#["]
     return {name: value.strip("'") if equals else "set" for name, equals, value in told}

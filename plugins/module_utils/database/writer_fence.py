@@ -1,4 +1,4 @@
-"""Nobody writes into a database: the accounts that could are locked, their connections ended."""
+"""Keeps everybody from writing into a database: the accounts that could are locked, and their connections ended."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ class WriterFence:
         self._writers = (env.database_user, MIGRATE_USER)
 
     def close(self) -> None:
-        self._tell(self._statements.lock_writers)
+        self._ask(self._statements.lock_writers)
         if not wait_until(self._no_writer_is_left, _PATIENCE_SECONDS, interval=0.1):
             raise Refusal(
-                f"connections of {' and '.join(self._writers)} to {self._console.container} do not end",
-                "look what they do, end them, then run this again",
+                f"connections of {' and '.join(self._writers)} to {self._console.container} did not end within {_PATIENCE_SECONDS:.0f} s",
+                f"see docker logs {self._console.container} and end what they do, then run this again",
             )
 
     def _no_writer_is_left(self) -> bool:
-        if self._tell(self._statements.count_writers) == [["0"]]:
+        if self._ask(self._statements.count_writers) == [["0"]]:
             return True
-        self._tell(self._statements.disconnect_writers)
+        self._ask(self._statements.disconnect_writers)
         return False
 
     def open(self) -> None:
         """Lets writers in again. Restored data may have older accounts and passwords, so they get those of now first."""
         self._console.apply_accounts()
-        self._tell(self._statements.unlock_writers)
+        self._ask(self._statements.unlock_writers)
 
-    def _tell(self, statement: str) -> list[list[str]]:
+    def _ask(self, statement: str) -> list[list[str]]:
         return self._console.query(statement.format(*self._writers))

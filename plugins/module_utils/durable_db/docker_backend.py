@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, found_or_none
@@ -76,7 +77,7 @@ class DockerDatabase(DatabaseBackend):
 
     @property
     def definition(self) -> ServerDefinition:
-        """The server, with an image if any was ever used."""
+        """The definition of the server. Its image is empty only if none was ever used."""
         return self._server
 
     @property
@@ -140,7 +141,9 @@ class DockerDatabase(DatabaseBackend):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_durably(path, content, mode=0o644)
         except OSError as error:
-            raise Refusal(f"cannot write {path}: {error.strerror}", "make that possible, then run this again") from error
+            raise Refusal(
+                f"cannot write {path}: {error.strerror}", f"check owner, mode and disk of {path.parent} (df -h), then run this again"
+            ) from error
 
     def create_server(self) -> None:
         ComposeFile(self._env.durable_project, str(self._compose_file)).up(self._names.service, force_recreate=True)
@@ -201,7 +204,7 @@ class DockerDatabase(DatabaseBackend):
         raise self._not_ready(f"is not ready after {timeout:.0f} s ({reason})")
 
     def _login_after(self, repairs: dict[type[NotReadyError], Callable[[], None]]) -> Login:
-        """Each repair is tried once, when its problem shows, and is taken out of `repairs`."""
+        """Logs in after repairing what is in the way. Each repair is tried once, when its problem shows, and is taken out of `repairs`."""
         while True:
             try:
                 return self._wanted_login()
@@ -240,7 +243,7 @@ class DockerDatabase(DatabaseBackend):
         return tuple(lines)
 
     def _other_major(self, container: dict[str, Any] | None) -> str:
-        """This takes a container, so it is asked only where another image than the last one is to get at the data."""
+        """Says why an image of another major must not get at the data. This takes a container, so it is asked only for a new image."""
         image = self._server.image
         if not image or (container and container["Config"]["Image"] == image):
             return ""
@@ -308,7 +311,8 @@ class DockerDatabase(DatabaseBackend):
                 raise _AccountsOutdatedError(str(error)) from error
             raise Refusal(
                 f"{self.server_name} refuses {self._env.database_user}: {error}",
-                f"restore the secrets.json that volume {self.data_name} was made with",
+                f"bring {self._env.path('secrets.json')} back as it was when volume {self.data_name} was made,"
+                f" then run {playbook('setup_durable')}",
             ) from error
         if login.accounts != self._running.wanted_accounts():
             raise _AccountsOutdatedError("its accounts are not the wanted ones")

@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def changes(self) -> bool:
-        """Waiting for a server that is just coming up changes nothing."""
+        """Whether the plan changes anything. Waiting for a server that is just coming up does not."""
         return any(step is not DatabaseStep.AWAIT_READY for step in self.steps)
 
 
@@ -82,7 +82,7 @@ def _plan_present(wanted: WantedDatabase, observed: Observed, data_name: str) ->
     warnings += observed.troubles
     apply = _applies_drift(wanted, observed)
     if observed.drift and not apply:
-        warnings.append(_left_as_it_is(wanted, observed))
+        warnings.append(_warning_of_drift(wanted, observed))
     if observed.server is Server.MISSING:
         # The volume is made after everything that can fail for want of space or permission.
         steps += [DatabaseStep.CONFIGURE, *([] if _has_data(observed) else [DatabaseStep.CREATE_DATA]), DatabaseStep.CREATE]
@@ -106,7 +106,7 @@ def _applies_drift(wanted: WantedDatabase, observed: Observed) -> bool:
     return bool(observed.drift) and may_restart
 
 
-def _left_as_it_is(wanted: WantedDatabase, observed: Observed) -> str:
+def _warning_of_drift(wanted: WantedDatabase, observed: Observed) -> str:
     shown = "; ".join(observed.drift[:_SHOWN_DIFFERENCES])
     more = f" and {len(observed.drift) - _SHOWN_DIFFERENCES} more" if len(observed.drift) > _SHOWN_DIFFERENCES else ""
     next_start = ", and so does its next start" if wanted.recreate == "when_safe" else ""
@@ -173,7 +173,10 @@ def _refuse_other_engine(wanted: WantedDatabase, observed: Observed) -> None:
 
 def _refuse_port(steps: list[DatabaseStep], observed: Observed) -> None:
     if observed.port_conflict and {DatabaseStep.CREATE, DatabaseStep.RECREATE, DatabaseStep.START} & set(steps):
-        raise Refusal(f"the database's {observed.port_conflict}", "stop that, then run this again")
+        raise Refusal(
+            f"the database's {observed.port_conflict}",
+            "stop that, or give the database another port in echobase_ports, then run this again",
+        )
 
 
 @dataclass
@@ -198,7 +201,7 @@ class DurableDb:
             return self._outcome(observed, decided)
 
     def _refuse_unprepared(self, wanted: WantedDatabase, observed: Observed, decided: Plan) -> None:
-        """This is not asked in check mode, where the roles that prepare these things have made nothing either."""
+        """Refuses where something is missing. Check mode does not ask: there the roles have not prepared these things either."""
         missing = (
             list(observed.missing)
             if {DatabaseStep.CREATE, DatabaseStep.RECREATE, DatabaseStep.START, DatabaseStep.BACK_UP} & set(decided.steps)

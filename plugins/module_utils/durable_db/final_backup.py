@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import sync_directory
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import LOOK_FOR_DISK_ERRORS
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
@@ -63,9 +64,14 @@ def verify(archive: Path, trailer: bytes) -> None:
             while chunk := stream.read(_CHUNK):
                 end = (end + chunk)[-200:]
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise Refusal(f"the final backup {archive} cannot be read back ({error})", "check that disk; nothing was deleted") from error
+        raise Refusal(
+            f"the final backup {archive} cannot be read back ({error})", f"nothing was deleted; {LOOK_FOR_DISK_ERRORS}, then run this again"
+        ) from error
     if trailer not in end:
-        raise Refusal(f"the final backup {archive} is incomplete", "look at the database's log; nothing was deleted")
+        raise Refusal(
+            f"the final backup {archive} is incomplete",
+            "nothing was deleted; see docker logs of the database's container, then run this again",
+        )
 
 
 def _new_file(path: Path) -> BinaryIO:

@@ -20,5 +20,6 @@ def refuse_running_replica(docker: DockerClient, env: Environment, engine: str, 
     if found is not None and found["State"]["Running"]:
         raise Refusal(
             f"{replica} runs, and {why}",
-            f"do without it: {playbook('setup_durable', durable_db_replica='false')}, and make it anew afterwards",
+            f"first run {playbook('setup_durable', durable_db_replica='false')}, which takes it away; when all is done,"
+            f" {playbook('setup_durable', durable_db_replica_rebuild='true')} makes it anew",
         )

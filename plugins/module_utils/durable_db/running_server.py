@@ -62,14 +62,14 @@ class RunningServer:
             stream.write(chunk)
 
     def _refuse_other_mount(self, mounted: str, file: Path) -> None:
-        """A folder that was made anew is another one than the container has mounted."""
+        """Refuses where the folder was made anew, so that the container has another one mounted."""
         try:
             found = b"".join(self._execute("cat", mounted))
         except Refusal:
             found = b""
         if found != file.read_bytes():
             raise Refusal(
-                f"{file.parent} was made anew, and {self.container} still has the old one",
+                f"{file.parent} was made anew, and {self.container} still has the old one mounted",
                 f"run {playbook('setup_durable', durable_db_state='stopped')}, then {playbook('setup_durable')}: it reads the new one",
             )
 

@@ -131,7 +131,10 @@ def run_beside(docker: DockerClient, env: Environment, engine: str, volume: str,
         docker.api.start(container)
         if docker.api.wait(container)["StatusCode"] != 0:
             log = docker.api.logs(container, tail=4).decode(errors="replace").splitlines()
-            raise Refusal(f"{command[0]} on volume {volume} failed: {' | '.join(log)}", "mend that, then run this again")
+            raise Refusal(
+                f"{command[0]} on volume {volume} failed: {' | '.join(log)}",
+                "what serves was not touched; check disk and memory (df -h, free -m), then run this again",
+            )
     finally:
         docker.api.remove_container(container, force=True, v=True)
 
@@ -169,7 +172,10 @@ def _await_answer(docker: DockerClient, console: ServerConsole) -> None:
             problem = "ended"
             break
     log = docker.api.logs(console.container, tail=4).decode(errors="replace").splitlines()
-    raise Refusal(f"the trial server on the restored data {problem}; its last words: {' | '.join(log)}", "restore another backup")
+    raise Refusal(
+        f"the trial server on the restored data {problem}; its last words: {' | '.join(log)}",
+        f"what serves was not touched; restore to an earlier moment, or take a new backup first: {playbook('backup', backup_take='full')}",
+    )
 
 
 def _trial_name(env: Environment, engine: str) -> str:

@@ -68,7 +68,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class WantedEdge:
-    """The Compose files have a placeholder for the digest."""
+    """What the edge should be. Its Compose files have a placeholder for the digest."""
 
     configuration: str
     compose: str
@@ -116,7 +116,7 @@ class EdgeConfiguration:
         )
 
     def remove(self, check: bool) -> Outcome:
-        """What was logged stays, as the routing table does."""
+        """Removes the edge's containers and configuration. Its logs and the routing table stay."""
         containers = [container for container in self._servers.all if container.exists()]
         for container in containers:
             container.refuse_foreign()
@@ -143,14 +143,14 @@ class EdgeConfiguration:
     def _try(self, files: list[EdgeFile]) -> None:
         candidate = self._home / ".edge-candidate"
         try:
-            self._lay(files, candidate)
+            self._write_copy(files, candidate)
             complaint = self._trial.complaint({candidate: "/edge", self._home / "tls" / "edge": "/tls"})
         finally:
             shutil.rmtree(candidate, ignore_errors=True)
         if complaint:
             raise Refusal(
                 f"nginx refuses the edge's new configuration: {complaint}",
-                "the edge keeps its old one; mend the template or the option at fault",
+                "the edge goes on with its old one; correct the option of role edge or the file in roles/edge/templates/nginx",
             )
 
     def _apply(self, changes: Changes, nginx_files: list[EdgeFile]) -> None:
@@ -180,24 +180,24 @@ class EdgeConfiguration:
             # Pages, which nginx reads when they are asked for.
             write_for_nginx()
         if not self._servers.edge.runs():
-            # It had to give up sockets that it could not share.
+            # The edge had to give up sockets that it could not share, so it is started here.
             self._servers.start_edge()
         # An nginx of an earlier version may have begun a new log meanwhile, which everybody could read.
         self._log.converge()
 
     def _serve_next(self, files: list[EdgeFile]) -> None:
         if self._servers.next.is_ready():
-            # Left behind by a run that was killed. It serves, whatever it was made from.
+            # A run that was killed left this container behind. It serves, whatever it was made from.
             return
         self._servers.next.remove()
-        self._lay(files, self._home / _NEXT)
+        self._write_copy(files, self._home / _NEXT)
         self._servers.serve_next()
 
     def _dismiss_next(self) -> None:
         self._servers.dismiss_next()
         self._delete(_NEXT)
 
-    def _lay(self, files: list[EdgeFile], folder: Path) -> None:
+    def _write_copy(self, files: list[EdgeFile], folder: Path) -> None:
         """A copy of the edge's folder, for another nginx."""
         shutil.rmtree(folder, ignore_errors=True)
         for file in files:

@@ -60,15 +60,15 @@ class EdgeContainer:
         return self.succeeds(*_IS_LEAVING)
 
     def leave(self) -> None:
-        """From now on every answer is the last one on its connection."""
+        """Has nginx close each connection after its next answer."""
         self.succeeds(*_LEAVE)
 
     def connections(self, ports: Container[int]) -> set[str]:
-        """Its clients' connections, each by a name that no later connection will have."""
+        """The connections of the container's clients, each by a name that no later connection will have."""
         return sockets(ports, ESTABLISHED) & open_in(self._processes())
 
     def succeeds(self, *command: str) -> bool:
-        """Whether this command does, in the container; without one nothing does."""
+        """Whether this command succeeds in the container; without a container nothing does."""
         import docker  # noqa: PLC0415 - the caller's client proves that it is there
 
         container = self._find()
@@ -83,7 +83,7 @@ class EdgeContainer:
         return container.logs(tail=1).decode(errors="replace").strip() if container is not None else "it is gone"
 
     def stop(self) -> None:
-        """With the signal and the grace period that its Compose file gave it."""
+        """Stops the container with the signal and the grace period that its Compose file gave it."""
         container = self._find()
         if container is not None:
             container.stop()

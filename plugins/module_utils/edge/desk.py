@@ -59,7 +59,7 @@ class OperatorsDesk:
         names = [name for name in (COMPOSE, _SESSIONS) if (self._home / name).exists()]
         steps = [f"remove {name}" for name in (*([self._container.name] if is_there else []), *names)]
         if not check:
-            # Not by Compose: `down` takes the whole project with it, and the database belongs to it.
+            # Compose is not used for this: `down` would take the whole project, and the database with it.
             if is_there:
                 self._container.remove()
             (self._home / COMPOSE).unlink(missing_ok=True)

@@ -19,7 +19,7 @@ class EdgeLogFolder:
         self._folder = folder
 
     def outdated(self) -> list[Path]:
-        """What is missing, or does not belong to those who need it alone."""
+        """The paths that are missing, or are open to others than those who need them."""
         if not self._folder.is_dir():
             return [self._folder]
         found = self._folder.stat()

@@ -82,7 +82,7 @@ PAGES = (
 
 
 def page_files() -> dict[str, str]:
-    """Content by file name."""
+    """Gives the content of each page by its file name."""
     return {f"{page.name}.html": page.html for page in PAGES} | {f"{page.name}.json": page.problem for page in PAGES}
 
 

@@ -44,7 +44,7 @@ class ObservedEdge:
 
 
 def edge_steps(observed: ObservedEdge) -> tuple[EdgeStep, ...]:
-    """What it takes to have the wanted edge serve, from whatever is there: nothing, an older one, what a killed run left behind."""
+    """Gives the steps to the wanted edge from whatever is there: nothing, an older edge, what a killed run left behind."""
     steps = [] if observed.sockets_held else [EdgeStep.HOLD]
     if not observed.edge_runs:
         steps.append(EdgeStep.START)
@@ -80,7 +80,7 @@ class EdgeServers:
         )
 
     def refuse_obstacles(self) -> None:
-        """Nothing of somebody else's may have one of our names, nor a port while none of ours has it."""
+        """Refuses where a container of somebody else has one of our names, or somebody else has one of our ports."""
         for container in self.all:
             container.refuse_foreign()
         if not (self.edge.runs() or self.next.runs() or self._sockets_are_held()):
@@ -111,7 +111,7 @@ class EdgeServers:
         self._await_ready(self.edge)
 
     def replace_edge(self, prepare: Callable[[], None]) -> None:
-        """`prepare` is called when nobody is served by the old one any more."""
+        """Replaces the edge. `prepare` is called when nobody is served by the old one any more."""
         self._empty(self.edge)
         prepare()
         self._compose(COMPOSE).up("edge", force_recreate=True)
@@ -145,7 +145,10 @@ class EdgeServers:
         for port in self._ports:
             holder = port_holder(port, self._docker)
             if holder:
-                raise Refusal(f"port {port}, which {self.edge.name} needs, is taken by {holder}", "stop that, then run this again")
+                raise Refusal(
+                    f"port {port}, which {self.edge.name} needs, is taken by {holder}",
+                    "stop that, or give another port to edge or operators in echobase_ports, then run this again",
+                )
 
     def _sockets_are_held(self) -> bool:
         return self.sockets.succeeds(*_HOLDS)

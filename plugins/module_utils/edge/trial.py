@@ -26,7 +26,7 @@ class NginxTrial:
         return bool(self._docker.api.images(name=self._image, quiet=True))
 
     def complaint(self, mounts: Mapping[Path, str]) -> str:
-        """In nginx's own words; empty when it accepts the configuration."""
+        """Gives nginx's own complaint about the configuration; empty when it accepts that."""
         container = self._docker.containers.create(
             self._image,
             ["nginx", "-e", "/dev/stderr", "-t", "-q", "-c", "/edge/nginx.conf"],

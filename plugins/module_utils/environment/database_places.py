@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DatabasePlace:
-    # As a user names the engine.
+    # The name by which a user chooses the engine.
     engine: str
     # The Compose service; it also stands for the engine in the names of containers, volumes, ports and images.
     service: str
-    # On this machine; an environment adds its index.
+    # The port on this machine, to which an environment adds its index.
     port: int
     container_port: int
     # The last octet of its address on the environment's durable network; that of its replica is larger by 2.

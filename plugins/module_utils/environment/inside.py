@@ -17,5 +17,5 @@ AUTHORITY_FILE = "/run/tls-ca/ca.crt"
 
 
 def user_and_group(number: int) -> str:
-    """As the Docker engine takes it: in our images a user's group has the user's number."""
+    """Gives user and group in the Docker engine's form. In our images a user's group has the user's number."""
     return f"{number}:{number}"

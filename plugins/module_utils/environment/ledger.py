@@ -70,7 +70,7 @@ class Ledger:
             if entry.get("previous") != previous or claimed != _digest({k: v for k, v in entry.items() if k != "hash"}):
                 raise Refusal(
                     f"{self.path} line {number} does not fit the line before it: the ledger was changed or cut",
-                    "compare it with your backup; move it aside to start a new one",
+                    self._remedy,
                 )
             previous = str(claimed)
             entries.append(entry)
@@ -92,6 +92,11 @@ class Ledger:
             entry = None
         if not isinstance(entry, dict):
             raise Refusal(
-                f"{self.path} line {number} is not a ledger entry", "compare it with your backup; move it aside to start a new one"
+                f"{self.path} line {number} is not a ledger entry",
+                self._remedy,
             )
         return entry
+
+    @property
+    def _remedy(self) -> str:
+        return f"put your own copy of it back, or begin a new one: mv {self.path} {self.path}.damaged"

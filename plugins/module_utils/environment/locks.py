@@ -21,7 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 
 _OF_THE_MACHINE = Path("/run/lock")
 _LEASE_PATIENCE_SECONDS = 30
-# The first one is taken first.
+# The lock that stands first is taken first.
 _ORDER = (
     "images",
     "networks",

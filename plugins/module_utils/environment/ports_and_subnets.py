@@ -29,7 +29,7 @@ LARGEST_INDEX = 9
 _LARGEST_PORT = 65535
 
 _NAME = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# They stand beside the environment's name in those of containers, networks and cookies: two would be equal, or one part of another.
+# These words stand beside the environment's name in names of containers and cookies. With one in it, two such names could be equal.
 _RESERVED = ("aws", "blue", "durable", "echobase", "edge", "green")
 
 
@@ -40,7 +40,7 @@ class Stack:
     project: str
     container_prefix: str
     cloud_network: str
-    # How far its ports are off those of devlocal's blue.
+    # What is added to the ports of devlocal's blue.
     offset: int
 
 
@@ -49,7 +49,7 @@ class Layout:
     # None where ports and subnets are given outright.
     index: int | None
     durable_project: str
-    # Without the replicas' unless they are given: those follow their primary's.
+    # The replicas' ports are in it only where they are given: otherwise they follow their primary's.
     ports: dict[str, int]
     stacks: dict[str, Stack]
     # Eight subnets of 256 addresses.

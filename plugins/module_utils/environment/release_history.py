@@ -51,7 +51,7 @@ class ReleaseHistory:
             return live
         others = [entry for entry in reversed(self.entries) if entry["colour"] not in (live, "")]
         for entry in others:
-            # Removed, or overwritten by another release: what served before is gone.
+            # The colour was removed, or got another release, so what served before is gone.
             if entry["event"] == "removed" or entry["release"] != others[0]["release"]:
                 return ""
             if entry["event"] in TRAFFIC_EVENTS:

@@ -25,7 +25,7 @@ DEFAULT_HOME = "/var/lib/echobase"
 # Last octet of a colour's services on the edge network.
 _EDGE_HOSTS = {"blue": 20, "green": 30}
 _DESK_HOST = 10
-# Behind the operators' login: last octet on the edge network, and port.
+# What is reached behind the operators' login: its last octet on the edge network, and its port.
 _TOOLS = {"grafana": (40, 3000), "prometheus": (41, 9090), "jaeger": (42, 16686), "loki": (43, 3100)}
 
 # How far a replica's last octet is off its primary's.
@@ -47,7 +47,7 @@ _DERIVED = (
 class Network:
     name: str
     subnet: str
-    # No container on it reaches another one, nor anything outside; the host reaches them all.
+    # No container on such a network reaches another one, nor anything outside; the host reaches them all.
     is_closed: bool = False
 
 
@@ -62,7 +62,7 @@ class DatabaseServer:
     volume: str
     port: int
     container_port: int
-    # On the environment's durable network.
+    # The address on the environment's durable network.
     address: str
     data_mount: str
 
@@ -83,7 +83,7 @@ class Colour:
     name: str
     project: str
     container_prefix: str
-    # Between the front end and the gateway.
+    # The network between the front end and the gateway.
     network: Network
     # Between the emulator and its callers. A container's way out is the first of its networks, by name: this one, and it leads nowhere.
     cloud_network: Network
@@ -126,7 +126,7 @@ class Environment:
     name: str
     home: str
     durable_project: str
-    # Of the database servers, by service.
+    # The ports of the database servers, by service.
     server_ports: dict[str, int]
     redis_port: int
     edge_port: int
@@ -135,7 +135,7 @@ class Environment:
     edge_network: Network
     # The operators' desk: their login, and the edge's metrics.
     desk_address: str
-    # Where the edge comes from: it is on the host's own network.
+    # The address from which the edge's requests come: the edge is on the host's own network.
     edge_address: str
     database: str = "orders_db"
     database_user: str = "app_user"
@@ -145,7 +145,7 @@ class Environment:
     index: int | None = None
     # The block that all subnets lie in.
     subnets: str = ""
-    # Those that the inventory gives; the others follow their primary's.
+    # The replicas' ports that the inventory gives; the others follow their primary's.
     replica_ports: dict[str, int] = field(default_factory=dict)
 
     def server(self, engine: str) -> DatabaseServer:
@@ -184,12 +184,12 @@ class Environment:
 
     @property
     def edge_next_container(self) -> str:
-        """Serves for a moment while the edge itself is replaced."""
+        """The nginx that serves for a moment while the edge itself is replaced."""
         return f"{self.edge_container}-next"
 
     @property
     def sockets_container(self) -> str:
-        """Holds the edge's listening sockets, so that they outlive every nginx."""
+        """The container that holds the edge's listening sockets, so that they outlive every nginx."""
         return f"{self.edge_container}-sockets"
 
     @property
@@ -252,7 +252,7 @@ class Environment:
 
     @property
     def public_authority_file(self) -> str:
-        """Beside the environment's folder, which only its owner enters: every client may read whom to trust."""
+        """The authority's certificate. It lies beside the environment's folder, which only its owner enters: every client may read it."""
         return f"{self.home}-ca.crt"
 
     def path(self, *parts: str) -> str:

@@ -39,14 +39,14 @@ class HttpsClient:
     host: str
     port: int
     ca_file: str
-    # Sent with each request.
+    # These headers are sent with each request.
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 10
     # The name that the server's certificate has to carry, where that is not the host.
     tls_name: str = ""
 
     def request(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """For whoever cannot go on without an answer."""
+        """Sends a request for a caller that cannot go on without an answer."""
         try:
             return self.ask(method, path, body, headers)
         except NoAnswerError as error:

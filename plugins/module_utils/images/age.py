@@ -36,7 +36,7 @@ def ages_of_images(docker: DockerClient, env: Environment) -> list[ImageAge]:
 
 
 def _day(docker: DockerClient, image: str) -> date | None:
-    """By the label; images of before have none, but the engine knows when their oldest layer was made. None for one that is gone."""
+    """Gives the day on the image's label, or without one that of its oldest layer; None for an image that is gone."""
     found = found_or_none(lambda: docker.images.get(image))
     if found is None:
         return None

@@ -158,7 +158,7 @@ class ImageBuilder:
 
     @contextmanager
     def _workplace(self, image: Image) -> Iterator[Path]:
-        """Always the same one, so that what a killed run left in it goes with the next. Whoever builds holds the lock."""
+        """The folder where the image is built. Its name is always the same, so that the next run removes what a killed one left."""
         folder = self._lock.with_name(f".making-{image.name}")
         shutil.rmtree(folder, ignore_errors=True)
         # The package manager's own user passes through it.
@@ -211,7 +211,7 @@ class ImageBuilder:
         client = self._connect(60).api
         images = client.images(all=True)
         roots = {image["Id"] for image in images if set(image["RepoTags"] or ()).intersection(tags)}
-        # Children first: an image that another one is made from would only lose its name.
+        # Children are removed first: an image that another one is made from would only lose its name.
         for reference in [*unnamed_descendants(images, roots), *tags]:
             try:
                 client.remove_image(reference)
@@ -224,7 +224,7 @@ class ImageBuilder:
 
 
 def unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[str]:
-    """Images without a name that were made from `roots`, each after those made from it."""
+    """Gives the nameless images that were made from `roots`, each after those that were made from it."""
     children: dict[str, list[dict[str, Any]]] = {}
     for image in images:
         children.setdefault(image["ParentId"], []).append(image)

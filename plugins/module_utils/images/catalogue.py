@@ -16,7 +16,7 @@ REPOSITORY = "echobase"
 LABEL = "io.echobase.image"
 # The day on which the base was made; images inherit it from theirs.
 BUILT_LABEL = "io.echobase.base-built"
-# Part of every tag: raise it when images are built differently from the same files.
+# This number is part of every tag: raise it when images are built differently from the same files.
 BUILDER_VERSION = "1"
 
 
@@ -27,7 +27,7 @@ class Image:
     context: dict[str, str] = field(default_factory=dict)
     bootstrap: str = ""
     arguments: dict[str, str] = field(default_factory=dict)
-    # Not among all of them: built only where it is named.
+    # Such an image is not among all images: it is built only where it is named.
     on_demand: bool = False
 
     @property

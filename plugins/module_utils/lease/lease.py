@@ -15,7 +15,7 @@ EXPIRES_AFTER_SECONDS = 60
 @dataclass(frozen=True)
 class Lease:
     number: int = 0
-    # Empty while nobody has it.
+    # The name of the run; it is empty while nobody has the lease.
     run: str = ""
     owner: str = ""
     operation: str = ""

@@ -83,13 +83,13 @@ class ReleaseLease:
         raise self.held_by(lease, wait)
 
     def look(self, operation: str, run: str) -> None:
-        """What `take` would say now, with nothing written."""
+        """Refuses where `take` would refuse now, and writes nothing."""
         blocker = self._blocker(self.read(), run, "")
         if blocker is not None and operation != RIGHT_OF_WAY:
             raise self.held_by(blocker, 0)
 
     def give_back(self, number: int, run: str) -> bool:
-        """Only its own run gives it back; one that goes beside another run has none to give back."""
+        """Gives the lease back, if it is this run's own. A run that goes beside another one has none to give back."""
         with self._exclusive():
             lease = self.read()
             if (lease.number, lease.run) != (number, run):
@@ -106,7 +106,7 @@ class ReleaseLease:
 
     @contextmanager
     def held(self, number: int) -> Iterator[None]:
-        """Nobody takes the lease while the context lasts. For what takes no time."""
+        """Keeps everybody from taking the lease while the context lasts. It is for work that takes no time."""
         with self._exclusive():
             self.confirm(number)
             yield
@@ -154,7 +154,7 @@ class ReleaseLease:
             return Taken(before.number)
         router = NginxRoutes(self._env.path("routes"))
         number = max(before.number, router.highest_fencing_number()) + 1
-        # First, so that what the run before had moved is final when the ledger is completed.
+        # The router is fenced first, so that what the run before had moved is final when the ledger is completed.
         if router.exists():
             router.fence(number)
         recorded = record_what_was_cut_off(self._env, before) if before.is_held else []

@@ -27,7 +27,7 @@ def containers(env: Environment, colour: str) -> list[Container]:
 
 
 def record_what_was_cut_off(env: Environment, lease: Lease, containers_of_colour: LookAtColour = containers) -> list[str]:
-    """Nobody else works on the environment meanwhile. Returns a line for each event that was added."""
+    """Adds the missing events to the ledger and returns a line for each. The caller keeps everybody else from the environment meanwhile."""
     ledger = Ledger(Path(env.path("ledger.jsonl")))
     known = [(entry["event"], entry["colour"]) for entry in ledger.entries() if entry.get("lease") == lease.number]
     entries = _moved_traffic(env, lease, {event for event, _colour in known}, containers_of_colour)

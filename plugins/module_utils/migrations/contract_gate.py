@@ -19,5 +19,5 @@ def refuse_while_needed(pending: Sequence[str], contracts: Mapping[str, Sequence
         if strange:
             raise Refusal(
                 f"the release in {colour} does not run on {strange[-1]}: while it is there, traffic may go back to it",
-                f"deploy a release that does to both colours, or remove it with {playbook('cleanup')}",
+                f"deploy a release that runs on it to both colours, or remove that colour with {playbook('cleanup')}",
             )

@@ -22,7 +22,7 @@ class DeployedReleases:
         self._env = env
 
     def all(self) -> list[DeployedRelease]:
-        """One for each colour that has containers, running or not."""
+        """Gives a release for each colour that has containers, running or not."""
         found = containers_of(self._docker, self._env.colours.values())
         images = {container.name: container.image for containers in found.values() for container in containers}
         releases = []

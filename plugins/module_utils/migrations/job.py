@@ -42,7 +42,7 @@ class ReachableDatabase:
         return cls(engine, server.container, server.container_port, env.durable_network.name, replica)
 
     def variables(self, env: Environment, user: str) -> dict[str, str]:
-        """As every process of a release expects them."""
+        """Gives the environment variables that every process of a release expects."""
         return {
             "DB_ENGINE": self.engine,
             "DB_HOST": self.host,
@@ -64,7 +64,7 @@ class MigrationJob:
     database: ReachableDatabase
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """What `python -m migrations` answered; its complaint becomes a Refusal."""
+        """Gives what `python -m migrations` answered; its complaint becomes a Refusal."""
         self._sweep()
         container = self._created(arguments)
         try:
@@ -73,7 +73,9 @@ class MigrationJob:
             container.remove(force=True, v=True)
         if code != 0:
             last = complaint.rpartition("\n")[2] or f"exit code {code}"
-            raise Refusal(last, f"nothing is lost: mend that, then run this again; action status of {self.image} says how far it came")
+            raise Refusal(
+                last, f"nothing is lost: remove that cause, then run this again, which goes on; {playbook('migrate')} shows how far it came"
+            )
         return dict(json.loads(answer.rpartition("\n")[2]))
 
     def _ended(self, container: Container) -> tuple[int, str, str]:
@@ -83,7 +85,7 @@ class MigrationJob:
             container.start()
         except APIError as error:
             raise Refusal(f"the migrations cannot start: {error.explanation}", f"run {playbook('setup_durable')} first") from error
-        # As long as it takes: it has a patience of its own.
+        # There is no time limit here, since the migrations have a patience of their own.
         code = int(container.wait(timeout=None)["StatusCode"])
         answer, complaint = (container.logs(stdout=out, stderr=not out).decode(errors="replace").strip() for out in (True, False))
         return code, answer, complaint

@@ -120,7 +120,7 @@ class DbMigration:
         rows: int = 0,
         report: Mapping[str, Any] = MappingProxyType({}),
     ) -> Outcome:
-        """Without a `before` nothing was done: the status is what is, and `pending` what would come."""
+        """Tells what was done. Without a `before` nothing was: the status is what there is, and `pending` what would come."""
         heads = list(status["heads"])
         sql = str(report.get("sql", ""))
         return Outcome(

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_test import SmokeTest
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.reader import read_secret
@@ -43,7 +44,7 @@ class MigrationRehearsal:
             except Refusal as refusal:
                 raise Refusal(
                     f"the rehearsal of {action} on a restored copy failed: {refusal.cause}",
-                    "the live schema is untouched; mend the migration",
+                    f"the live schema is untouched; correct the migration or the release, then run {playbook('deploy')}",
                 ) from refusal
         return {
             "statements": move["statements"],

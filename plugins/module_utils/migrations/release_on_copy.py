@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-# No colour's name: what waits in a colour's outbox is none of its business, not even on a copy.
+# This is no colour's name: a release on a copy must not handle what waits in a colour's outbox.
 REHEARSAL_COLOUR = "rehearsal"
 _READY_SECONDS = 120.0
 _GATEWAY_PORT = 8443
@@ -44,7 +44,7 @@ class ReleaseOnCopy:
 
     @contextmanager
     def serving(self) -> Iterator[HttpsClient]:
-        """Asks its gateway, once that is ready; all of it goes in the end."""
+        """Gives a client of the release's gateway once that is ready. All of the release is removed in the end."""
         backend, emulator = self.release.backend, self.release.emulator
         with self._container("emulator", emulator, [], "") as cloud:
             address = f"http://{cloud.name}:{_EMULATOR_PORT}"
@@ -108,7 +108,10 @@ class ReleaseOnCopy:
             if not problem:
                 return
         log = gateway.logs(tail=4).decode(errors="replace").splitlines()
-        raise Refusal(f"release {self.release.name} does not get ready: {problem}; its last words: {' | '.join(log)}", "mend it")
+        raise Refusal(
+            f"release {self.release.name} does not get ready: {problem}; its last words: {' | '.join(log)}",
+            "correct the release or the migration",
+        )
 
 
 def _problem(client: HttpsClient) -> str:

@@ -19,7 +19,7 @@ class MigrationGate:
     minutes: int
 
     def problem(self, now: datetime) -> str:
-        """Why not; empty when the database may be changed."""
+        """Says why the database may not be changed; empty when it may."""
         known = self.restorable()
         if known.as_of is None:
             return f"nothing could be restored: {known.problem}"

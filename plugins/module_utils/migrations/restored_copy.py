@@ -40,7 +40,7 @@ def restored_copy(docker: DockerClient, env: Environment, engine: str, tool: Bac
 
 @contextmanager
 def rehearsal_network(docker: DockerClient, env: Environment) -> Iterator[str]:
-    """Nothing that lives is on it, so that no release in a rehearsal reaches anything but the copy."""
+    """The network of rehearsals. Nothing that serves customers is on it, so a release in a rehearsal reaches nothing but the copy."""
     name = f"echobase-{env.name}-rehearsal-network"
     _remove_network(docker, env, name)
     docker.networks.create(name, labels={ENVIRONMENT_LABEL: env.name})
@@ -51,7 +51,7 @@ def rehearsal_network(docker: DockerClient, env: Environment) -> Iterator[str]:
 
 
 def _remove_network(docker: DockerClient, env: Environment, name: str) -> None:
-    """With whatever a rehearsal that was killed left on it."""
+    """Removes the network with whatever a rehearsal that was killed left on it."""
     found = found_or_none(lambda: docker.networks.get(name))
     if found is None:
         return

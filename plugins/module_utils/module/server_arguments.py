@@ -25,7 +25,7 @@ SERVER_ARGUMENTS: dict[str, dict[str, Any]] = {
 def definition_of(params: Mapping[str, Any], env: Environment) -> ServerDefinition:
     definition = engine_named(params["engine"]).definition
     settings = {name: str(value) for name, value in params["settings"].items()}
-    # However MariaDB would let it be written.
+    # MariaDB takes a setting's name with hyphens and with the prefix loose_, too.
     guarded = sorted(name for name in settings if name.replace("-", "_").removeprefix("loose_") in definition.guarded_settings)
     if guarded:
         raise Refusal(f"durable_db_settings has {', '.join(guarded)}, on which the safety of the data stands", "leave that out")

@@ -55,7 +55,7 @@ class WantedReplica:
     present: bool
     rebuild: bool = False
     key_fingerprint: str = ""
-    # A volume's name: the primary's deletes the replica's as well, the replica's only that one.
+    # The name of a volume to delete: the primary's name deletes the replica's volume as well, the replica's name only that one.
     confirm: str = ""
 
 
@@ -151,7 +151,10 @@ class DurableReplica:
         if starts and observed.missing:
             raise Refusal(f"the replica cannot run without: {', '.join(observed.missing)}", PREPARE_FIRST)
         if starts and observed.port_conflict:
-            raise Refusal(f"the replica's {observed.port_conflict}", "stop that, then run this again")
+            raise Refusal(
+                f"the replica's {observed.port_conflict}",
+                "stop that, or give the replica another port in echobase_ports, then run this again",
+            )
 
     # What a replica takes on the primary.
 
@@ -190,7 +193,7 @@ class DurableReplica:
         return generations.current in generations.kept
 
     def _has_older_password(self) -> bool:
-        """A replica knows only the password that was there when it started."""
+        """Whether the replica's password is an older one: it knows only the one that was there when it started."""
         container = our_container(self.docker, self.definition.env.name, self._backend.server_name)
         if container is None:
             return False

@@ -57,5 +57,8 @@ class LostTransactions:
         ended = run_to_end(self.docker, str(container.id), seconds=3600)
         counted, complaint = ended.output.strip(), ended.complaint.strip()
         if not counted.isdigit() or not reader.end_of_log.search(complaint):
-            raise Refusal(f"the log of {names.volume} cannot be read: {complaint or counted}", "look at that volume")
+            raise Refusal(
+                f"the log of {names.volume} cannot be read: {complaint or counted}",
+                f"docker volume inspect {names.volume} shows where it lies",
+            )
         return int(counted)

@@ -45,7 +45,7 @@ class PromotedData:
     image: str
 
     def move(self, generation: str) -> None:
-        """No server may run on either. Doing it twice changes nothing more. Afterwards everybody takes the replica's volume for empty."""
+        """Moves the data while no server runs on either volume; a second call changes nothing. The replica's volume is empty then."""
         source, target = self._folder(self.env.replica(self.engine).volume), self._folder(self.env.server(self.engine).volume)
         parent = os.path.commonpath([source, target])
         container = self.docker.containers.create(
@@ -66,7 +66,7 @@ class PromotedData:
             reason = ended.complaint.strip().rpartition("\n")[2]
             raise Refusal(
                 f"the replica's data cannot take their place in {target}: {reason}",
-                "make that possible, then run this again: it goes on",
+                f"check owner and disk of that folder (df -h), then run {playbook('promote_replica')} again: it goes on",
             )
 
     def _folder(self, volume: str) -> str:

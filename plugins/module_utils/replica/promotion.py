@@ -60,7 +60,9 @@ class ReplicaPromotion:
         self._warnings = []
         before = self._journal.read()
         if before and before.engine != self.engine and before.is_under_way:
-            raise Refusal(f"what was begun is a restore of {before.engine}", f"say engine={before.engine}")
+            raise Refusal(
+                f"{before.name} of {before.engine} was begun and has not ended", f"end it first, with echobase_engine: {before.engine}"
+            )
         if state == "abandoned":
             return self._abandoned(before, check_mode)
         return self._promoted(before, accept_loss, check_mode)
@@ -94,7 +96,10 @@ class ReplicaPromotion:
             raise Refusal(f"{before.name} is {before.step}", f"first end it: {playbook('restore', restore_state='abandoned')}")
         name = self._replica.container
         if found.server != "running":
-            raise Refusal(f"nothing can be promoted: {found.problem}", f"docker start {name}, if there is one; else {playbook('restore')}")
+            raise Refusal(
+                f"nothing can be promoted: {found.problem}",
+                f"docker start {name} starts a replica that there is; without one, {playbook('restore')} restores a backup",
+            )
         if self._primary.is_answering() and not found.follows:
             raise Refusal(
                 f"the primary serves, and {found.problem}",
@@ -158,7 +163,10 @@ class ReplicaPromotion:
         if not wait_until(lambda: self._replica.query(self._replication.all_applied) == [["1"]], _PATIENCE_SECONDS):
             self._unfence(promotion)
             problem = self._watch.look().problem or "it is slow"
-            raise Refusal(f"{self._replica.container} does not apply all that it got: {problem}", "mend that, then run this again")
+            raise Refusal(
+                f"{self._replica.container} does not apply all that it got: {problem}",
+                f"see docker logs {self._replica.container}, then run this again",
+            )
         self.progress.say("looking what the primary never sent")
         try:
             return LostTransactions(self.docker, self.env, self.engine).since(self._position(), f"generations/{promotion.previous}"), ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import (
@@ -50,7 +51,7 @@ class ReplicaSeed:
     definition: ServerDefinition
 
     def copy_primary(self) -> None:
-        """What the volume held before is gone. It stays empty to everybody until the copy is whole, so that a kill only costs time."""
+        """Replaces what the volume held by a copy of the primary. Until then the volume counts as empty: a kill only costs time."""
         definition = self.definition
         name = f"{definition.names.container}-seed"
         remove_our_container(self.docker, definition.env.name, name)
@@ -82,7 +83,7 @@ class ReplicaSeed:
             reason = next((line for line in lines if "error" in line.lower()), lines[-1])
             raise Refusal(
                 f"the replica could not be copied from the primary: {reason}",
-                "the primary serves as before; mend that, then run this again",
+                f"the primary serves as before; remove that cause, then {playbook('setup_durable')} copies it again",
             )
 
     @property

@@ -61,7 +61,8 @@ class RestoreDrill:
         if missing:
             raise Refusal(
                 f"{len(missing)} rows written before {promised.isoformat()}, the first one {missing[0]}, are not in what was restored",
-                "the backups do not keep what they promise: take a full one now, and look at the log of the archive",
+                f"the backups do not keep what they promise: take a full one with {playbook('backup', backup_take='full')},"
+                f" and see what {playbook('status')} says of the log",
             )
         # A loss of the machine would have cost everything that was committed after the last restored row.
         kept_until = max((answered for number, answered in written.items() if number in restored), default=promised)

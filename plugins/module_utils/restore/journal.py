@@ -38,7 +38,7 @@ _UNDER_WAY = (ChangeStep.COPYING, ChangeStep.CLOSING, ChangeStep.PROMOTING, Chan
 class Kind(enum.StrEnum):
     RESTORE = "restore"
     UPGRADE = "upgrade"
-    # The data of a replica take the place of its primary's.
+    # The data of a replica take the place of its primary's data.
     PROMOTION = "promotion"
     # The same data take their own place, encrypted with another key.
     NEW_KEY = "new key"
@@ -134,11 +134,11 @@ class GenerationJournal:
         except (ValueError, LookupError, TypeError) as error:
             raise Refusal(
                 f"{self._file} is damaged ({error})",
-                "look which generation the volume's link 'current' names, then move that file away",
+                f"note which generation the link 'current' in the database's volume names, then: mv {self._file} {self._file}.damaged",
             ) from error
 
     def refuse_under_way(self, *kinds: Kind) -> None:
-        """Whatever else is wanted of the database waits until somebody decided about this; by default about a change of any kind."""
+        """Refuses while a change of one of these kinds, by default of any, is half done: nothing else may happen to the database then."""
         change = self.read()
         if change is not None and change.is_under_way and change.kind in (kinds or Kind):
             raise Refusal(f"{change.name} was cut off while {change.step}: nobody can write", _WAYS[change.kind])

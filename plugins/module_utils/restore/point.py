@@ -67,7 +67,7 @@ def choose(wanted: RestorePoint, candidates: Sequence[Candidate], marks: Mapping
 
 
 def _spans(candidates: Sequence[Candidate]) -> str:
-    """The moments that can be reached, neighbouring ones joined."""
+    """Says which spans of time can be restored; spans that touch are joined."""
     spans: list[tuple[datetime, datetime, str]] = []
     for one in candidates:
         begin, end, gap = one.backup.consistent, one.archive.until, one.archive.gap

@@ -110,7 +110,7 @@ class DatabaseRestore:
         return self._outcome(changed=True, before=before, after=built, candidates=candidates)
 
     def _leads_to(self, change: GenerationChange, wanted: RestorePoint) -> bool:
-        """One moment may be written in many ways."""
+        """Whether the change leads to the wanted point. Points are parsed, since one moment may be written in many ways."""
         return change.kind is Kind.RESTORE and change.engine == self.engine and parse(change.to) == wanted
 
     def _candidates(self, wanted: RestorePoint, check_mode: bool) -> list[Candidate]:
@@ -157,7 +157,10 @@ class DatabaseRestore:
             else:
                 self._warnings += [f"an older backup had to do, for {failure}" for failure in failures]
                 return replace(restore, backup=name)
-        raise Refusal(f"no backup leads to {restore.to}: {'; '.join(failures)}", "choose another point, or see to the repository")
+        raise Refusal(
+            f"no backup leads to {restore.to}: {'; '.join(failures)}",
+            "choose another point; docs/operate/backup-and-restore.md tells what to do about a damaged repository",
+        )
 
     def _tried(self, restore: GenerationChange, volume: DataVolume, *, building: bool) -> GenerationChange:
         """A server serves from the new generation, the application logs in, and the orders that only the served one has are listed."""
@@ -189,13 +192,17 @@ class DatabaseRestore:
         if before is None or before.step in (ChangeStep.BUILDING, ChangeStep.COPYING):
             raise Refusal("nothing is built that could go live", f"first build it: {playbook('restore', restore_to='<moment>')}")
         if before.engine != self.engine:
-            raise Refusal(f"what is built is a restore of {before.engine}", f"say engine={before.engine}")
+            raise Refusal(
+                f"what is built is a restore of {before.engine}",
+                f"set echobase_engine: {before.engine} in the inventory, then run this again",
+            )
         if before.is_live:
             return self._outcome(changed=False, before=before, after=before)
         if confirm != self._names.volume:
             raise Refusal(
                 f"{before.name} discards {_described(before)}, and '{confirm}' does not confirm that",
-                f"read {self._discarded_file(before)}, then say confirm={self._names.volume}",
+                f"read {self._discarded_file(before)}, then confirm:"
+                f" {playbook('restore', restore_to=before.to, restore_confirm=self._names.volume)}",
             )
         if check_mode:
             return self._outcome(changed=True, before=before, after=before.at(ChangeStep.LIVE))
@@ -229,7 +236,9 @@ class DatabaseRestore:
         if before.is_live:
             raise Refusal(
                 f"generation {before.generation} is live since {before.name}",
-                GO_BACK if before.kind is Kind.UPGRADE else f"the way back is a restore, too: to={before.previous}",
+                GO_BACK
+                if before.kind is Kind.UPGRADE
+                else f"the way back is a restore, too: {playbook('restore', restore_to=before.previous)}",
             )
         if check_mode:
             return self._outcome(changed=True, before=before, after=None)
@@ -253,7 +262,7 @@ class DatabaseRestore:
         if generation != before.previous:
             raise Refusal(
                 f"'{generation}' does not confirm that generation {before.previous}, which served before {before.name}, may be deleted",
-                f"say confirm={before.previous}; from then on there is no way back",
+                f"{playbook('restore', restore_state='confirmed', restore_confirm=before.previous)} deletes it for good",
             )
         if not check_mode:
             self._volume().remove(before.previous)

@@ -49,7 +49,7 @@ class GenerationSwap:
     progress: Progress
     # This is called with the name of each step that is done; tests end the process there.
     reached: Callable[[str], None] = ignore_step
-    # A user whom it leaves half-way is told this.
+    # The commands that a user is told where the swap ends half-way.
     way_on: str = ""
 
     def to(self, generation: str) -> None:

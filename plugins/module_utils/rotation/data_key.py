@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.run import refuse_difference
-from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import LOOK_FOR_DISK_ERRORS, playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.further_keys import further_keys
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
@@ -93,7 +93,7 @@ class DataKeyRotation:
         self._journal.refuse_under_way()
         before = self._journal.read()
         if before and not before.is_live:
-            raise Refusal(f"{before.name} is {before.step}", f"first end it: {playbook('restore', restore_state='abandoned')} leaves it")
+            raise Refusal(f"{before.name} is {before.step}", f"first end it: {playbook('restore', restore_state='abandoned')} gives it up")
         if not self._console.is_answering():
             raise Refusal(
                 f"{self._console.container} does not answer, and what is copied comes from it", f"run {playbook('setup_durable')}"
@@ -127,7 +127,7 @@ class DataKeyRotation:
                 self._load(trial)
                 self.reached("copied")
                 _mark, expected = self.tool.mark()
-                refuse_difference("the copy", expected, self.tool.contents(trial.container), "look at the disks; nothing was changed")
+                refuse_difference("the copy", expected, self.tool.contents(trial.container), f"nothing was changed; {LOOK_FOR_DISK_ERRORS}")
                 WriterFence(self.env, trial.console).open()
                 trial.log_in_as_application()
         volume.settle(restore.generation)
@@ -145,13 +145,19 @@ class DataKeyRotation:
             complaint = cast(IO[str], source.stderr).read()
         if source.returncode != 0 or done.returncode != 0:
             reason = (done.stderr or complaint).strip().rpartition("\n")[2]
-            raise Refusal(f"the data could not be copied: {reason}", "mend that, then run this again; nothing was changed")
+            raise Refusal(
+                f"the data could not be copied: {reason}",
+                "the data keep their old key, nothing was changed; remove that cause, then run this again",
+            )
 
     @property
     def _encryption(self) -> OwnEncryption:
         encryption = self._console.engine.encryption
         if encryption is None:
-            raise Refusal(f"{self._console.engine.title} does not encrypt its data by itself", "name the key of its volume instead")
+            raise Refusal(
+                f"{self._console.engine.title} does not encrypt its data by itself",
+                f"change its volume's key: {playbook('rotate_secrets', rotate='db_volume_key')}",
+            )
         return encryption
 
     def _volume(self) -> DataVolume:

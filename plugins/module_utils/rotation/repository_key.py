@@ -47,7 +47,7 @@ class RepositoryKeyRotation:
         if tool.passwords is None and self.target.is_remote:
             raise Refusal(
                 f"{tool.program} cannot give {self.target.location} another key, and what is there would be unreadable",
-                "name another prefix of the bucket first: durable_db_backup_target",
+                "set durable_db_backup_target to another prefix of the bucket in the inventory, then run this again",
             )
         if check_mode:
             return Outcome(changed=True)
@@ -55,16 +55,17 @@ class RepositoryKeyRotation:
             return self._password_changed(tool.passwords) if tool.passwords else self._begun_anew(tool)
 
     def _refuse_other_engine(self) -> None:
-        """There is one key for the repositories of all engines."""
+        """Refuses while another engine has backups, since one key reads the repositories of all engines."""
         for engine in ENGINES:
             folder = Path(default_target(self.env, engine).location)
             if engine != self.engine and folder.is_dir() and any(folder.iterdir()):
                 raise Refusal(
-                    f"the backups in {folder} are read with the same key", "move them away with a copy of secrets.json, or remove them"
+                    f"the backups of {engine} in {folder} are read with the same key",
+                    "move them away with a copy of secrets.json, or remove them",
                 )
 
     def _password_changed(self, passwords: RepositoryPasswords) -> Outcome:
-        """Whenever this is cut off, one of the two passwords that are known opens the repository."""
+        """Changes the password. Whenever this is cut off, one of the two passwords that are known opens the repository."""
         with passwords.alone():
             key = self.secrets.known().get(_NEXT) or KINDS[_KEY].generate()
             self.secrets.change({_NEXT: key})
@@ -74,7 +75,7 @@ class RepositoryKeyRotation:
         return Outcome(changed=True, facts={"removed": removed, "put_aside": ""})
 
     def _begun_anew(self, tool: BackupTool) -> Outcome:
-        """Each file there is encrypted with the key itself. So the repository is put aside, its key kept, and another one begun."""
+        """Begins another repository, since each file is encrypted with the key itself. The one before is put aside and its key kept."""
         folder = Path(self.target.location)
         now = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
         aside = folder.with_name(f"{folder.name}-until-{now}")

@@ -69,7 +69,7 @@ class RootPasswordRotation:
             server.apply_accounts()
 
     def _running(self) -> Iterator[RunningServer]:
-        """While data move from one engine to the other, there are two, and one password."""
+        """Gives the servers that run. While data move from one engine to the other there are two of them, and one password."""
         for engine in engines():
             server = RunningServer(self.docker, self.env, engine, self.env.server(engine.name).container)
             container = self._container(server)

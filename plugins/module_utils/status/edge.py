@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _TAIL_BYTES = 1 << 20
-# Said on purpose, to everybody who comes.
+# The edge says these on purpose to everybody who comes, so they are no trouble.
 _INTENDED = ("nothing-live", "maintenance")
 
 
@@ -33,7 +33,7 @@ def problems_of_edge_parts(docker: DockerClient, env: Environment) -> dict[str, 
 
 
 def recent_troubles(log: Path, now: datetime, within: timedelta) -> list[str]:
-    """Such as `12 colour-away` and `3 replayed from green`, the most frequent first.
+    """Counts what went wrong lately, such as `12 colour-away` and `3 replayed from green`, the most frequent first.
 
     They come from the end of the access log: cheap, and good enough for a glance. The metrics count exactly.
     """

@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 class Readings:
     def __init__(self) -> None:
-        # In a user's words, with what to do about each.
+        # What could not be read, in a user's words, with what to do about each.
         self.problems: list[str] = []
 
     def of(self, read: Callable[[], T], instead: T) -> T:
-        """What `read` finds; `instead` where it refuses, which becomes one of the problems."""
+        """Gives what `read` finds; where it refuses, its refusal becomes one of the problems and `instead` is given."""
         try:
             return read()
         except Refusal as refusal:

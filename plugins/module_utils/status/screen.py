@@ -52,9 +52,9 @@ class DatabaseState:
     tls_cipher: str = ""
     problem: str = ""
     engine: str = DEFAULT_ENGINE
-    # None where nobody asked for them.
+    # The backups; None where nobody asked for them.
     backups: Backups | None = None
-    # None where there is none.
+    # The replica; None where there is none.
     replica: ReplicaState | None = None
 
 
@@ -78,13 +78,13 @@ class StatusScreen:
     env: Environment
     traffic: Mapping[str, Any]
     database: DatabaseState
-    # Newest first; `ledger_problem` when they cannot be trusted.
+    # The last events of the ledger, the newest first; `ledger_problem` says why they cannot be trusted.
     history: Sequence[Mapping[str, Any]] = ()
     ledger_problem: str = ""
     # What is wrong with the edge's further containers, by name; empty where all is well.
     edge_parts: Mapping[str, str] = field(default_factory=dict)
     edge_troubles: Sequence[str] = ()
-    # Whoever changes the environment right now.
+    # Who changes the environment right now, and what earlier runs left half done.
     work: Work = field(default_factory=Work)
     # How old the images in use are, the oldest first.
     image_ages: Sequence[ImageAge] = ()
@@ -158,7 +158,7 @@ class StatusScreen:
             return []
         return [
             f"UNDECIDED generation {undecided['generation']} ({_shares(undecided['weights'])}) of edges {', '.join(undecided['edges'])}:"
-            " a switch was cut off. Any further switch of all edges first settles it"
+            " a switch was cut off; the next switch of all edges settles it first"
         ]
 
     def _work(self) -> list[str]:
@@ -217,11 +217,15 @@ class StatusScreen:
                 f"{kind:<9} CUT OFF while {change.step}, nobody can write: go on with {again}",
                 f"          or back with {back}",
             ]
-        kept = f"generation {change.previous} is kept" if change.is_live else "it waits for a confirmation"
-        return [*lines, f"{kind:<9} {what}: generation {change.generation} is {change.step}, {kept}"]
+        shown = f"{kind:<9} {what}: generation {change.generation} is {change.step}"
+        if change.is_live:
+            return [*lines, f"{shown}, generation {change.previous} is kept"]
+        # Without a confirmation a restore only shows what it would discard.
+        go_on = playbook("restore", restore_to=change.to) if change.kind is Kind.RESTORE else again
+        return [*lines, f"{shown} and does not serve yet: go on with {go_on}"]
 
     def _ways(self, change: GenerationChange) -> tuple[str, str, str, str]:
-        """What it is in a word, more about it, how it goes on, and how it goes back."""
+        """Gives the change's name in a word, more about it, the command that goes on, and the command that goes back."""
         restored_back = playbook("restore", restore_state="abandoned")
         match change.kind:
             case Kind.PROMOTION:

@@ -70,7 +70,7 @@ class BluegreenInfo:
             answer = probe(client, "/edge/ready")
         except Refusal:
             answer = Probe("", "not asked, there is no certificate authority yet")
-        # Whatever it answers, it answers.
+        # The edge answers, whatever the status of its answer is.
         return {
             "container": self._env.edge_container,
             "running": bool(answer.headers),

@@ -25,7 +25,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage import f
 from ansible_collections.echobase.platform.plugins.module_utils.storage.folder_copy import exchange, make_same
 
 _SMALLEST = 256 * MIB
-# A smaller share than this that is free is too little.
+# Less than this share of free space is too little.
 _SCARCE = 0.1
 _LETTING_GO_SECONDS = 3
 _UNITS = Path("/etc/systemd/system")
@@ -110,12 +110,12 @@ class EncryptedFolder:
                     cut_off if self._next_key_file.exists() else "restore the environment's secrets.json from its backup",
                 ) from error
             except FileNotFoundError as error:
-                raise self._impossible(f"there is no {error.filename}") from error
+                raise self._cannot_be_opened(f"there is no {error.filename}") from error
             except subprocess.CalledProcessError as error:
-                raise self._impossible(error.stderr.strip().rpartition("\n")[2] or f"{error.cmd[0]} failed") from error
+                raise self._cannot_be_opened(error.stderr.strip().rpartition("\n")[2] or f"{error.cmd[0]} failed") from error
             except OSError as error:
                 unable = error.errno in (errno.ENOTTY, errno.EOPNOTSUPP)
-                raise self._impossible("this kernel encrypts no folders" if unable else error.strerror or str(error)) from error
+                raise self._cannot_be_opened("this kernel encrypts no folders" if unable else error.strerror or str(error)) from error
 
     def make_folder(self, volume: str) -> None:
         """Makes the empty folder of a new volume."""
@@ -146,7 +146,7 @@ class EncryptedFolder:
         """Copies the served data under the next key; a second call copies what has changed since."""
         identifier = fscrypt.add_key(self.mount, fscrypt.master_key(self._next_key_file))
         if self._next.exists() and fscrypt.key_of(self._next) != identifier:
-            # An earlier change of the key may have left this.
+            # An earlier change of the key may have left this behind.
             self.remove_former()
         served = self.mount / fscrypt.ENCRYPTED
         if not self._next.exists():
@@ -188,7 +188,7 @@ class EncryptedFolder:
             )
 
     def shortage(self) -> str:
-        """What a user should know; empty while there is room."""
+        """Warns a user that there is too little room; empty while there is enough."""
         if not self.is_open():
             return ""
         usage = shutil.disk_usage(self.mount)
@@ -246,7 +246,7 @@ class EncryptedFolder:
         if free < self.size:
             raise Refusal(
                 f"{file.parent} has {free // MIB} MiB for the encrypted volume, durable_db_encrypted_size asks for {self.size // MIB} MiB",
-                "make room there, or ask for less",
+                "make room there (df -h), or set a smaller durable_db_encrypted_size",
             )
         with file.open("ab") as stream:
             file.chmod(0o600)
@@ -275,10 +275,11 @@ class EncryptedFolder:
             _run("systemctl", "disable", "--quiet", unit.name)
             unit.unlink()
 
-    def _impossible(self, reason: str) -> Refusal:
+    def _cannot_be_opened(self, reason: str) -> Refusal:
         return Refusal(
             f"the encrypted volume {self.mount} cannot be opened: {reason}",
-            "mend that; where the disk itself is encrypted, durable_db_encryption_at_rest=off lets a new database do without",
+            f"remove that cause, then run {playbook('setup_durable')}; where the disk itself is encrypted, a new database can"
+            " do without such a volume: durable_db_encryption_at_rest=off",
         )
 
 

@@ -27,7 +27,7 @@ def make_same(source: Path, target: Path) -> None:
         try:
             _copy(source / name, target / name)
         except FileNotFoundError:
-            # The file went meanwhile; so does its copy.
+            # The file was removed meanwhile, so its copy is removed, too.
             if not os.path.lexists(source / name):
                 _remove(target / name)
                 continue

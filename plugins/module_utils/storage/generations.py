@@ -133,7 +133,7 @@ class DataVolume:
         if free < taken:
             raise Refusal(
                 f"volume {self.name} has {free // MIB} MiB free, and a second copy of its data takes about {taken // MIB} MiB",
-                "make room on that disk, then run this again",
+                f"make room on its disk (docker volume inspect {self.name} shows where it lies), then run this again",
             )
 
     def _run(self, script: str, *arguments: str) -> str:
@@ -151,5 +151,5 @@ class DataVolume:
         ended = run_to_end(self.docker, str(container.id))
         if ended.status != 0:
             reason = ended.complaint.strip().rpartition("\n")[2]
-            raise Refusal(f"volume {self.name}: {reason}", f"look inside: docker volume inspect {self.name}")
+            raise Refusal(f"work on volume {self.name} failed: {reason}", f"docker volume inspect {self.name} shows where it lies")
         return ended.output

@@ -70,7 +70,7 @@ class EdgeMemory:
         _write(self._decision, proposal)
 
     def settle(self) -> None:
-        """Nothing is undecided here any more."""
+        """Forgets what was undecided here."""
         if self._undecided.exists():
             self._undecided.unlink()
             sync_directory(self._folder)

@@ -23,7 +23,7 @@ class Generation:
 
     @property
     def served(self) -> Weights:
-        """What visitors get now."""
+        """The weights that visitors get now."""
         return EMPTY if self.maintenance else self.weights
 
     @property
@@ -34,7 +34,7 @@ class Generation:
         return self.weights.live[0] if len(self.weights.live) == 1 else ""
 
     def followed_by(self, number: int, weights: Weights, maintenance: bool = False) -> Generation:
-        """Who was stable stays so, however much the candidate gets; a canary from nothing has its larger half for stable."""
+        """Gives the next generation. The stable colour stays so, however much the candidate gets; without one, the larger share is."""
         candidate = ""
         if len(weights.live) == 2:
             candidate = _other(self.stable or ("green" if weights.green > weights.blue else "blue"))
@@ -45,7 +45,7 @@ class Generation:
         return [colour for colour in self.served.live if colour not in after.served.live]
 
     def says_the_same_as(self, other: Generation) -> bool:
-        """Everything but the number."""
+        """Whether two generations differ in nothing but the number."""
         return (self.weights, self.candidate, self.maintenance) == (other.weights, other.candidate, other.maintenance)
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Generation:
         }
 
 
-# Before anything was committed, or while nobody can tell what was.
+# This stands for the generation before anything was committed, or while nobody can tell what was.
 NOTHING = Generation(0, EMPTY)
 
 

@@ -38,7 +38,7 @@ def compare(views: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "decision": decision,
         "behind": [edge for edge, view in views.items() if _is_behind(view, decided)],
         "undecided": {edge: view["undecided"] for edge, view in views.items() if _number(view["undecided"]) > decided},
-        # Once those behind have caught up.
+        # This is so once the edges that are behind have caught up.
         "differ": len({_caught_up(view, decided) for view in views.values()}) > 1,
         "number": max(decided + 1, *(view["upcoming"] for view in views.values())),
     }
@@ -67,7 +67,7 @@ class GroupSwitch:
         )
 
     def prepare_first(self, order: Order, number: int, edges: list[str], differ: bool, check: bool) -> Outcome:
-        """The first edge says what the order means. Where the edges differ, all of them get it anew."""
+        """Works out on the first edge which generation the order means. Where the edges differ, all of them get it anew."""
         self._router.refuse_outdated(order.fencing_number)
         before = in_force(self._router, order.repair)
         after = wanted(self._router, order, before)
@@ -76,12 +76,12 @@ class GroupSwitch:
         return self._prepare(Proposal(after, tuple(edges), order.fencing_number), before, order, check)
 
     def prepare(self, proposal: Proposal, order: Order, check: bool) -> Outcome:
-        """Every other edge is told."""
+        """Prepares the switch that the first edge worked out, on each of the other edges."""
         self._router.refuse_outdated(proposal.fencing_number)
         return self._prepare(proposal, in_force(self._router, order.repair), order, check)
 
     def decide(self, proposal: Proposal, check: bool) -> Outcome:
-        """On the first edge only. A later switch that passed us here has taken our place."""
+        """Decides the switch, on the first edge only. A later switch that came before us here has taken our place."""
         with self._router.exclusive():
             decided = self._memory.decision == proposal
             if not decided:
@@ -89,14 +89,14 @@ class GroupSwitch:
                 if self._memory.undecided != proposal:
                     raise Refusal(
                         f"generation {proposal.number} is not what this edge agreed to last",
-                        "another run came between; run the playbook again if this is still wanted",
+                        "another run has switched meanwhile; run this again if it is still wanted",
                     )
                 if not check:
                     self._memory.decide(proposal)
         return Outcome(changed=not decided, facts={"decision": proposal.as_dict()})
 
     def commit(self, decision: Proposal, check: bool) -> Outcome:
-        """Late or repeated, it ends the same; an edge that is already past this generation stays where it is."""
+        """Carries the decision out. Late or repeated, it ends the same; an edge that is already past this generation stays where it is."""
         microseconds = None
         with self._router.exclusive():
             before = self._router.current_or_nothing()
@@ -131,9 +131,9 @@ class GroupSwitch:
         overridden = judge(self._colours.all_findings, before, after, order.break_glass)
         if after != before and not check:
             with self._router.exclusive():
-                # Moved on while the colours were asked, or never caught up.
+                # This edge moved on while the colours were asked, or never caught up.
                 if before != NOTHING and self._router.current() != before:
-                    raise Refusal("another switch came between", _AGAIN)
+                    raise Refusal("another run has moved this edge's traffic meanwhile", _AGAIN)
                 judge(self._colours.claims, before, after, order.break_glass)
                 self._router.lay(after)
                 self._memory.agree(proposal)

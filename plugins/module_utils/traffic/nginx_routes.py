@@ -60,7 +60,7 @@ class NginxRoutes(Router):
         self._is_exclusive = False
 
     def exists(self) -> bool:
-        # Nothing but empty generations without a link: laying the first one was cut short, and nothing is lost by laying it again.
+        # Empty generations without a link do not count: the first set-up was cut short, and nothing is lost by doing it again.
         return os.path.lexists(self._current) or any(not (self._path(number) / "empty").exists() for number in self._numbers())
 
     def initialise(self) -> bool:
@@ -81,7 +81,7 @@ class NginxRoutes(Router):
             try:
                 return self._read(number)
             except Refusal:
-                # Switched away from and pruned while we read it: read the new one.
+                # The generation was switched away from and pruned while we read it, so the new one is read.
                 if self._current_number() == number:
                     raise
 
@@ -153,7 +153,7 @@ class NginxRoutes(Router):
         with self.exclusive():
             path = self._path(generation.number)
             if path.exists() and self.current_or_nothing().number != generation.number:
-                # Out of the way at once, so that a crash leaves no half of it under its number.
+                # The generation is renamed before it is removed, so that a crash leaves no half of it under its number.
                 os.rename(path, self._generations / f".{generation.number:06d}")
                 self._remove_leftovers()
 
@@ -168,7 +168,7 @@ class NginxRoutes(Router):
             link.unlink(missing_ok=True)
             os.symlink(f"generations/{prepared.generation.number:06d}", link)
             if self._current.is_dir() and not self._current.is_symlink():
-                # A copy that somebody put in the link's place: a link cannot be renamed onto it.
+                # Somebody put a copy of the folder in the link's place, and a link cannot be renamed onto a folder.
                 os.rename(self._current, self._generations / ".current")
             before = time.perf_counter()
             os.rename(link, self._current)
@@ -214,7 +214,7 @@ class NginxRoutes(Router):
     def _read(self, number: int) -> Generation:
         path = self._path(number)
         try:
-            closed = self._closed(path)
+            closed = self._unreadable_by_workers(path)
             marker = (path / "generation").read_text(encoding="ascii").strip()
             content = json.loads((path / "weights.json").read_text(encoding="ascii"))
             weights = EMPTY if (path / "empty").exists() else Weights.parse(content)
@@ -230,8 +230,8 @@ class NginxRoutes(Router):
             raise self._broken(f"generation {number} contradicts itself")
         return generation
 
-    def _closed(self, generation: Path) -> str:
-        """To a worker, what it may not read is not there; we read it all the same."""
+    def _unreadable_by_workers(self, generation: Path) -> str:
+        """Says which path the edge's workers may not read. To them such a path is not there, although we can read it."""
         for path in (self.folder, self._generations, generation, *(generation / name for name in (*_FOLDERS, "generation"))):
             if path.exists() and not _is_open(path):
                 return f"{path} is closed to the edge's workers (mode {stat.S_IMODE(path.stat().st_mode):04o})"
@@ -239,7 +239,7 @@ class NginxRoutes(Router):
 
     def _confirm(self, generation: Generation) -> None:
         if self._read(generation.number) != generation:
-            raise Refusal(f"generation {generation.number} is there and says something else", "run this again; another run came between")
+            raise Refusal(f"another run has laid another generation {generation.number} meanwhile", "run this again if it is still wanted")
 
     def _build(self, path: Path, generation: Generation) -> None:
         _make_directory(path)
@@ -268,7 +268,7 @@ class NginxRoutes(Router):
         sync_directory(path)
 
     def _remove_leftovers(self) -> None:
-        """What a killed run left half-made; nobody is at work on it, since we hold the lock."""
+        """Removes what a killed run left half-made. Nobody is at work on it, since we hold the lock."""
         for path in self._generations.glob(".*"):
             shutil.rmtree(path)
         # `write_durably` leaves temporary files with two dots; the lock has one.
@@ -290,7 +290,7 @@ class NginxRoutes(Router):
 
 
 def _buckets(generation: Generation) -> dict[str, range]:
-    """What belongs into each folder. The candidate's clients alone pay for a third look-up, so its buckets are apart."""
+    """Gives the buckets of each folder. The candidate's buckets are apart, so that its clients alone pay for a third look-up."""
     buckets = dict.fromkeys(_FOLDERS, range(0))
     for colour in generation.served.live:
         folder = f"{_CANDIDATE}/{colour}" if colour == generation.candidate else colour
@@ -302,7 +302,7 @@ def _read_buckets(path: Path) -> list[int]:
     try:
         return sorted(int(name) for name in os.listdir(path))
     except FileNotFoundError:
-        # A generation of before there were candidates.
+        # This generation was laid before there were candidates.
         if path.parent.name == _CANDIDATE:
             return []
         raise
@@ -320,7 +320,7 @@ def _read_candidate(path: Path) -> str:
 
 def _make_directory(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
-    # Not left to the umask of whoever runs us.
+    # The mode is set here, so that it does not depend on the umask of whoever runs us.
     if stat.S_IMODE(path.stat().st_mode) != _DIRECTORY_MODE:
         path.chmod(_DIRECTORY_MODE)
 

@@ -71,7 +71,7 @@ class Router(ABC):
             return self.lay(self.current_or_nothing().followed_by(self.upcoming(), weights, maintenance))
 
     def current_or_nothing(self) -> Generation:
-        """As `current`, where a table that cannot be told tells nothing."""
+        """Gives `current`, or the generation NOTHING where that cannot be told."""
         try:
             return self.current()
         except Refusal:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
@@ -13,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.generati
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.router import Router
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 
-# What speaks against a colour getting traffic; nothing speaks for it but silence.
+# A function that gives what speaks against a colour getting traffic; an empty answer means that the colour may get it.
 Findings = Callable[[str], list[str]]
 # Waits for the colours' last answers and tells how it went.
 AwaitSilence = Callable[[Iterable[str]], dict[str, dict[str, Any]]]
@@ -100,12 +101,12 @@ class BluegreenSwitch:
         self._colours = colours
 
     def execute(self, order: Order, check: bool = False) -> Outcome:
-        """An edge that agreed with others to a switch does not go ahead of them."""
+        """Carries the order out. It refuses on an edge that agreed to a switch with other edges, which must not go ahead of them."""
         undecided = self._memory.undecided
         if undecided and not order.repair:
             raise Refusal(
                 f"this edge waits for the decision of {', '.join(undecided.edges)} about generation {undecided.number}",
-                "run the playbook for all of them, or switch this one alone with `repair: true`",
+                f"run this for all of them, or switch this one alone: {playbook('switch', switch_to='<colour>', switch_repair='true')}",
             )
         outcome = self._switch(order, check)
         if undecided and not check:
@@ -134,7 +135,7 @@ class BluegreenSwitch:
 
 
 def judge(findings: Findings, before: Generation, after: Generation, break_glass: str) -> list[str]:
-    """Whether whoever gets more traffic than before can take it: what spoke against that and was overridden.
+    """Asks whether the colours that get more traffic can take it; gives what spoke against that and was overridden.
 
     A Refusal when nothing overrides it.
     """
@@ -144,7 +145,8 @@ def judge(findings: Findings, before: Generation, after: Generation, break_glass
         colour = next(name for name, finding in found.items() if finding)
         raise Refusal(
             f"{colour} cannot take traffic: {'; '.join(found[colour])}",
-            "traffic was not moved; mend or deploy that colour, or give break_glass a reason to switch all the same",
+            f"traffic was not moved; deploy that colour anew with {playbook('deploy')}, or give break_glass"
+            " (switch.yml: switch_break_glass) a reason to switch all the same",
         )
     return spoken
 
@@ -159,7 +161,7 @@ def in_force(router: Router, repair: bool) -> Generation:
 
 
 def prune(router: Router) -> list[str]:
-    """Traffic has moved by now: what cannot be forgotten is worth a warning, and no reason to call the switch failed."""
+    """Forgets old generations. Traffic has moved by now, so one that cannot be removed is worth a warning and no failure."""
     try:
         router.prune()
     except Refusal as refusal:
@@ -168,7 +170,7 @@ def prune(router: Router) -> list[str]:
 
 
 def wanted(router: Router, order: Order, before: Generation) -> Generation:
-    """The generation in force itself where it says already what is asked for."""
+    """Gives the generation that the order asks for: the one in force itself where that says so already."""
     after = order.after(before, router.upcoming())
     return before if before != NOTHING and after.says_the_same_as(before) else after
 
@@ -180,7 +182,7 @@ def _warning(colour: str, drained: Mapping[str, Any]) -> str:
 
 
 def _shown(generation: Generation) -> str:
-    """One line a colour, so that a diff shows who gains and who loses."""
+    """Gives one line for each colour, so that a diff shows who gains and who loses."""
     lines = [f"{colour}: {share}%" for colour, share in generation.weights.as_dict().items()]
     lines += [f"candidate: {generation.candidate}"] * bool(generation.candidate)
     lines += ["maintenance: on"] * generation.maintenance
@@ -188,6 +190,6 @@ def _shown(generation: Generation) -> str:
 
 
 def _gaining(before: Generation, after: Generation) -> list[str]:
-    """Promised traffic counts as well: what maintenance will return to is asked twice, now and then."""
+    """Gives the colours that get more traffic, now or when maintenance ends."""
     gaining = {*after.weights.gaining(before.weights), *after.served.gaining(before.served)}
     return [colour for colour in COLOURS if colour in gaining]

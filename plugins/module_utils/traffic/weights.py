@@ -40,7 +40,7 @@ class Weights:
         return self.as_dict()[colour]
 
     def buckets(self, colour: str) -> range:
-        """Green fills up from bucket 0, blue has the rest: while a weight grows, clients only ever move towards it."""
+        """Gives a colour's buckets. Green has the first ones, blue the rest, so that clients only move to a colour whose weight grows."""
         return range(self.green) if colour == "green" else range(BUCKETS - self.blue, BUCKETS)
 
     @property

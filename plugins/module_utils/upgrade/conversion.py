@@ -45,7 +45,9 @@ class DataConversion:
         ended = run_to_end(self.docker, container)
         if ended.status != 0:
             reason = ended.complaint.strip().rpartition("\n")[2] or f"it ended with status {ended.status}"
-            raise Refusal(f"the copy could not be upgraded: {reason}", "what serves was not touched; mend that, then run this again")
+            raise Refusal(
+                f"the copy could not be upgraded: {reason}", "what serves was not touched; remove that cause, then run this again"
+            )
 
     def remove_left_over(self) -> None:
         """Removes the container of a run that was killed: it would work on a folder that somebody else uses by now."""

@@ -48,7 +48,7 @@ class DatabaseUpgrade:
     env: Environment
     # This is the server that shall serve; its image may be empty as long as nothing is changed.
     wanted: ServerDefinition
-    # It is empty for the newest.
+    # The wanted major version; it is empty for the newest.
     wanted_major: str
     # This is the image of the server that serves now.
     present_image: str
@@ -110,7 +110,7 @@ class DatabaseUpgrade:
         if not present:
             raise Refusal(
                 f"nobody can tell which major version the data in volume {self._names.volume} are of",
-                f"{playbook('setup_durable', durable_db_recreate='always')} brings the present image, which can",
+                f"{playbook('setup_durable', durable_db_recreate='always')} restarts the database on the present image, which can tell",
             )
         return present, self.wanted_major or self._engine.newest_major
 
@@ -267,7 +267,8 @@ class DatabaseUpgrade:
         if confirm != self._names.volume:
             raise Refusal(
                 f"going back to {way_back.to} discards the {way_back.discarded} orders since, and '{confirm}' does not confirm that",
-                f"read {self._discarded_file(way_back.previous)}, then say confirm={self._names.volume}",
+                f"read {self._discarded_file(way_back.previous)}, then confirm:"
+                f" {playbook('upgrade', durable_db_go_back='true', upgrade_confirm=self._names.volume)}",
             )
 
     def _abandoned(self) -> Outcome:

@@ -125,7 +125,7 @@ def test_after_the_swap_the_backups_go_on(database: DurableUnderTest) -> None:
 
 
 def test_the_way_back_lists_what_it_costs_and_is_open(database: DurableUnderTest) -> None:
-    with pytest.raises(Refusal, match=f"the way back is a restore, too: to={OLD}"):
+    with pytest.raises(Refusal, match=f"the way back is a restore, too: `playbooks/restore.yml -e restore_to={OLD}`"):
         restore(database, "abandoned")
     back = restore(database, to=OLD)
     assert [line.split()[0] for line in back.facts["discarded_newest"]] == ["fifth"]
@@ -211,7 +211,7 @@ def test_a_dead_server_is_replaced_as_well(database: DurableUnderTest) -> None:
     live = go_live(database)
     assert database.volume.generations().current == live.facts["generation"]
     assert "last" in database.orders()
-    with pytest.raises(Refusal, match=f"say confirm={now}"):
+    with pytest.raises(Refusal, match=f"restore_confirm={now}"):
         restore(database, "confirmed", confirm="yes")
     assert restore(database, "confirmed", confirm=now).changed
     assert now not in database.volume.generations().kept

@@ -38,7 +38,7 @@ class MariadbArchiver:
         return f"{self.tools.server_name}-archiver"
 
     def ensure(self) -> bool:
-        """Makes or starts it where that is needed; tells whether it was."""
+        """Makes or starts the archiver where that is needed, and tells whether it was."""
         if self.is_as_wanted():
             return False
         if not Path(self._secrets).is_dir():

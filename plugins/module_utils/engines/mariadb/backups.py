@@ -189,7 +189,10 @@ def _stop(entry: Described, reach: Reach, point: Point) -> dict[str, int]:
     if point.mark:
         server, _separator, number = point.mark.partition("/")
         if server != entry.server:
-            raise Refusal(f"mark {point.mark} is of another data directory than backup {name}", "choose a backup of the same one")
+            raise Refusal(
+                f"mark {point.mark} is of another data directory than backup {name}",
+                f"{playbook('restore', restore_to='<moment>')} restores to a moment instead",
+            )
         if int(number) < entry.number:
             raise Refusal(f"backup {name} is later than mark {point.mark}", "choose an older backup")
         if int(number) > max(reach.last_transaction, entry.number):

@@ -81,5 +81,5 @@ class MariaDb(DatabaseEngine):
 
 
 def _key_file(key: str) -> str:
-    """As the server's plugin file_key_management reads it: a number and the key in hexadecimal digits."""
+    """Gives the keys in the form that the server's plugin file_key_management reads: a number and the key in hexadecimal digits."""
     return f"1;{base64.b64decode(key).hex()}\n"

@@ -77,7 +77,7 @@ class MariadbRepository:
         found = [_described(snapshot, tags) for snapshot, tags in self._tagged if tags.get("kind") == "backup"]
         whole = {entry.backup.name: entry for entry in found if entry.stream in streams}
         usable = [entry for entry in whole.values() if whole.keys() >= set(entry.backup.needs)]
-        # Those of one data folder are in the order of what they hold: a clock may have been set back in between.
+        # The backups of one data directory are in the order of what they hold, since a clock may have been set back in between.
         begun: dict[str, datetime] = {}
         for entry in usable:
             begun[entry.server] = min(begun.get(entry.server, entry.backup.consistent), entry.backup.consistent)
@@ -87,7 +87,9 @@ class MariadbRepository:
         for entry in self.described:
             if entry.backup.name == name:
                 return entry
-        raise Refusal(f"the repository has no backup {name}, or not all that it needs", "choose one that is listed")
+        raise Refusal(
+            f"the repository has no backup {name}, or not all that it needs", "module durable_db_backup_info lists those that there are"
+        )
 
     def chain(self, entry: Described) -> list[Described]:
         return [*(self.one(name) for name in entry.backup.needs), entry]
@@ -112,7 +114,7 @@ class MariadbRepository:
         kept = [entry for entry in self.described if entry.backup.name not in gone]
         orphans = [entry.backup.name for entry in kept if gone & set(entry.backup.needs)]
         if orphans:
-            raise Refusal(f"backup {orphans[0]} needs one that shall be deleted", "delete both, or none")
+            raise Refusal(f"backup {orphans[0]} needs one that should be deleted: nothing was deleted", "delete both, or neither")
         needed = {entry.snapshot for entry in kept} | {entry.stream for entry in kept}
         oldest: dict[str, int] = {}
         for entry in kept:
@@ -138,7 +140,7 @@ class MariadbRepository:
 
     @cached_property
     def _stretches(self) -> list[Stretch]:
-        """All of them by server, the oldest first. Where several begin with the same log, the longest has what the others have."""
+        """All stretches, by server and the oldest first. Where several begin with the same log, the longest has what the others have."""
         longest: dict[tuple[str, int], Stretch] = {}
         for snapshot, tags in self._tagged:
             if tags.get("kind") == "binlog":

@@ -62,7 +62,7 @@ class MariadbServer(ServerDefinition):
             "init_file": _FOLLOW_FILE,
             "skip_slave_start": "ON",
             "slave_net_timeout": "20",
-            # It tries for ever.
+            # A replica tries for ever to connect to its primary again.
             "master_retry_count": "0",
             # Nobody archives a replica's logs.
             "binlog_expire_logs_seconds": "86400",

@@ -16,7 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.limit
 )
 from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import needed_container, our_container, remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.containers.run_to_end import Ended, run_to_end
-from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import OLDER_BACKUP_REMEDY
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import FAILED_BACKUP_TOOL_REMEDY, OLDER_BACKUP_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -68,7 +68,7 @@ class MariadbTools:
 
     @property
     def binds(self) -> dict[str, tuple[str, bool]]:
-        """By the place inside: what is mounted there, and whether it can be written."""
+        """The mounts by their place in the container: what is mounted there, and whether it can be written."""
         files = {
             "/run/secrets": (self.env.path("secrets", "db"), False),
             AUTHORITY_FILE: (self.env.path("tls", "ca.crt"), False),
@@ -152,7 +152,7 @@ def _remedy(reason: str) -> str:
     if "wrong password or no key" in reason:
         return "restore the environment's secrets.json from when the repository was made: without its key nobody can read it"
     if "no space left" in reason.lower():
-        return "make room there, then run this again"
+        return "make room on that disk (df -h), then run this again"
     if "cannot give back" in reason:
         return (
             "that part of the repository is damaged: restore an older backup;"
@@ -160,4 +160,4 @@ def _remedy(reason: str) -> str:
         )
     if "is of MariaDB" in reason:
         return OLDER_BACKUP_REMEDY
-    return "mend that, then run this again"
+    return FAILED_BACKUP_TOOL_REMEDY

@@ -68,7 +68,7 @@ def _since_17(statement: str) -> str:
 
 
 def scram_verifier(role: str, password: str) -> str:
-    """RFC 5803. The salt follows from the password, so that the same password gives the same SQL."""
+    """Gives the verifier of a password (RFC 5803). The salt follows from the password, so that the same password gives the same SQL."""
     salt = hmac.digest(password.encode(), f"salt of {role}".encode(), "sha256")[:16]
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _SCRAM_ITERATIONS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

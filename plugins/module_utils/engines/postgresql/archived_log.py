@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive
 from ansible_collections.echobase.platform.plugins.module_utils.engines.postgresql.pgbackrest import STANZA, PgBackrest, refusal
@@ -42,12 +43,12 @@ pg_waldump --rmgr=Transaction --rmgr=XLOG --path="$folder" "$2" "$2" \
 class ArchivedLog:
     tool: PgBackrest
     archive: WalArchive
-    # The backup, as `pgbackrest info` tells of it.
+    # What `pgbackrest info` tells of the backup.
     backup: Mapping[str, Any]
 
     @classmethod
     def after(cls, tool: PgBackrest, stanza: Mapping[str, Any], backup: Mapping[str, Any]) -> ArchivedLog:
-        """A database that came back from a backup after another one had been made in its place goes on in a further folder."""
+        """Reads all folders of the log that belong to the backup's database. It has several where another database was made in between."""
         made = {entry["id"]: (entry["version"], entry["system-id"]) for entry in stanza["db"]}
         same = made[backup["database"]["id"]]
         segments, histories = {}, {}
@@ -63,17 +64,20 @@ class ArchivedLog:
         return cls(tool, WalArchive(segments, {1: Line(1), first: Line(first)} | lines), backup)
 
     def line(self, moment: datetime | None) -> Line:
-        """The line that was served at that moment, or is now."""
+        """Gives the line of timelines that was served at that moment; without a moment, the one that is served now."""
         return self.archive.lines[self.archive.timeline_at(moment, self.archive.timelines_after(*self._end))]
 
     def line_with(self, timeline: int) -> Line:
         line = self.archive.lines.get(timeline)
         if line is None:
-            raise Refusal(f"{timeline:08X}.history of the log is missing in the repository", "restore to a moment instead")
+            raise Refusal(
+                f"{timeline:08X}.history of the log is missing in the repository",
+                f"{playbook('restore', restore_to='<moment>')} restores to a moment instead",
+            )
         if not line.passes(*self._end):
             raise Refusal(
-                f"the log branched off before backup {self.backup['label']} was complete",
-                "restore from a backup of the history that you want",
+                f"the log that leads to that mark left this one before backup {self.backup['label']} was complete",
+                f"an older backup may lead there; {playbook('restore', restore_to='<moment>')} restores to a moment instead",
             )
         return line
 
@@ -81,7 +85,7 @@ class ArchivedLog:
         return self.archive.reach(Segment.named(self.backup["archive"]["start"]).number, line)
 
     def times(self, line: Line) -> list[datetime]:
-        """When each segment came to the repository, in the order of what they hold."""
+        """Gives when each segment came to the repository, in the order of what they hold."""
         first, last = Segment.named(self.backup["archive"]["start"]).number, self.reach(line).last
         return [self.archive.segments[line.segment(number)].at for number in range(first, last.number + 1)] if last else []
 

@@ -57,7 +57,7 @@ _ARCHIVER = """
         (SELECT count(*) AS waiting FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') w
 """
 _EVERYTHING = "1/1"
-_DISK_FILLS = "mend that before it fills the database's disk"
+_DISK_FILLS = "remove that cause soon: until then the log waits on the database's disk and fills it"
 
 
 class PostgresBackups(BackupTool):
@@ -146,7 +146,7 @@ class PostgresBackups(BackupTool):
         if until and branch.next_moment and branch.next_moment > until + CLOCK_TOLERANCE:
             raise Refusal(
                 f"the server's clock was set back from {branch.next_moment:%Y-%m-%d %H:%M:%S}, so the moment asked for names no one state",
-                "choose a mark, the latest, or a moment before that",
+                "choose a mark, `latest`, or a moment before that",
             )
         if last and branch.at_end and branch.place // SEGMENT_BYTES < last.number:
             raise Refusal(
@@ -190,7 +190,10 @@ class PostgresBackups(BackupTool):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 write_durably(file, text, mode=0o644)
         except OSError as error:
-            raise Refusal(f"cannot write {error.filename}: {error.strerror}", "make that possible, then run this again") from error
+            raise Refusal(
+                f"cannot write {error.filename}: {error.strerror}",
+                "check owner, mode and disk of the folder above it (df -h), then run this again",
+            ) from error
         return bool(outdated)
 
     def _outdated_files(self) -> dict[Path, str]:
@@ -283,7 +286,7 @@ def _log(tool: PgBackrest, backup: Backup) -> ArchivedLog:
     for entry in stanza["backup"]:
         if entry["label"] == backup.name:
             return ArchivedLog.after(tool, stanza, entry)
-    raise Refusal(f"there is no backup {backup.name} in the repository", "choose one that there is")
+    raise Refusal(f"there is no backup {backup.name} in the repository", "module durable_db_backup_info lists those that there are")
 
 
 def _refuse_other_major(tool: PgBackrest, backup: Backup) -> None:

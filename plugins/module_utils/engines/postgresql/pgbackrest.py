@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import FAILED_BACKUP_TOOL_REMEDY
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ _OTHER_KEY = (
 _REMEDIES = {
     "029": _OTHER_KEY,
     "095": _OTHER_KEY,
-    "050": "wait until that one is done, then run this again",
+    "050": "another pgbackrest is at work there: wait until it is done, then run this again",
     "055": f"{playbook('backup')} makes what was never there; what was lost is in another copy of the repository only",
-    "064": "make room there, then run this again",
+    "064": "make room on that disk (df -h), then run this again",
 }
-# Codes of `info`: there is no such stanza, or nothing in it; and a trouble that it cannot name.
+# `info` gives these codes where there is no such stanza or nothing in it, and the one below for a trouble that it cannot name.
 NO_STANZA = (1, 3)
 _TROUBLE = 99
 # More than that would wait for the disk or the network.
@@ -123,14 +124,14 @@ class PgBackrest:
         return int(status), (output or b"").decode(errors="replace"), (complaint or b"").decode(errors="replace")
 
 
-def refusal(what: str, complaint: str, otherwise: str = "mend that, then run this again") -> Refusal:
+def refusal(what: str, complaint: str, otherwise: str = FAILED_BACKUP_TOOL_REMEDY) -> Refusal:
     """A refusal with the tool's own last words, and what to do where they have a known reason."""
     errors = _ERROR.findall(complaint)
     if "is not later than latest backup label" in complaint:
         latest = complaint.partition("latest backup label '")[2].partition("'")[0]
         return Refusal(
-            f"{what} failed: by the clock of this machine it is not later than backup {latest}, so the clock was set back since",
-            "set it right; if it is, wait until that time has passed",
+            f"{what} failed: by this machine's clock it is now not later than backup {latest}, so the clock was set back since",
+            "see timedatectl and set the clock right; if it is right, wait until the time of that backup has passed",
         )
     code, text = errors[-1] if errors else ("", complaint.strip().rpartition("\n")[2] or "it gave no reason")
     return Refusal(f"{what} failed: {text.strip().rstrip(':')}", _REMEDIES.get(code, otherwise))

@@ -115,7 +115,7 @@ class PostgresRecovery:
     name: str
     mounts: Sequence[Mount]
     network: str
-    # In bytes. It is that of the server, whose settings this one has.
+    # In bytes: the memory of the server, whose settings the recovery uses.
     memory: int
 
     def build(self, folder: str, backup: str, target: Target) -> Branch:

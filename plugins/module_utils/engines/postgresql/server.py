@@ -52,7 +52,7 @@ class PostgresServer(ServerDefinition):
             "hba_file": f"{CONFIGURATION_FOLDER}/{_HOST_RULES}",
             "archive_mode": "on",
             "archive_command": ARCHIVE_COMMAND,
-            # With the machine at most this much is lost.
+            # A loss of the machine costs at most what was written in this time.
             "archive_timeout": "30s",
         }
 

@@ -51,4 +51,4 @@ class PostgresSession:
                 return rows
             rows.append(line.rstrip("\n").split("\t"))
         reason = next((line for line in stderr.read().splitlines() if line.strip()), "no reason given")
-        raise Refusal(f"{self._container} did not do as asked: {reason}", f"see docker logs {self._container}")
+        raise Refusal(f"the database's client failed in {self._container}: {reason}", f"see docker logs {self._container}")

@@ -226,6 +226,13 @@ def test_a_restore_that_was_cut_off_says_both_ways_on() -> None:
     assert kept.is_well
 
 
+def test_a_restore_that_is_built_says_how_to_see_what_it_would_discard() -> None:
+    built = GenerationChange(Kind.RESTORE, ChangeStep.BUILT, "mariadb", NOW, "000002", "000001", to="latest")
+    assert (
+        "RESTORE   to latest: generation 000002 is built and does not serve yet: go on with `playbooks/restore.yml -e restore_to=latest`"
+    ) in with_backups(PROVED, built).lines(with_hints=False)
+
+
 def with_replica(state: ReplicaState) -> StatusScreen:
     return replace(screen(), database=replace(DATABASE, replica=state))
 

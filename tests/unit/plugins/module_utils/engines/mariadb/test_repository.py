@@ -97,7 +97,7 @@ def test_what_goes_takes_along_the_log_that_only_it_needed() -> None:
         "stream of a killed one", "logs 1-2 of 7", "logs 3-4 of 7",
     }  # fmt: skip
     assert "stream of a killed one" in repository.snapshots_to_remove([])
-    with pytest.raises(Refusal, match="needs one that shall be deleted"):
+    with pytest.raises(Refusal, match="needs one that should be deleted"):
         repository.snapshots_to_remove([FULL])
 
 

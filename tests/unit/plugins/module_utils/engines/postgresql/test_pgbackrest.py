@@ -42,7 +42,7 @@ def test_the_last_error_is_told_and_where_it_has_a_remedy_that() -> None:
     error = "ERROR: [050]: unable to acquire lock on file '/tmp/x': Resource temporarily unavailable"
     told = refusal("pgbackrest backup", f"WARN: unrelated\n{error}\n       HINT: is another one running?\n")
     assert told.cause == "pgbackrest backup failed: unable to acquire lock on file '/tmp/x': Resource temporarily unavailable"
-    assert told.remedy == "wait until that one is done, then run this again"
+    assert told.remedy == "another pgbackrest is at work there: wait until it is done, then run this again"
 
 
 def test_without_a_known_form_the_last_line_is_told() -> None:
