@@ -74,7 +74,7 @@ class DatabaseConformance:
         finally:
             password.write_text(right)
         assert f"{running.container} refuses app_user: " in answer["msg"]
-        assert "restore the secrets.json" in answer["remedy"]
+        assert "secrets.json back as it was when volume" in answer["remedy"]
 
     @pytest.mark.parametrize("check", [True, False])
     def test_a_wrong_confirmation_changes_nothing_and_shows_the_name(self, running: DatabaseUnderTest, check: bool) -> None:
