@@ -108,3 +108,7 @@ class DatabaseEngine(ABC):
     def takes_new_root_password(self, command: Sequence[str]) -> bool:
         """Whether a server that was started by this command takes the administrator's password of now at each start."""
         return True
+
+
+def is_older_major(major: str, other: str) -> bool:
+    return [int(part) for part in major.split(".")] < [int(part) for part in other.split(".")]

@@ -17,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.ours 
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.database.engine import is_older_major
 from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, discarded_facts, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
@@ -115,7 +116,7 @@ class DatabaseUpgrade:
         return present, self.wanted_major or self._engine.newest_major
 
     def _refuse_impossible(self, present: str, wanted: str) -> None:
-        if _number(wanted) < _number(present):
+        if is_older_major(wanted, present):
             raise Refusal(
                 f"volume {self._names.volume} holds data of {self.engine} {present}, and {wanted} cannot read them",
                 f"{playbook('upgrade', durable_db_go_back='true')} goes back to the generation from before the upgrade, while that is kept",
@@ -348,7 +349,3 @@ class DatabaseUpgrade:
 
 def _picture(upgrade: GenerationChange | None, major: str) -> dict[str, Any]:
     return {"major": major, "upgrade": upgrade.step.value if upgrade else None, "generation": upgrade.generation if upgrade else None}
-
-
-def _number(major: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in major.split("."))

@@ -139,7 +139,7 @@ def test_a_backfill_waits_for_it_and_not_for_ever(server: ReplicatedServer) -> N
     server.at_replica(PAUSE[server.engine])
     insert(server, 30, 31)
     pace.wait()
-    held = threading.Thread(target=pace.hold)
+    held = threading.Thread(target=pace.wait)
     held.start()
     held.join(0.5)
     assert held.is_alive()
