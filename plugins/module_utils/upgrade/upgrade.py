@@ -86,8 +86,6 @@ class DatabaseUpgrade:
                 case _:
                     return self._abandoned()
 
-    # Here nothing is changed.
-
     def _predicted(self, state: str, confirm: str) -> Outcome:
         before = self._upgrade_in_journal()
         if state == "reverted":
