@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 from docker import DockerClient
 
@@ -20,13 +19,6 @@ from harness.module_runner import run_module
 
 ENGINE = "postgresql"
 PREFIX = "10.242"
-
-
-@pytest.fixture(scope="module")
-def engine_client() -> Iterator[DockerClient]:
-    client = docker.DockerClient.from_env()
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

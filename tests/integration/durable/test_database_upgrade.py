@@ -35,13 +35,6 @@ _AMOUNTS = {
 FIRST, SECOND = "000001", "000002"
 
 
-@pytest.fixture(scope="module")
-def engine_client() -> Iterator[DockerClient]:
-    client = docker.DockerClient.from_env(timeout=600)
-    yield client
-    client.close()
-
-
 @pytest.fixture(scope="module", params=_MAJORS)
 def database(
     request: pytest.FixtureRequest, engine_client: DockerClient, tmp_path_factory: pytest.TempPathFactory

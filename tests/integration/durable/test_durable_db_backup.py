@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import docker
 import pytest
 from docker import DockerClient
 
@@ -26,13 +25,6 @@ pytestmark = pytest.mark.long_on("mariadb")
 
 ONLY_ONE = Retention(keep_full=1, keep_days=0, full_every_days=1)
 _ENGINES = ("mariadb", "postgresql")
-
-
-@pytest.fixture(scope="module")
-def engine_client() -> Iterator[DockerClient]:
-    client = docker.DockerClient.from_env(timeout=600)
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module", params=_ENGINES)

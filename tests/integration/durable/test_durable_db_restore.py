@@ -25,13 +25,6 @@ _ENGINES = ("mariadb", "postgresql")
 OLD, NEW = "000001", "000002"
 
 
-@pytest.fixture(scope="module")
-def engine_client() -> Iterator[DockerClient]:
-    client = docker.DockerClient.from_env(timeout=600)
-    yield client
-    client.close()
-
-
 @pytest.fixture(scope="module", params=_ENGINES)
 def database(
     request: pytest.FixtureRequest, engine_client: DockerClient, tmp_path_factory: pytest.TempPathFactory
