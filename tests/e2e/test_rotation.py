@@ -56,5 +56,5 @@ def test_a_rotation_by_the_playbook_loses_no_order(both_colours: DeployedEnviron
 def test_what_cannot_be_rotated_is_refused_with_the_names_that_can() -> None:
     refused = try_playbook("rotate_secrets", "-e", "rotate=jwt")
     assert refused.code != 0
-    assert "nothing is called jwt - give -e rotate= one or several" in refused.output
+    assert "nothing is called jwt - give -e rotate= one name or several" in refused.output
     assert "operator_password, db_root_password, jwt_key, kms_key, db_backup_key" in refused.output

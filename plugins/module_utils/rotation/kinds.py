@@ -35,6 +35,6 @@ def rotations(named: str) -> dict[str, object]:
     elif unknown:
         problem = f"nothing is called {' or '.join(unknown)}"
     if problem:
-        problem += f" - let rotate be one name or several, with commas in between, of {', '.join(known)}"
+        problem += f" - give -e rotate= one name or several, with commas in between: {', '.join(known)}"
     passwords, application_keys, data_keys = ([name for name in kind if name in names] for kind in (PASSWORDS, APPLICATION_KEYS, DATA_KEYS))
     return asdict(Rotations(passwords, application_keys, data_keys, problem))

@@ -20,7 +20,7 @@ def test_each_name_goes_to_who_rotates_it() -> None:
 )
 def test_what_is_unknown_is_refused_with_the_list_of_names(named: str, problem: str) -> None:
     told = str(rotations(named)["problem"])
-    assert told.startswith(f"{problem} - let rotate be ")
+    assert told.startswith(f"{problem} - give -e rotate= one name or several")
     assert told.endswith(", ".join((*PASSWORDS, *APPLICATION_KEYS, *DATA_KEYS)))
 
 
