@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.container import PREFIX, docker, remove
-from harness.durable_server import DurableServer, eventually
+from harness.durable_server import DurableServer
+from harness.waiting import eventually
 
 _NAME = f"{PREFIX}plain"
 # The account that ours has, without its TLS.

@@ -16,9 +16,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.backup_
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import TrialServer
 from bench.place import Place
 from bench.results import Result
-from harness.durable_server import eventually
 from harness.mariadb_under_test import MariadbUnderTest, Writer
 from harness.postgres_under_test import PostgresUnderTest, highest_step
+from harness.waiting import eventually
 
 POINTS = 20
 TRANSACTIONS = 500
