@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 
 LAST_LINES = 15
@@ -97,7 +98,8 @@ def diagnosis(colour: str, step: FailedStep, expected: Sequence[str], reports: S
         verdict = f"{culprit.name} {culprit.reason}"
     else:
         verdict = f"step '{step.name}' failed: {step.reason}"
-    lines = [f"{colour} did not get ready: {verdict} - traffic and the other colour are untouched; mend it and deploy again"]
+    remedy = f"traffic and the other colour are untouched; remove that cause, then run {playbook('deploy')} again"
+    lines = [f"{colour} did not get ready: {verdict} - {remedy}"]
     for report in troubled:
         lines.append(f"{report.name} {report.reason}; its last lines:")
         lines.extend(f"    {line}" for line in report.last_lines)
