@@ -276,7 +276,7 @@ def test_a_volume_takes_another_key_although_it_is_cut_off_and_no_row_is_lost(po
     writer.join()
     with pytest.raises(Refusal, match="another key") as refused:
         folder.open()
-    assert "rotate=db_volume_key again" in refused.value.remedy
+    assert "rotate=db_volume_key` again" in refused.value.remedy
     rotate_volume_key(postgres)
     after = fscrypt.key_of(folder.mount / fscrypt.ENCRYPTED)
     assert after not in (None, before)
