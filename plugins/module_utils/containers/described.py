@@ -45,8 +45,9 @@ class DescribedContainers:
 
     def ensure(self, seconds: int, check: bool) -> Outcome:
         """Returns when all of them are healthy."""
-        before, steps = self._written, self._steps()
-        if not check and (steps or not self._are_healthy()):
+        before, found = self._written, self._found()
+        steps = self._steps(found)
+        if not check and (steps or not self._are_healthy(found)):
             self._converge(seconds)
         is_news = before != self._content
         return Outcome(
@@ -65,14 +66,12 @@ class DescribedContainers:
     def _is_written(self) -> bool:
         return self._written == self._content and stat.S_IMODE(self._path.stat().st_mode) == _FILE_MODE
 
-    def _steps(self) -> list[str]:
+    def _steps(self, found: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """The steps that are needed: what has to be written, made, made anew, or started."""
-        found = self._found()
         steps = [] if self._is_written else [f"write {self._path.name}"]
         return steps + [step for name in self._names if (step := self._step(name, found.get(name)))]
 
-    def _are_healthy(self) -> bool:
-        found = self._found()
+    def _are_healthy(self, found: Mapping[str, Mapping[str, Any]]) -> bool:
         return all(name in found and health_in(found[name]["Status"]) == "healthy" for name in self._names)
 
     def _converge(self, seconds: int) -> None:
