@@ -15,15 +15,13 @@ import io
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from ansible import constants as C  # noqa: N812 - that is its name everywhere in Ansible
 from ansible.module_utils import basic
 from ansible.plugins.action.normal import ActionModule as NormalActionModule
 from ansible.vars.clean import remove_internal_keys
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.commands import caller_of
+from ansible_collections.echobase.platform.plugins.plugin_utils.caller import this_caller
 
 try:
     from ansible.module_utils import _internal
@@ -83,7 +81,7 @@ class ActionModule(NormalActionModule):
 
 def told(answer: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Replaces the commands in a module's answer by those that work where the user is."""
-    return dict(caller_of(task_vars, C.DEFAULT_HOST_LIST, Path.cwd(), sys.argv[0]).told_all(answer))
+    return dict(this_caller(task_vars).told_all(answer))
 
 
 def _printed_by(module: str, arguments: dict[str, Any]) -> str:

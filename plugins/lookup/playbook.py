@@ -31,18 +31,16 @@ _raw:
   elements: str
 """
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from ansible import constants as C  # noqa: N812 - that is its name everywhere in Ansible
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.commands import caller_of, playbook
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
+from ansible_collections.echobase.platform.plugins.plugin_utils.caller import this_caller
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible comes without types
     def run(self, terms: Sequence[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
-        caller = caller_of(variables or {}, C.DEFAULT_HOST_LIST, Path.cwd(), sys.argv[0])
+        caller = this_caller(variables or {})
         return [caller.told(playbook(str(name), **kwargs)) for name in terms]
