@@ -1,4 +1,4 @@
-"""The two durable networks of an environment: one for the databases, one between the edge and the colours."""
+"""The networks that outlive every release: for the databases, between the edge and the colours, for what watches them."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Networks:
     def __init__(self, docker: DockerClient, env: Environment) -> None:
         self._docker = docker
         self._env = env
-        self._wanted = (env.durable_network, env.edge_network)
+        self._wanted = (env.durable_network, env.edge_network, env.observability_network)
 
     def ensure(self, state: str, check_mode: bool) -> Outcome:
         if check_mode:

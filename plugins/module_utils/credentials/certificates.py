@@ -14,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import needed
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
-from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, NGINX, ROOT
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, NGINX, OBSERVER, ROOT
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import certificates_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment
 
@@ -36,6 +36,7 @@ with needed("cryptography"):
 INTERNAL = "echobase.internal"
 _LOOPBACK = "127.0.0.0/8"
 DESK_TLS_NAME = f"desk.{INTERNAL}"
+COLLECTOR_TLS_NAME = f"collector.{INTERNAL}"
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
 RENEW_BEFORE_DAYS = 30
@@ -89,6 +90,9 @@ def wanted_leaves(env: Environment) -> list[Leaf]:
         Leaf("desk", (DESK_TLS_NAME, *local, env.desk_address), APPLICATION),
         Leaf("db", (*database_names, *local, *(server.address for server in databases)), DATABASE),
     ]
+    # Authorities that are older than these may sign what is below echobase.internal, and addresses on the durable network.
+    observers = (COLLECTOR_TLS_NAME, *(tool.tls_name for tool in env.tools.values()))
+    leaves.append(Leaf("observability", (*observers, *local, env.collector_address), OBSERVER))
     for colour in env.colours.values():
         services = [name for service in SERVICES for name in (colour.container(service), colour.host(service))]
         names = (colour.tls_name, *services, *local, colour.frontend_address, colour.gateway_address)

@@ -11,6 +11,8 @@ DATABASE = 999
 NGINX = 101
 # The application's programs in a colour, the migrations and the operators' desk.
 APPLICATION = 10001
+# Whatever watches: collector, stores, exporters, console.
+OBSERVER = 10002
 
 # The certificate of the environment's own authority: a program that calls another one learns here whom to trust.
 AUTHORITY_FILE = "/run/tls-ca/ca.crt"

@@ -30,7 +30,7 @@ _LARGEST_PORT = 65535
 
 _NAME = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # These words stand beside the environment's name in names of containers and cookies. With one in it, two such names could be equal.
-_RESERVED = ("aws", "blue", "durable", "echobase", "edge", "green")
+_RESERVED = ("aws", "blue", "durable", "echobase", "edge", "green", "observability")
 
 
 @dataclass(frozen=True)

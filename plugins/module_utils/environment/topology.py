@@ -10,7 +10,13 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
-from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE, DATABASE, NGINX
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import (
+    APPLICATION,
+    AUTHORITY_FILE,
+    DATABASE,
+    NGINX,
+    OBSERVER,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import (
     COLOUR_PORTS,
     COLOURS,
@@ -25,8 +31,20 @@ DEFAULT_HOME = "/var/lib/echobase"
 # Last octet of a colour's services on the edge network.
 _EDGE_HOSTS = {"blue": 20, "green": 30}
 _DESK_HOST = 10
-# What is reached behind the operators' login: its last octet on the edge network, and its port.
-_TOOLS = {"grafana": (40, 3000), "prometheus": (41, 9090), "jaeger": (42, 16686), "loki": (43, 3100)}
+# What is reached behind the operators' login: its last octet on the observability network, and its port.
+_TOOLS = {
+    "console": (45, 8443),
+    "grafana": (40, 3000),
+    "prometheus": (41, 9090),
+    "alertmanager": (46, 9093),
+    "jaeger": (42, 16686),
+    "loki": (43, 3100),
+    "logs": (44, 9428),
+}
+# The collector's last octet, on the observability network and on the durable one, where the colours send to it.
+_COLLECTOR_HOST = 50
+# The desk's on the observability network: there Prometheus asks it for the edge's metrics.
+_OBSERVED_DESK_HOST = 10
 
 # How far a replica's last octet is off its primary's.
 _REPLICA_HOSTS = 2
@@ -36,6 +54,7 @@ _DERIVED = (
     "edge_next_container",
     "sockets_container",
     "desk_container",
+    "observability_project",
     "client_cookie",
     "preview_cookie",
     "operator_cookie",
@@ -74,6 +93,10 @@ class Tool:
     name: str
     address: str
     port: int
+
+    @property
+    def tls_name(self) -> str:
+        return f"{self.name}.echobase.internal"
 
 
 @dataclass(frozen=True)
@@ -137,6 +160,12 @@ class Environment:
     desk_address: str
     # The address from which the edge's requests come: the edge is on the host's own network.
     edge_address: str
+    # What watches all the others: the tools, what they keep, and the collector, which takes in what is sent to them.
+    observability_network: Network
+    # On the durable network, where the colours send to it.
+    collector_address: str
+    # Here Prometheus asks the operators' desk for the edge's metrics.
+    desk_observed_address: str
     database: str = "orders_db"
     database_user: str = "app_user"
     colours: dict[str, Colour] = field(default_factory=dict)
@@ -197,6 +226,14 @@ class Environment:
         return f"{self.edge_container}-desk"
 
     @property
+    def observability_project(self) -> str:
+        """A Compose project of its own, so that whatever happens to it touches no database and no edge."""
+        return f"{self.durable_project.removesuffix('-durable')}-observability"
+
+    def observability_container(self, service: str) -> str:
+        return f"echobase-{self.name}-observability-{service}"
+
+    @property
     def client_cookie(self) -> str:
         """Cookies ignore ports: without the environment's name, devlocal and ci on one host would overwrite each other's."""
         return f"echobase_{self._word}_client"
@@ -239,7 +276,7 @@ class Environment:
     @property
     def networks(self) -> tuple[Network, ...]:
         own = [network for colour in self.colours.values() for network in (colour.network, colour.cloud_network)]
-        return (self.durable_network, self.edge_network, *own)
+        return (self.durable_network, self.edge_network, self.observability_network, *own)
 
     def colour(self, name: str) -> Colour:
         if name not in self.colours:
@@ -263,7 +300,7 @@ def environment(name: str, home: str = "", network_prefix: str = "", placement: 
     """`home` is the folder above the environment's own; empty values mean the defaults."""
     layout = layout_of(name, replace(placement or Placement(), network_prefix=network_prefix))
     subnets = [_prefix(str(subnet)) for subnet in layout.subnets.subnets(new_prefix=24)]
-    durable, edge = subnets[:2]
+    durable, edge, observability = subnets[0], subnets[1], subnets[6]
     colours = {}
     for position, colour in enumerate(COLOURS):
         stack = layout.stacks[colour]
@@ -291,8 +328,11 @@ def environment(name: str, home: str = "", network_prefix: str = "", placement: 
         edge_network=Network(f"echobase-{name}-edge-network", f"{edge}.0/24", is_closed=True),
         desk_address=f"{edge}.{_DESK_HOST}",
         edge_address=f"{edge}.1",
+        observability_network=Network(f"echobase-{name}-observability-network", f"{observability}.0/24"),
+        collector_address=f"{durable}.{_COLLECTOR_HOST}",
+        desk_observed_address=f"{observability}.{_OBSERVED_DESK_HOST}",
         colours=colours,
-        tools={tool: Tool(tool, f"{edge}.{host}", port) for tool, (host, port) in _TOOLS.items()},
+        tools={tool: Tool(tool, f"{observability}.{host}", port) for tool, (host, port) in _TOOLS.items()},
         index=layout.index,
         subnets=str(layout.subnets),
         replica_ports={name: port for name, port in layout.ports.items() if name.endswith("_replica")},
@@ -322,8 +362,10 @@ def as_facts(env: Environment) -> dict[str, Any]:
     facts = asdict(env)
     facts["databases"] = {engine: asdict(env.server(engine)) for engine in ENGINES}
     facts["replicas"] = {engine: asdict(env.replica(engine)) for engine in ENGINES}
-    facts["users"] = {"database": DATABASE, "nginx": NGINX, "application": APPLICATION}
+    facts["users"] = {"database": DATABASE, "nginx": NGINX, "application": APPLICATION, "observer": OBSERVER}
     facts["authority_file"] = AUTHORITY_FILE
+    for name, tool in env.tools.items():
+        facts["tools"][name]["tls_name"] = tool.tls_name
     for name in _DERIVED:
         facts[name] = getattr(env, name)
     for name, colour in env.colours.items():

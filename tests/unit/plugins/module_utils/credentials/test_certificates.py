@@ -43,7 +43,7 @@ def test_everything_is_issued_once(folder: Path, tmp_path: Path) -> None:
 def test_every_name_of_the_topology_is_covered() -> None:
     env = environment("devlocal")
     leaves = {leaf.folder: set(leaf.names) for leaf in wanted_leaves(env)}
-    assert set(leaves) == {"edge", "desk", "db", "blue", "green"}
+    assert set(leaves) == {"edge", "desk", "db", "observability", "blue", "green"}
     assert {"desk.echobase.internal", "localhost", "127.0.0.1", env.desk_address} == leaves["desk"]
     engines = {"echobase-devlocal-durable-mariadb", "mariadb", "echobase-devlocal-durable-postgres", "postgres"}
     replicas = {
