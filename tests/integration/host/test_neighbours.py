@@ -59,6 +59,7 @@ def test_an_environment_of_an_inventory_has_networks_by_its_index(host: Host) ->
     assert made["networks"] == [
         {"name": "echobase-test-a-durable-network", "subnet": "10.247.64.0/24"},
         {"name": "echobase-test-a-edge-network", "subnet": "10.247.65.0/24"},
+        {"name": "echobase-test-a-observability-network", "subnet": "10.247.70.0/24"},
     ]
     assert host.networks(ONE, index=8)["changed"] is False
     assert host.networks(OTHER, index=9)["changed"] is True
@@ -72,7 +73,7 @@ def test_the_same_index_twice_is_refused_by_name_and_nothing_made(host: Host, ch
     assert refused["msg"] == (
         "environments test-b and test-a both have index 9 (port 3315, subnet 10.247.72.0/24) - give one of them another echobase_index"
     )
-    assert names_of_networks() == ["echobase-test-a-durable-network", "echobase-test-a-edge-network"]
+    assert names_of_networks() == [f"echobase-test-a-{what}-network" for what in ("durable", "edge", "observability")]
     assert not (host.home / OTHER).exists()
 
 

@@ -21,7 +21,8 @@ from harness.module_runner import RunningModule, run_module
 PREFIX = "10.241"
 HOME = tempfile.mkdtemp(prefix="echobase-networks-")
 ENV = environment("test", HOME, PREFIX)
-NAMES = (ENV.durable_network.name, ENV.edge_network.name)
+WANTED = {network.name: network.subnet for network in (ENV.durable_network, ENV.edge_network, ENV.observability_network)}
+NAMES = tuple(WANTED)
 
 
 def ensure(state: str = "present", check: bool = False, prefix: str = PREFIX) -> dict[str, Any]:
@@ -64,20 +65,19 @@ def subnets(engine: DockerClient) -> dict[str, str]:
 
 
 def test_present_and_absent_twice_with_check_and_diff(engine: DockerClient) -> None:
-    wanted = {ENV.durable_network.name: ENV.durable_network.subnet, ENV.edge_network.name: ENV.edge_network.subnet}
-    as_diff = {name: [subnet] for name, subnet in wanted.items()}
+    as_diff = {name: [subnet] for name, subnet in WANTED.items()}
 
     predicted = ensure(check=True)
     assert (predicted["changed"], predicted["diff"], subnets(engine)) == (True, {"before": {}, "after": as_diff}, {})
     made = ensure()
     assert (made["changed"], made["diff"], made["steps"]) == (True, predicted["diff"], predicted["steps"])
-    assert subnets(engine) == wanted
+    assert subnets(engine) == WANTED
     again = ensure()
     assert (again["changed"], again["diff"]) == (False, {"before": as_diff, "after": as_diff})
     assert ensure(check=True)["changed"] is False
 
     predicted = ensure("absent", check=True)
-    assert (predicted["changed"], subnets(engine)) == (True, wanted)
+    assert (predicted["changed"], subnets(engine)) == (True, WANTED)
     assert ensure("absent")["diff"] == predicted["diff"] == {"before": as_diff, "after": {}}
     assert subnets(engine) == {}
     assert ensure("absent")["changed"] is False
