@@ -29,6 +29,8 @@ CLONE = "/root/echobase.platform"
 VOLUME = "echobase-devlocal-durable-mariadb-data"
 LIMIT_SECONDS = 30 * 60
 LOG_LINES = 60
+# What watches is compiled once a machine, in minutes; .ci/run sees it come up on its own machine.
+WITHOUT_OBSERVABILITY = 'make dev ARGS="-e echobase_observability=false"'
 
 # The request of a customer who trusts the environment's authority; the standard library of the machine's own Python is enough.
 REQUEST = """
@@ -90,9 +92,9 @@ def prove(phases: Phases, machine: ThrowawayMachine) -> None:
         commit = clone()
         say(f"  · commit {commit}")
     with phases.phase("make dev"):
-        machine.run(as_the_readme_says("make dev"), CLONE)
+        machine.run(as_the_readme_says(WITHOUT_OBSERVABILITY), CLONE)
     with phases.phase("make dev, again: changed=0 in every play"):
-        changes = re.findall(r"ok=\d+ +changed=(\d+)", machine.run("make dev", CLONE))
+        changes = re.findall(r"ok=\d+ +changed=(\d+)", machine.run(WITHOUT_OBSERVABILITY, CLONE))
         require(bool(changes) and set(changes) == {"0"}, f"the second 'make dev' changed something: changed={', '.join(changes)}")
     with phases.phase("make status: blue has 100 %"):
         screen = machine.run(as_the_readme_says("make status"), CLONE)
