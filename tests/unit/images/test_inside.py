@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE, DATABASE, NGINX
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import (
+    APPLICATION,
+    AUTHORITY_FILE,
+    DATABASE,
+    NGINX,
+    OBSERVER,
+)
 
 ROOT = Path(__file__).parents[3]
 USERS = {
@@ -18,6 +24,7 @@ USERS = {
     "postgres": DATABASE,
     "postgres-older": DATABASE,
     "nginx": NGINX,
+    **dict.fromkeys(("alertmanager", "collector", "exporters", "jaeger", "prometheus", "victorialogs"), OBSERVER),
 }
 # They lie in an image, where nothing of the collection is.
 FILES_WITH_THE_AUTHORITY = {"images/frontend/nginx.conf.template", "images/mariadb/backups/server.py"}
