@@ -5,7 +5,7 @@ PLAYBOOK = .venv/bin/ansible-playbook -i inventories/$(ENV)
 LOCK = .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help dev down status logs clean test test-changed test-all bench lint packages docs lock venv test-venv
+.PHONY: help dev down status logs clean test test-changed test-all bench lint packages docs digests lock venv test-venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ packages: test-venv  ## the packages of the collection's code: layers, sizes, an
 
 docs: test-venv  ## write anew what is made from the collection: roles' READMEs, playbooks, names and ports
 	@PYTHONPATH=.collections:tools .venv/bin/python -m reference
+
+digests: venv  ## ask the registry for the digests of the makers' images, and pin them; REGISTRY=registry.example.com asks your own
+	@PYTHONPATH=.collections .venv/bin/python tools/digests $(if $(REGISTRY),--registry $(REGISTRY))
 
 lock: test-venv  ## resolve the Python requirements anew, with hashes
 	$(LOCK) --universal --python-version 3.11 requirements.in -o requirements.txt

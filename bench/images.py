@@ -10,6 +10,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from ansible_collections.echobase.platform.plugins.module_utils.images.base import BaseImage
 from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import Image, ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.images.programs import ProgramCache, usual_folder
 
 CHECKOUT = Path(__file__).parents[1].resolve()
 _OURS = [
@@ -23,6 +24,14 @@ def build() -> dict[str, str]:
     base = BaseImage.of_host()
     theirs = ImageCatalogue.load(CHECKOUT / "images" / "catalogue.yml", base.recipe)
     catalogue = ImageCatalogue(CHECKOUT, theirs.images | {image.name: image for image in _OURS}, release=None, base_recipe=base.recipe)
-    builder = ImageBuilder(catalogue, base, docker_client, Progress(""), Path(DEFAULT_HOME) / ".images.lock")
-    tags: dict[str, str] = builder.present(["nginx", *(image.name for image in _OURS)], check=False).facts["tags"]
-    return tags
+    builder = ImageBuilder(
+        catalogue=catalogue,
+        base=base,
+        connect=docker_client,
+        progress=Progress(""),
+        lock=Path(DEFAULT_HOME) / ".images.lock",
+        programs=ProgramCache(usual_folder()),
+    )
+    names = ["nginx", *(image.name for image in _OURS)]
+    builder.build(names)
+    return catalogue.tags(names)

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Module images: build what is missing, known by content."""
+"""Module images: pull or build what is missing, known by content."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ description:
     So nothing is rebuilt when nothing changed, and a changed file changes every image above it.
   - A parent is built only when something that is missing needs it.
   - Security updates of the distribution change no tag. O(refresh) does.
+  - Some images have makers who publish them. O(source) says whether those are pulled or built; both take the same mounts, command and
+    ports.
+  - A program that no distribution has is compiled from committed sources and versions, once a machine, in a throw-away container.
 options:
   names:
     description:
@@ -29,10 +32,31 @@ options:
   state:
     description:
       - V(present) builds what is missing.
-      - V(absent) removes every version of the images that no container uses, and the unnamed layers made on the way to them.
+      - V(absent) removes every version of the images that no container uses, and the unnamed layers made on the way to them. Compiled
+        programs stay in O(programs).
     type: str
     choices: [present, absent]
     default: present
+  source:
+    description:
+      - Where images come from that their makers publish.
+      - V(auto) pulls them if the registry answers within three seconds, else builds those that can be built. It takes what is there
+        already, whichever way it came, and asks no registry then. That a registry did not answer is remembered for a day.
+      - V(pull) takes no other, and fails where one cannot be had.
+      - V(build) asks no registry.
+      - Images without a maker's are always built.
+    type: str
+    choices: [auto, pull, build]
+    default: auto
+  registry:
+    description: A registry of your own, with the makers' images under their usual paths. Empty means the one that the catalogue names.
+    type: str
+    default: ""
+  programs:
+    description:
+      - Folder of the compiled programs, each known by a hash over what it was compiled from. It may be deleted at any time.
+      - Left out, it is C(/var/cache/echobase/programs), or C(~/.cache/echobase/programs) of whoever is not root.
+    type: path
   home:
     description: Folder of the lock that keeps two runs from building the same image twice, and above that of O(environment).
     type: path
@@ -93,10 +117,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tags:
-  description: The tag of each named image.
+  description: How each named image is called; a pulled one by its digest. Those in RV(absent) are left out.
   returned: when O(state=present)
   type: dict
   sample: {nginx: "echobase/nginx:0123456789ab"}
+digests:
+  description: The digest of each image that is its makers'.
+  returned: when O(state=present)
+  type: dict
+pulled:
+  description: The images that were pulled; in check mode those that would be.
+  returned: when O(state=present)
+  type: list
+  elements: str
+absent:
+  description: Images that are only ever pulled and cannot be had, each with the reason.
+  returned: when O(state=present)
+  type: dict
+  sample: {grafana: "docker.io does not answer (no answer in time)"}
 built:
   description: The images that were built, parents first; in check mode those that would be.
   returned: when O(state=present)
@@ -138,7 +176,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.images.base import BaseImage
 from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.images.digests import DigestLock
+from ansible_collections.echobase.platform.plugins.module_utils.images.programs import ProgramCache, usual_folder
 from ansible_collections.echobase.platform.plugins.module_utils.images.refresh import ImageRefresh
+from ansible_collections.echobase.platform.plugins.module_utils.images.registry import Silence
+from ansible_collections.echobase.platform.plugins.module_utils.images.supply import ImageSupply, Source
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
@@ -155,10 +197,21 @@ def operate(module: AnsibleModule) -> Outcome:
         connect=docker_client,
         progress=Progress(params["progress"]),
         lock=Path(params["home"]) / ".images.lock",
+        programs=ProgramCache(Path(params["programs"]) if params["programs"] else usual_folder()),
     )
     if params["state"] == "absent":
         return builder.absent(params["names"] or catalogue.names, module.check_mode)
-    outcome = builder.present(params["names"] or catalogue.usual_names, module.check_mode)
+    supply = ImageSupply(
+        catalogue=catalogue,
+        builder=builder,
+        connect=docker_client,
+        progress=Progress(params["progress"]),
+        lock=DigestLock.beside(Path(params["catalogue"])),
+        silence=Silence(Path(params["home"]) / ".registries-silent.json"),
+        source=Source(params["source"]),
+        registry=params["registry"],
+    )
+    outcome = supply.present(params["names"] or catalogue.usual_names, module.check_mode)
     if not module.check_mode:
         refresh.remember()
     return Outcome(
@@ -166,6 +219,7 @@ def operate(module: AnsibleModule) -> Outcome:
         before=refresh.before + outcome.before,
         after=refresh.after + outcome.after,
         facts=outcome.facts | {"refresh": refresh.wanted},
+        warnings=outcome.warnings,
     )
 
 
@@ -175,6 +229,9 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "default": []},
             "catalogue": {"type": "path", "default": "images/catalogue.yml"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "source": {"type": "str", "choices": [source.value for source in Source], "default": "auto"},
+            "registry": {"type": "str", "default": ""},
+            "programs": {"type": "path"},
             **ENVIRONMENT_ARGUMENTS,
             "environment": {"type": "str", "default": ""},
             "refresh": {"type": "str", "default": ""},

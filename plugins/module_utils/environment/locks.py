@@ -23,6 +23,7 @@ _OF_THE_MACHINE = Path("/run/lock")
 _LEASE_PATIENCE_SECONDS = 30
 # The lock that stands first is taken first.
 _ORDER = (
+    "programs",
     "images",
     "networks",
     "container",
@@ -45,6 +46,11 @@ _held = threading.local()
 def images_lock(file: Path, waiting: Callable[[], None]) -> AbstractContextManager[None]:
     """Nobody else builds images. `waiting` is called once if somebody does."""
     return _taken("images", file, waiting=waiting)
+
+
+def programs_lock(file: Path, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+    """Nobody else compiles programs. That takes minutes, so images are built meanwhile. `waiting` is called once if somebody does."""
+    return _taken("programs", file, waiting=waiting)
 
 
 def networks_lock() -> AbstractContextManager[None]:

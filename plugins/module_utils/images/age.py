@@ -24,7 +24,7 @@ class ImageAge:
 
 def ages_of_images(docker: DockerClient, env: Environment) -> list[ImageAge]:
     """The age of every image that a container of the environment was made from, the oldest first."""
-    projects = [env.durable_project, *(colour.project for colour in env.colours.values())]
+    projects = [env.durable_project, env.observability_project, *(colour.project for colour in env.colours.values())]
     found = {
         (container["Labels"][LABEL], container["ImageID"])
         for project in projects

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
@@ -22,8 +21,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import images_lock
 from ansible_collections.echobase.platform.plugins.module_utils.images.base import BaseImage
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import BUILT_LABEL, LABEL, Image, ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.images.compiler import Compiler, Job
+from ansible_collections.echobase.platform.plugins.module_utils.images.context import ContextFile
 from ansible_collections.echobase.platform.plugins.module_utils.images.log import BuildLog
 from ansible_collections.echobase.platform.plugins.module_utils.images.mirrors import build_arguments
+from ansible_collections.echobase.platform.plugins.module_utils.images.programs import ProgramCache
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -37,27 +39,34 @@ _EXIT_CODE = re.compile(r"returned a non-zero code: (\d+)")
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """Each image to build, with those of its parents that have to be built before it."""
+    """Each image to build, with those of its parents that have to be built before it; of `programs`, each has to be compiled before, too,
+    by the image that it has here."""
 
     order: dict[str, set[str]]
+    programs: dict[str, str]
 
     @property
     def names(self) -> list[str]:
         return list(TopologicalSorter(self.order).static_order())
 
 
-def plan_builds(wanted: Iterable[str], catalogue: ImageCatalogue, present: set[str]) -> BuildPlan:
-    """A parent is built only if something that is built needs it: finished images keep what they were made from."""
+def plan_builds(wanted: Iterable[str], catalogue: ImageCatalogue, present: set[str], programs: ProgramCache) -> BuildPlan:
+    """A parent is built only if something that is built needs it: finished images keep what they were made from. So is a compiler."""
     order: dict[str, set[str]] = {}
+    compilers: dict[str, str] = {}
     left = list(wanted)
     while left:
         name = left.pop()
         if name in order or catalogue.tag(name) in present:
             continue
-        parents = set(catalogue.image(name).parents.values())
-        order[name] = {parent for parent in parents if catalogue.tag(parent) not in present}
+        needed = set(catalogue.image(name).parents.values())
+        program = catalogue.image(name).program
+        if program and not programs.has(catalogue.program_key(program), name):
+            compilers[name] = program.compiler
+            needed.add(program.compiler)
+        order[name] = {parent for parent in needed if catalogue.tag(parent) not in present}
         left.extend(order[name])
-    return BuildPlan(order)
+    return BuildPlan(order, {name: compilers[name] for name in sorted(compilers)})
 
 
 class ImageBuilder:
@@ -65,58 +74,75 @@ class ImageBuilder:
 
     def __init__(
         self,
+        *,
         catalogue: ImageCatalogue,
         base: BaseImage,
         connect: Callable[[int], DockerClient],
         progress: Progress,
         lock: Path,
+        programs: ProgramCache,
     ) -> None:
         self._catalogue = catalogue
         self._base = base
         self._connect = connect
         self._progress = progress
         self._lock = lock
+        self._programs = programs
 
-    def present(self, names: list[str], check: bool) -> Outcome:
-        started = time.monotonic()
-        tags = self._catalogue.tags(names)
-        plan = plan_builds(names, self._catalogue, self._present_tags())
-        if plan.order and not check:
-            with self._one_run_at_a_time():
-                plan = plan_builds(names, self._catalogue, self._present_tags())
-                self._build_all(plan)
-        return Outcome(
-            changed=bool(plan.order),
-            before=_listing(tag for name, tag in tags.items() if name not in plan.order),
-            after=_listing(tags.values()),
-            facts={
-                "tags": tags,
-                "built": plan.names,
-                "release": self._catalogue.release(names),
-                "seconds": round(time.monotonic() - started, 1),
-            },
-        )
+    def plan(self, names: Iterable[str]) -> BuildPlan:
+        return plan_builds(names, self._catalogue, self._present_tags(), self._programs)
+
+    def build(self, names: Iterable[str]) -> list[str]:
+        """Gives what it built. While programs are compiled, which takes minutes, another run can build images."""
+        plan = self.plan(names)
+        built: list[str] = []
+        if plan.programs:
+            built += self._build_missing(set(plan.programs.values()))
+            self._compiler().compile(self._job(name) for name in plan.programs)
+        if plan.order:
+            built += self._build_missing(names)
+        return built
 
     def absent(self, names: list[str], check: bool) -> Outcome:
         """Every version of the images goes unless a container uses it, and with it the unnamed layers that only it was made from."""
         repositories = {self._catalogue.image(name).repository for name in names}
         client = self._connect(60).api
         used = {container["ImageID"] for container in client.containers(all=True)}
-        images = {
-            tag: image["Id"] for image in self._present() for tag in image["RepoTags"] or () if tag.rpartition(":")[0] in repositories
-        }
+        everything = client.images()
+        images = {tag: image["Id"] for image in everything for tag in image["RepoTags"] or () if tag.rpartition(":")[0] in repositories}
         kept = sorted(tag for tag, identity in images.items() if identity in used)
         unused = sorted(set(images).difference(kept))
         if unused and not check:
             with self._one_run_at_a_time():
-                self._remove(unused)
-        return Outcome(changed=bool(unused), before=_listing(images), after=_listing(kept), facts={"removed": unused, "kept": kept})
+                self._remove([*unused, *_digests_of(everything, set(unused))])
+            self._compiler().remove_caches()
+        return Outcome(changed=bool(unused), before=listing(images), after=listing(kept), facts={"removed": unused, "kept": kept})
 
     def _present(self) -> list[dict[str, Any]]:
         return list(self._connect(60).api.images(filters={"label": LABEL}))
 
     def _present_tags(self) -> set[str]:
         return {tag for image in self._present() for tag in image["RepoTags"] or ()}
+
+    def _build_missing(self, names: Iterable[str]) -> list[str]:
+        with self._one_run_at_a_time():
+            plan = self.plan(names)
+            self._build_all(plan)
+        return plan.names
+
+    def _compiler(self) -> Compiler:
+        return Compiler(self._programs, self._connect(PATIENCE_SECONDS), self._progress, _host_certificates())
+
+    def _job(self, name: str) -> Job:
+        program = self._catalogue.image(name).program
+        assert program
+        return Job(
+            name=name,
+            key=self._catalogue.program_key(program),
+            package=program.package,
+            image=self._catalogue.tag(program.compiler),
+            sources=self._catalogue.program_context(program),
+        )
 
     def _one_run_at_a_time(self) -> AbstractContextManager[None]:
         return images_lock(self._lock, lambda: self._progress.say("waiting for another run that is building images"))
@@ -172,10 +198,13 @@ class ImageBuilder:
         context = self._catalogue.context(image.name)
         if "Dockerfile" not in context:
             raise Refusal(f"the build context of image {image.name} has no Dockerfile", f"restore it in images/{image.name}")
-        certificates = HOST_CERTIFICATES.read_bytes() if HOST_CERTIFICATES.is_file() else b""
+        further = {"host-ca.crt": ContextFile(_host_certificates())}
+        if image.program:
+            program = self._programs.read(self._catalogue.program_key(image.program), image.name)
+            further["compiled"] = ContextFile(program, executable=True)
         parents = {argument: self._catalogue.tag(parent) for argument, parent in image.parents.items()}
         with tempfile.TemporaryFile() as archive:
-            context.write_tar(archive, extra={"host-ca.crt": certificates})
+            context.write_tar(archive, further)
             archive.seek(0)
             events = self._connect(PATIENCE_SECONDS).api.build(
                 fileobj=archive,
@@ -223,6 +252,10 @@ class ImageBuilder:
                     self._progress.say(f"kept {reference}: {error.explanation}")
 
 
+def _host_certificates() -> bytes:
+    return HOST_CERTIFICATES.read_bytes() if HOST_CERTIFICATES.is_file() else b""
+
+
 def unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[str]:
     """Gives the nameless images that were made from `roots`, each after those that were made from it."""
     children: dict[str, list[dict[str, Any]]] = {}
@@ -241,5 +274,11 @@ def unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[s
     return list(dict.fromkeys(found))
 
 
-def _listing(tags: Iterable[str]) -> str:
+def _digests_of(images: list[dict[str, Any]], tags: set[str]) -> list[str]:
+    """The engine's further names of what was pulled: it keeps an image as long as it has one. An image that somebody else named as well
+    stays, with all its names."""
+    return [digest for image in images if image["RepoTags"] and tags.issuperset(image["RepoTags"]) for digest in image["RepoDigests"] or ()]
+
+
+def listing(tags: Iterable[str]) -> str:
     return "".join(f"{tag}\n" for tag in sorted(tags))

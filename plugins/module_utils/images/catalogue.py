@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.images.context import BuildContext
+from ansible_collections.echobase.platform.plugins.module_utils.images.official import OfficialImage
 
 REPOSITORY = "echobase"
 LABEL = "io.echobase.image"
@@ -21,7 +22,18 @@ BUILDER_VERSION = "1"
 
 
 @dataclass(frozen=True)
+class Program:
+    """A program in Go that is compiled once a machine and copied into the image. `compiler` is the image that compiles it."""
+
+    source: str
+    package: str
+    compiler: str
+
+
+@dataclass(frozen=True)
 class Image:
+    """Without `official` it is always built; with nothing else it is only ever its makers'."""
+
     name: str
     parents: dict[str, str] = field(default_factory=dict)
     context: dict[str, str] = field(default_factory=dict)
@@ -29,10 +41,25 @@ class Image:
     arguments: dict[str, str] = field(default_factory=dict)
     # Such an image is not among all images: it is built only where it is named.
     on_demand: bool = False
+    program: Program | None = None
+    official: OfficialImage | None = None
+
+    @classmethod
+    def read(cls, name: str, entry: dict[str, Any]) -> Image:
+        nested: dict[str, Any] = {}
+        if "program" in entry:
+            nested["program"] = Program(**entry["program"])
+        if "official" in entry:
+            nested["official"] = OfficialImage(**entry["official"])
+        return cls(**{"name": name, **entry, **nested})
 
     @property
     def repository(self) -> str:
         return f"{REPOSITORY}/{self.name}"
+
+    @property
+    def can_be_built(self) -> bool:
+        return bool(self.bootstrap or self.context)
 
 
 @dataclass(frozen=True)
@@ -65,7 +92,7 @@ class ImageCatalogue:
                 f"the image catalogue {path} does not exist", "give the option catalogue the path of images/catalogue.yml"
             ) from error
         try:
-            images = {name: Image(name=name, **entry) for name, entry in content["images"].items()}
+            images = {name: Image.read(name, entry) for name, entry in content["images"].items()}
             release = content.get("release")
             return cls(
                 root=path.resolve().parent.parent,
@@ -84,6 +111,10 @@ class ImageCatalogue:
     @property
     def usual_names(self) -> list[str]:
         return [name for name, image in self.images.items() if not image.on_demand]
+
+    @property
+    def built_names(self) -> list[str]:
+        return [name for name, image in self.images.items() if image.can_be_built]
 
     def image(self, name: str) -> Image:
         if name not in self.images:
@@ -111,9 +142,20 @@ class ImageCatalogue:
                 digest.update(f"{argument}={self.tag(parent)}\0".encode())
             for argument, value in sorted(image.arguments.items()):
                 digest.update(f"{argument}={value}\0".encode())
+            if image.program:
+                digest.update(f"program={self.program_key(image.program)}\0".encode())
             self.context(name).hash_into(digest)
             self._tags[name] = f"{image.repository}:{digest.hexdigest()[:12]}"
         return self._tags[name]
+
+    def program_context(self, program: Program) -> BuildContext:
+        return BuildContext.read(self.root, {program.source: "."})
+
+    def program_key(self, program: Program) -> str:
+        """The content address of what is compiled: the sources with the versions of all modules, and what compiles them, flags included."""
+        digest = hashlib.sha256(f"{program.package}\0{self.tag(program.compiler)}\0".encode())
+        self.program_context(program).hash_into(digest)
+        return digest.hexdigest()[:16]
 
     def tags(self, names: Iterable[str]) -> dict[str, str]:
         return {name: self.tag(name) for name in names}

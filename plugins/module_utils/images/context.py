@@ -31,7 +31,7 @@ LEFT_OUT_SUFFIXES = {".pyc", ".tsbuildinfo"}
 @dataclass(frozen=True)
 class ContextFile:
     content: bytes
-    executable: bool
+    executable: bool = False
 
     @property
     def mode(self) -> int:
@@ -60,11 +60,11 @@ class BuildContext:
             digest.update(f"{name}\0{file.mode:o}\0{len(file.content)}\0".encode())
             digest.update(file.content)
 
-    def write_tar(self, stream: IO[bytes], extra: Mapping[str, bytes]) -> None:
-        """`extra` files are there for the build and no part of the context's identity."""
+    def write_tar(self, stream: IO[bytes], extra: Mapping[str, ContextFile], folder: str = "") -> None:
+        """`extra` files are there for the build and no part of the context's identity. `folder` is where the others are put."""
         with tarfile.open(fileobj=stream, mode="w") as archive:
-            self.add_to(archive)
-            BuildContext({name: ContextFile(content, executable=False) for name, content in extra.items()}).add_to(archive)
+            BuildContext({f"{folder}{name}": file for name, file in self._files.items()}).add_to(archive)
+            BuildContext(extra).add_to(archive)
 
     def add_to(self, archive: tarfile.TarFile) -> None:
         for name, file in self._files.items():

@@ -21,6 +21,7 @@ _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class BuildLog:
     name: str
     progress: Progress
+    verb: str = "building"
     started: float = field(default_factory=time.monotonic)
     step: str = ""
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
@@ -52,4 +53,4 @@ class BuildLog:
 
     def tell(self, line: str) -> None:
         self._told = time.monotonic()
-        self.progress.say(f"building {self.name} ({self._told - self.started:.0f} s): {line[:_TOLD_LENGTH]}")
+        self.progress.say(f"{self.verb} {self.name} ({self._told - self.started:.0f} s): {line[:_TOLD_LENGTH]}")

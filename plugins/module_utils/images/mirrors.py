@@ -13,6 +13,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
+# What Go is told about where modules come from and who vouches for them. GOFLAGS is not among them: it would change what is compiled, and a
+# program is known by what it is compiled from.
+_GO = ("GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE")
+
+
 def build_arguments(environment: Mapping[str, str], root: Path = Path("/")) -> dict[str, str]:
     """Build arguments for what the host configures; nothing for what it leaves at its default."""
     home = root / environment.get("HOME", "/root").lstrip("/")
@@ -29,8 +34,23 @@ def build_arguments(environment: Mapping[str, str], root: Path = Path("/")) -> d
                 f"the address in {name} carries a login, which everyone could read in the history of the image",
                 "use a mirror without one, or keep the login in a netrc file of a proxy in between",
             )
-    proxies = {name: environment.get(name) or environment.get(name.upper()) for name in _PROXIES}
-    return {name: value for name, value in {**mirrors, **proxies}.items() if value}
+    return {name: value for name, value in mirrors.items() if value} | proxies(environment)
+
+
+def go_environment(environment: Mapping[str, str], root: Path = Path("/")) -> dict[str, str]:
+    """What Go needs to fetch modules as this host would; nothing for what it leaves at its default. Go need not be there."""
+    home = root / environment.get("HOME", "/root").lstrip("/")
+    file = root / environment["GOENV"].lstrip("/") if environment.get("GOENV") else home / ".config/go/env"
+    configured = dict(line.split("=", 1) for line in _lines(file) if "=" in line and not line.startswith("#"))
+    return {name: value for name in _GO if (value := environment.get(name) or configured.get(name, ""))} | proxies(environment)
+
+
+def proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name in _PROXIES if (value := environment.get(name) or environment.get(name.upper()) or "")}
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
 
 
 def _pip_index(files: list[Path]) -> str:

@@ -20,6 +20,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.images.age impor
 from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.images.context import BuildContext
+from ansible_collections.echobase.platform.plugins.module_utils.images.programs import ProgramCache
 from harness.module_runner import CHECKOUT, RunningModule, run_module
 
 NAMES = ["zz-images-parent", "zz-images-child"]
@@ -158,10 +159,18 @@ def test_images_say_how_old_their_packages_are(workshop: Workshop, tmp_path: Pat
     workshop.write("images/catalogue.yml", yaml.safe_dump({"images": entries}))
     catalogue = ImageCatalogue.load(tmp_path / "images/catalogue.yml", "tiny")
     client = docker.from_env()
-    builder = ImageBuilder(catalogue, TinyBase(), lambda _: client, Progress(""), tmp_path / "lock")  # type: ignore[arg-type]
+    builder = ImageBuilder(
+        catalogue=catalogue,
+        base=TinyBase(),  # type: ignore[arg-type]
+        connect=lambda _: client,
+        progress=Progress(""),
+        lock=tmp_path / "lock",
+        programs=ProgramCache(tmp_path / "programs"),
+    )
     # Of a run that was killed while it made a base.
     (tmp_path / f".making-{NAMES[0]}/chroot").mkdir(parents=True)
-    tag = builder.present(NAMES, check=False).facts["tags"][NAMES[1]]
+    builder.build(NAMES)
+    tag = catalogue.tag(NAMES[1])
     assert not list(tmp_path.glob(".making-*"))
     env = replace(environment("test"), durable_project="zz-images")
     labels = {"com.docker.compose.project": env.durable_project}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -101,8 +102,31 @@ def test_the_collections_own_catalogue_names_folders_that_exist() -> None:
     root = Path(__file__).resolve().parents[5]
     catalogue = ImageCatalogue.load(root / "images/catalogue.yml", "trixie")
     assert {"base", "mariadb", "nginx", "python", "emulator", "backend", "frontend"} <= set(catalogue.names)
-    assert all(tag.startswith(f"echobase/{name}:") for name, tag in catalogue.tags(catalogue.names).items())
+    assert all(tag.startswith(f"echobase/{name}:") for name, tag in catalogue.tags(catalogue.built_names).items())
     assert catalogue.release(catalogue.names)
+    assert all(image.can_be_built or image.official for image in catalogue.images.values())
+    assert {name for name, image in catalogue.images.items() if not image.can_be_built} == {"loki", "grafana"}
+
+
+def test_every_official_image_is_named_in_full() -> None:
+    catalogue = ImageCatalogue.load(Path(__file__).resolve().parents[5] / "images/catalogue.yml", "trixie")
+    official = [image.official for image in catalogue.images.values() if image.official]
+    assert official
+    assert [image.tag for image in official if "." not in image.registry or not re.fullmatch(r"v?\d+\.\d+\.\d+", image.version)] == []
+
+
+def test_an_image_changes_with_its_program_and_with_what_compiles_it(file: Path) -> None:
+    entry = "  tracer: {context: {images/job: .}, program: {source: images/tracer, package: ., compiler: web}}\n"
+    file.write_text(CATALOGUE.replace("release:", f"{entry}release:"))
+    module = file.parent / "tracer/go.mod"
+    module.parent.mkdir()
+    module.write_text("module one\n")
+    before = tags(file)
+    module.write_text("module two\n")
+    assert changed(before, tags(file)) == {"tracer"}
+    module.write_text("module one\n")
+    (file.parent / "web/Dockerfile").write_text("another Go")
+    assert changed(before, tags(file)) == {"web", "app", "tracer"}
 
 
 def test_every_image_of_the_collection_stands_on_the_base_so_that_a_refresh_reuses_no_layer() -> None:
@@ -112,4 +136,4 @@ def test_every_image_of_the_collection_stands_on_the_base_so_that_a_refresh_reus
         parents = catalogue.image(name).parents.values()
         return name == "base" or (bool(parents) and all(stands_on_the_base(parent) for parent in parents))
 
-    assert [name for name in catalogue.names if not stands_on_the_base(name)] == []
+    assert [name for name in catalogue.built_names if not stands_on_the_base(name)] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.images.context import BuildContext
+from ansible_collections.echobase.platform.plugins.module_utils.images.context import BuildContext, ContextFile
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def digest(root: Path) -> str:
 
 def test_the_archive_holds_what_was_read_and_the_extra_files(root: Path) -> None:
     stream = io.BytesIO()
-    BuildContext.read(root, SOURCES).write_tar(stream, extra={"host-ca.crt": b"certificates"})
+    BuildContext.read(root, SOURCES).write_tar(stream, extra={"host-ca.crt": ContextFile(b"certificates")})
     stream.seek(0)
     with tarfile.open(fileobj=stream) as archive:
         modes = {entry.name: entry.mode for entry in archive}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.images.mirrors import build_arguments
+from ansible_collections.echobase.platform.plugins.module_utils.images.mirrors import build_arguments, go_environment
 
 
 def test_a_host_with_defaults_passes_nothing(tmp_path: Path) -> None:
@@ -31,3 +31,17 @@ def test_a_login_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="PIP_INDEX_URL carries a login") as caught:
         build_arguments({"PIP_INDEX_URL": "https://me:token@pip.example/simple"}, tmp_path)
     assert "token" not in str(caught.value)
+
+
+def test_go_asks_where_the_host_would_and_is_told_nothing_that_changes_the_program(tmp_path: Path) -> None:
+    assert go_environment({"HOME": "/home/me"}, tmp_path) == {}
+    file = tmp_path / "home/me/.config/go/env"
+    file.parent.mkdir(parents=True)
+    file.write_text("# ours\nGOPROXY=https://go.example,direct\nGOFLAGS=-tags=other\nGOSUMDB=off\n")
+    assert go_environment({"HOME": "/home/me"}, tmp_path) == {"GOPROXY": "https://go.example,direct", "GOSUMDB": "off"}
+    environment = {"HOME": "/home/me", "GOPROXY": "https://other.example", "HTTPS_PROXY": "http://proxy.example:3128", "GOFLAGS": "-x"}
+    assert go_environment(environment, tmp_path) == {
+        "GOPROXY": "https://other.example",
+        "GOSUMDB": "off",
+        "https_proxy": "http://proxy.example:3128",
+    }
