@@ -18,8 +18,15 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
 )
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import GIVEN
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import TokenKeys
+from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import MONITOR_USER
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engines
-from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, ROOT
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import (
+    APPLICATION,
+    AUTHORITY_FILE,
+    DATABASE,
+    OBSERVER,
+    ROOT,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 _NEXT_BACKUP_KEY, _NEXT_VOLUME_KEY = "db/backup_key_next", "volume_key_next"
@@ -47,6 +54,8 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         SecretFile("db/monitor_password", values["db_monitor_password"], DATABASE),
         SecretFile("db/replica_password", values["db_replica_password"], DATABASE),
         *_files_of_engines(env, values),
+        SecretFile("observability/monitor_password", values["db_monitor_password"], OBSERVER),
+        SecretFile("observability/mariadb.cnf", _login_of_exporter(values["db_monitor_password"]), OBSERVER),
         SecretFile("volume_key", values["db_volume_key"], ROOT, 0o600),
         SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION),
         SecretFile("app/db_password", values["db_app_password"], APPLICATION),
@@ -127,3 +136,8 @@ def _make_folder(folder: Path, uid: int) -> None:
 def _cloud_credentials(env: Environment, values: Mapping[str, str]) -> str:
     """Gives the credentials in the file format of AWS's own libraries and tools."""
     return f"[default]\naws_access_key_id = {env.cloud_access_key}\naws_secret_access_key = {values['cloud_key']}\n"
+
+
+def _login_of_exporter(password: str) -> str:
+    """Gives a client's configuration as MariaDB has it: the exporter takes no password from a file of its own."""
+    return f"[client]\nuser = {MONITOR_USER}\npassword = {password}\nssl-ca = {AUTHORITY_FILE}\n"

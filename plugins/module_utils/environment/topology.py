@@ -55,6 +55,7 @@ _DERIVED = (
     "sockets_container",
     "desk_container",
     "observability_project",
+    "observability_prefix",
     "client_cookie",
     "preview_cookie",
     "operator_cookie",
@@ -230,8 +231,15 @@ class Environment:
         """A Compose project of its own, so that whatever happens to it touches no database and no edge."""
         return f"{self.durable_project.removesuffix('-durable')}-observability"
 
+    @property
+    def observability_prefix(self) -> str:
+        return f"echobase-{self.name}-observability"
+
     def observability_container(self, service: str) -> str:
-        return f"echobase-{self.name}-observability-{service}"
+        return f"{self.observability_prefix}-{service}"
+
+    def observability_volume(self, service: str) -> str:
+        return f"{self.observability_container(service)}-data"
 
     @property
     def client_cookie(self) -> str:

@@ -17,7 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 
 CHECKOUT = Path(__file__).parents[5]
 SOURCES = sorted((CHECKOUT / "plugins/module_utils").rglob("*.py"))
-TEMPLATES = sorted((CHECKOUT / "roles").glob("*/templates/*.yml.j2"))
+TEMPLATES = [path for path in sorted((CHECKOUT / "roles").glob("*/templates/*.yml.j2")) if "\nservices:\n" in path.read_text()]
 
 
 def made_containers(tree: ast.AST) -> Iterator[ast.Call]:
