@@ -44,7 +44,9 @@ class EdgeCounters:
         try:
             # In an address, nginx leaves bytes that are no UTF-8 as they are.
             entry = json.loads(line.decode("latin-1"))
-            entrance, colour, replayed_from, error = (entry[name] for name in ("entrance", "colour", "replayed_from", "error"))
+            entrance, replayed_from, error = (entry[name] for name in ("entrance", "replayed_from", "error"))
+            # The usual line names the colour that would have been asked. A client that hung up before had no answer of it.
+            colour = entry["colour"] if entry["upstream_seconds"] else ""
             status, seconds = int(entry["status"]), float(entry["seconds"])
         except (ValueError, KeyError, TypeError):
             self._unparsable += 1

@@ -42,8 +42,8 @@ http {{
 }}
 """
 _SHARED = re.compile(r"(?m)^    (?:ssl_|keepalive_|http2 |tcp_|proxy_ssl_|proxy_(?:connect|send|read)_timeout).*;$")
-_LOG_FORMAT = re.compile(r"(?ms)^    log_format access .*?;$")
-_NGINXS_OWN = ("body_", "bytes_", "http_", "remote_", "request_", "server_", "ssl_", "status", "time_", "upstream_")
+_LOG_FORMAT = re.compile(r"(?ms)^    log_format usual .*?;$")
+_NGINXS_OWN = ("body_", "bytes_", "http_", "remote_", "request_", "server_", "ssl_", "status", "time_", "upstream_", "uri")
 _UPSTREAM = re.compile(r"(?m)^    upstream blue_gateway \{\n        server [^;]*;\n((?:        .*;\n)*)    \}$")
 
 
@@ -96,7 +96,7 @@ class LoggingStaticNginx(StaticNginx):
         # The variables of the edge's own say nothing here, but are written.
         own = [name for name in re.findall(r"\$(\w+)", log_format) if not name.startswith(_NGINXS_OWN)]
         constants = "".join(f'    map "" ${name} {{ default "{name}"; }}\n' for name in dict.fromkeys(own))
-        log = f"{constants}{log_format}\n    access_log /tmp/access.log access buffer=64k flush=1s;"
+        log = f"{constants}{log_format}\n    access_log /tmp/access.log usual buffer=64k flush=1s;"
         return super().configuration(colour).replace("    access_log off;", log)
 
 

@@ -106,18 +106,18 @@ class EdgeUnderTest:
         logs = sorted((self.home / "edge-log").glob("access.log*"), reverse=True)
         return [json.loads(line) for log in logs for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
-    def logged(self, request_id: str) -> dict[str, Any]:
-        return self.logged_requests({request_id})[request_id]
+    def logged(self, trace_id: str) -> dict[str, Any]:
+        return self.logged_requests({trace_id})[trace_id]
 
-    def logged_requests(self, request_ids: Collection[str], seconds: float = 20) -> dict[str, dict[str, Any]]:
+    def logged_requests(self, trace_ids: Collection[str], seconds: float = 20) -> dict[str, dict[str, Any]]:
         """Awaits the line of each of these requests."""
         # Makes nginx write what it keeps back, and open the file anew, as after a rotation.
         os.kill(self.state()["Pid"], signal.SIGUSR1)
         found: dict[str, dict[str, Any]] = {}
 
         def all_are_there() -> bool:
-            found.update({line["request_id"]: line for line in self.access_log() if line["request_id"] in request_ids})
-            return len(found) == len(request_ids)
+            found.update({line["trace_id"]: line for line in self.access_log() if line["trace_id"] in trace_ids})
+            return len(found) == len(trace_ids)
 
         eventually(all_are_there, "the access log tells of each request", seconds)
         return found

@@ -11,6 +11,7 @@ from types import TracebackType
 _PATIENCE = 20
 _LENGTH = re.compile(r"^content-length: *(\d+)\r?$", re.I | re.M)
 _CHUNKED = re.compile(r"^transfer-encoding: *chunked\r?$", re.I | re.M)
+_CLOSE = re.compile(r"(?im)^connection: close\r?$")
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,10 @@ class RawConnection:
         text = head.decode("latin-1")
         if _CHUNKED.search(text):
             body = self._chunks()
+        elif length := _LENGTH.search(text):
+            body = self._take(int(length[1]))
         else:
-            length = _LENGTH.search(text)
-            body = self._take(int(length[1])) if length else b""
+            body = self._rest() if _CLOSE.search(text) else b""
         return RawAnswer(int(text.split(" ", 2)[1]), text, body)
 
     def _chunks(self) -> bytes:
@@ -67,6 +69,13 @@ class RawConnection:
             if size == b"0":
                 return body
             body += chunk[:-2]
+
+    def _rest(self) -> bytes:
+        """What is said to somebody whose words are no HTTP/1.1 ends with the connection."""
+        while self._receive():
+            pass
+        rest, self._unread = self._unread, b""
+        return rest
 
     def _take(self, length: int) -> bytes:
         while len(self._unread) < length:

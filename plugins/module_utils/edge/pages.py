@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from html import escape
 
+# nginx writes it into the page that it sends: the name under which everything about the request is found.
+_TRACE_ID = "<!--#echo var='request_id' -->"
+
 
 @dataclass(frozen=True)
 class EdgePage:
@@ -18,11 +21,14 @@ class EdgePage:
     @property
     def html(self) -> str:
         links = " or ".join(f'<a href="{escape(target)}">{escape(text)}</a>' for text, target in self.links)
-        return _HTML.format(title=escape(self.title), detail=escape(self.detail), links=f"<p>{links}</p>\n" if links else "")
+        return _HTML.format(
+            title=escape(self.title), detail=escape(self.detail), links=f"<p>{links}</p>\n" if links else "", trace_id=_TRACE_ID
+        )
 
     @property
     def problem(self) -> str:
-        return json.dumps({"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail}) + "\n"
+        members = {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail, "trace_id": _TRACE_ID}
+        return json.dumps(members) + "\n"
 
 
 PAGES = (
@@ -104,7 +110,8 @@ p {{ margin: 0 0 1rem; }}
 <main>
 <h1>{title}</h1>
 <p>{detail}</p>
-{links}</main>
+{links}<p><small>Trace <code>{trace_id}</code></small></p>
+</main>
 </body>
 </html>
 """

@@ -112,7 +112,7 @@ def test_what_can_be_repeated_is_replayed_once_on_the_stable_colour(
         == (method, "/api/orders?limit=5", body)
     )
     assert at_blue.headers == at_green.headers
-    line = edge.logged(answer.headers["X-Request-Id"])
+    line = edge.logged(answer.headers["Trace-Id"])
     assert (line["replayed_from"], line["colour"], line["status"], line["error"]) == ("green", "blue", 200, "")
     assert [address.rpartition(":")[2] for address in line["upstream"].split(" : ")] == ["8443", "8443"]
     assert len(line["upstream_status"].split(" : ")) == 2
@@ -129,7 +129,7 @@ def test_what_cannot_be_repeated_gets_the_candidates_own_answer(
     else:
         assert (answer.status_code, answer.headers["X-Echobase-Error"]) == (502, "colour-away")
     assert colours["blue"].requests == []
-    assert edge.logged(answer.headers["X-Request-Id"])["replayed_from"] == ""
+    assert edge.logged(answer.headers["Trace-Id"])["replayed_from"] == ""
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 422, 429, 501])
@@ -150,7 +150,7 @@ def test_the_stable_colours_answer_is_the_clients_whatever_it_is(
     colours["blue"].failure = lambda _: "reset"
     answer = green_client.post("/api/orders", json={}, headers=KEYED)
     assert (answer.status_code, answer.headers["X-Echobase-Error"]) == (502, "colour-away")
-    line = edge.logged(answer.headers["X-Request-Id"])
+    line = edge.logged(answer.headers["Trace-Id"])
     assert (line["replayed_from"], line["error"]) == ("green", "colour-away")
     assert len(colours["blue"].requests) == 2
 
@@ -171,7 +171,7 @@ def test_a_candidate_that_is_away_costs_nobody_a_request(
     try:
         for answer in (green_client.get("/", headers=PAGE), green_client.post("/api/orders", json={}, headers=KEYED)):
             assert (answer.status_code, answer.json()["colour"]) == (200, "blue")
-            assert edge.logged(answer.headers["X-Request-Id"])["replayed_from"] == "green"
+            assert edge.logged(answer.headers["Trace-Id"])["replayed_from"] == "green"
     finally:
         colours["green"].start()
 
@@ -209,10 +209,10 @@ def test_keyed_clients_see_no_failure_of_a_candidate_that_fails_almost_every_thi
 
     failed = [request.headers["x-request-id"] for request in colours["green"].failed]
     assert len(failed) > 50
-    lines = edge.logged_requests({answer.headers["X-Request-Id"] for answer in answers})
-    replayed = [request_id for request_id, line in lines.items() if line["replayed_from"] == "green"]
+    lines = edge.logged_requests({answer.headers["Trace-Id"] for answer in answers})
+    replayed = [trace_id for trace_id, line in lines.items() if line["replayed_from"] == "green"]
     assert Counter(replayed) == Counter(failed)
-    assert all(lines[request_id]["colour"] == "blue" for request_id in failed)
+    assert all(lines[trace_id]["colour"] == "blue" for trace_id in failed)
     # What did not fail was the candidate's to answer.
     answered_by_green = sum(line["colour"] == "green" for line in lines.values())
     assert answered_by_green == len(colours["green"].requests) - len(failed)

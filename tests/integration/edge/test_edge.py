@@ -123,13 +123,13 @@ def test_a_table_that_the_workers_cannot_read_is_never_silently_a_default(edge: 
             return
         answer = customer.post("/api/orders", json={})
         assert (answer.status_code, answer.headers["X-Echobase-Error"]) == (503, "routing-table-unreadable")
-        request_id = answer.headers["X-Request-Id"]
+        trace_id = answer.headers["Trace-Id"]
 
         def alarms() -> list[str]:
             return [
                 json.loads(line)["error"]
                 for line in edge.logs().splitlines()
-                if request_id in line and line.startswith("{") and "alert" in line
+                if trace_id in line and line.startswith("{") and "alert" in line
             ]
 
         # It may pass the filter of nginx's complaints, which takes a moment.
@@ -191,7 +191,7 @@ def test_a_colour_sees_the_real_client_and_nothing_that_it_claims(edge: EdgeUnde
     seen = answer.json()["headers"]
     assert (seen["x-forwarded-for"], seen["x-real-ip"], seen["x-forwarded-proto"]) == ("127.0.0.9", "127.0.0.9", "https")
     assert seen["host"] == f"localhost:{edge.port}"
-    assert re.fullmatch(r"[0-9]+[.][0-9]{3}-[0-9]+-[0-9]+", seen["x-request-id"])
+    assert re.fullmatch(r"[0-9a-f]{32}", seen["x-request-id"])
     assert answer.headers.get_list("X-Request-Id") == [seen["x-request-id"]]
     assert not {"forwarded", "x-forwarded-host", "x-echobase-colour", "x-echobase-release"} & set(seen)
     assert answer.headers["X-Echobase-Colour"] == "blue"
@@ -254,7 +254,7 @@ def test_a_colour_with_the_other_ones_certificate_gets_no_request(
 
 def test_the_access_log_tells_who_answered_and_keeps_secrets(edge: EdgeUnderTest, customer: httpx.Client) -> None:
     headers = {"Authorization": "Bearer s3cret-token", "Cookie": f"{CLIENT}={new_client_id()}; other=s3cret-cookie"}
-    line = edge.logged(customer.get("/api/orders?key=s3cret-query", headers=headers).headers["X-Request-Id"])
+    line = edge.logged(customer.get("/api/orders?key=s3cret-query", headers=headers).headers["Trace-Id"])
     assert (line["colour"], line["status"], line["path"], line["entrance"]) == ("blue", 200, "/api/orders", "public")
     assert (line["error"], line["replayed_from"]) == ("", "")
     assert float(line["upstream_seconds"]) >= 0
@@ -264,12 +264,12 @@ def test_the_access_log_tells_who_answered_and_keeps_secrets(edge: EdgeUnderTest
 
 def test_the_access_log_is_written_without_being_asked_and_goes_on_in_a_new_file(edge: EdgeUnderTest, customer: httpx.Client) -> None:
     log = edge.home / "edge-log" / "access.log"
-    first = customer.get("/").headers["X-Request-Id"]
+    first = customer.get("/").headers["Trace-Id"]
     eventually(lambda: first in log.read_text(), "the request is logged")
     log.rename(log.with_name("access.log.1"))
     os.kill(edge.state()["Pid"], signal.SIGUSR1)
     eventually(log.exists, "a new file is opened")
-    edge.logged(customer.get("/").headers["X-Request-Id"])
+    edge.logged(customer.get("/").headers["Trace-Id"])
 
 
 def test_who_calls_hangs_up_first(edge: EdgeUnderTest) -> None:

@@ -39,7 +39,7 @@ def test_files_of_either_release_are_there_for_everybody(edge: EdgeUnderTest, cu
         for path, owner in ((OLD, "blue"), (NEW, "green")):
             answer = customer.get(path, headers=as_client(client_id))
             assert (answer.status_code, answer.json()["colour"], answer.headers["X-Echobase-Colour"]) == (200, owner, owner)
-    line = edge.logged(answer.headers["X-Request-Id"])
+    line = edge.logged(answer.headers["Trace-Id"])
     assert (line["colour"], line["replayed_from"]) == ("green", "")
 
 
@@ -88,7 +88,7 @@ def test_a_candidate_that_fails_a_file_is_charged_for_it(
     colours["green"].failure = lambda _: "500"
     answer = customer.get(OLD, headers=as_client(clients()["green"]))
     assert (answer.status_code, answer.json()["colour"]) == (200, "blue")
-    assert edge.logged(answer.headers["X-Request-Id"])["replayed_from"] == "green"
+    assert edge.logged(answer.headers["Trace-Id"])["replayed_from"] == "green"
 
 
 def test_only_what_is_read_is_looked_for_elsewhere(customer: httpx.Client, colours: dict[str, ColourUnderTest]) -> None:

@@ -56,13 +56,13 @@ def test_rotation_under_load_loses_no_line_and_no_request(edge: EdgeUnderTest) -
     stop = threading.Event()
 
     def keep_asking() -> list[str]:
-        request_ids = []
+        trace_ids = []
         with customer_of(edge) as client:
             while not stop.is_set():
                 answer = client.post("/api/orders", content="x")
                 assert answer.status_code == 200
-                request_ids.append(answer.headers["X-Request-Id"])
-        return request_ids
+                trace_ids.append(answer.headers["Trace-Id"])
+        return trace_ids
 
     with concurrent.futures.ThreadPoolExecutor(ASKERS) as pool:
         askers = [pool.submit(keep_asking) for _ in range(ASKERS)]
@@ -75,19 +75,19 @@ def test_rotation_under_load_loses_no_line_and_no_request(edge: EdgeUnderTest) -
                 eventually(log.exists, "nginx opens a new log")
         finally:
             stop.set()
-        request_ids = [request_id for asker in askers for request_id in asker.result()]
+        trace_ids = [trace_id for asker in askers for trace_id in asker.result()]
 
     def logged() -> list[str]:
         lines = [line for line in lines_of(log_files(edge)) if line not in before]
-        return re.findall(r'"request_id":"([0-9.-]+)"', "\n".join(lines))
+        return re.findall(r'"trace_id":"([0-9a-f]{32})"', "\n".join(lines))
 
     # The last lines may stand in an old log: a worker opens the new one a moment after the master has made it.
-    eventually(lambda: set(request_ids) <= set(logged()), "each line is in the log")
+    eventually(lambda: set(trace_ids) <= set(logged()), "each line is in the log")
     rotate(edge, 10**9)
-    assert sorted(logged()) == sorted(request_ids)
-    eventually(lambda: counted(metrics) >= len(request_ids), "the metrics keep up")
+    assert sorted(logged()) == sorted(trace_ids)
+    eventually(lambda: counted(metrics) >= len(trace_ids), "the metrics keep up")
     metrics.count_new_lines()
-    assert counted(metrics) == len(request_ids)
+    assert counted(metrics) == len(trace_ids)
     assert "echobase_edge_log_lines_unparsable_total 0\n" in metrics.render()
     metrics.stop()
     assert nginx_processes(edge) == processes
@@ -102,7 +102,7 @@ def test_a_small_log_is_left_alone(edge: EdgeUnderTest, customer: httpx.Client) 
 
 def test_no_more_than_three_old_logs_are_kept(edge: EdgeUnderTest, customer: httpx.Client) -> None:  # noqa: F811
     for _ in range(5):
-        edge.logged_requests([customer.get("/").headers["X-Request-Id"]])
+        edge.logged_requests([customer.get("/").headers["Trace-Id"]])
         rotate(edge, 0)
         eventually((edge.home / "edge-log" / "access.log").exists, "nginx opens a new log")
     assert [file.name for file in log_files(edge)] == ["access.log", "access.log.1", "access.log.2", "access.log.3"]
@@ -113,10 +113,10 @@ def test_nobody_but_the_desk_reads_a_log(edge: EdgeUnderTest, customer: httpx.Cl
     folder = edge.home / "edge-log"
     for _ in range(2):
         # Asked to open its log, nginx gives it to its workers; what they write then is there, so they may open it.
-        edge.logged_requests([customer.get("/").headers["X-Request-Id"]])
+        edge.logged_requests([customer.get("/").headers["Trace-Id"]])
         rotate(edge, 0)
         eventually((folder / "access.log").exists, "nginx opens a new log")
-        edge.logged_requests([customer.get("/").headers["X-Request-Id"]])
+        edge.logged_requests([customer.get("/").headers["Trace-Id"]])
     assert not EdgeLogFolder(folder).outdated()
     for path in (folder, *log_files(edge)):
         assert (path.stat().st_gid, path.stat().st_mode & 0o027) == (APPLICATION, 0), path
@@ -134,9 +134,9 @@ def test_nobody_but_the_desk_reads_a_log(edge: EdgeUnderTest, customer: httpx.Cl
 def test_a_rotation_that_was_killed_half_way_is_finished_by_the_next_health_check(edge: EdgeUnderTest, customer: httpx.Client) -> None:  # noqa: F811
     log = edge.home / "edge-log" / "access.log"
     log.rename(log.with_suffix(".log.1"))
-    request_id = customer.get("/").headers["X-Request-Id"]
+    trace_id = customer.get("/").headers["Trace-Id"]
     eventually(log.exists, "somebody asks nginx for a new log")
-    eventually(lambda: request_id in "".join(lines_of(log_files(edge))), "each line is in the log")
+    eventually(lambda: trace_id in "".join(lines_of(log_files(edge))), "each line is in the log")
 
 
 def test_whatever_clients_write_into_the_log_is_counted(edge: EdgeUnderTest) -> None:  # noqa: F811

@@ -69,7 +69,7 @@ def test_maintenance_is_a_switch_and_ends_with_one(
     for problem in (customer.get("/"), customer.post("/api/orders", json={}), customer.get("/assets/app.js"), events):
         assert_problem(problem, 503, "maintenance")
         assert (problem.headers["Retry-After"], problem.headers["Cache-Control"]) == ("60", "no-store")
-    line = edge.logged(problem.headers["X-Request-Id"])
+    line = edge.logged(problem.headers["Trace-Id"])
     assert (line["error"], line["colour"]) == ("maintenance", "")
     assert customer.get("/edge/ready").status_code == 200
     assert colours["blue"].requests == colours["green"].requests == []
@@ -139,15 +139,15 @@ def test_no_query_is_written_down_whoever_answers(edge: EdgeUnderTest, customer:
     for path, (status, ask, options) in asked.items():
         answer = ask(f"{path}{query}", **options)
         assert answer.status_code == status, path
-        ids[answer.headers["X-Request-Id"]] = path
+        ids[answer.headers["Trace-Id"]] = path
     for weights, maintenance in ((EMPTY, False), (BLUE, True)):
         switch(edge, weights, maintenance)
-        ids[customer.get(f"/nobody/serves{query}").headers["X-Request-Id"]] = "/nobody/serves"
+        ids[customer.get(f"/nobody/serves{query}").headers["Trace-Id"]] = "/nobody/serves"
     with RawConnection(edge.port, edge.tls_context()) as connection:
         said = f"GET /no/host?token={secret}\xff{secret} HTTP/1.1\r\nReferer: /?\xff{secret}\r\nConnection: close\r\n\r\n"
         connection.send(said.encode("latin-1"))
         assert [answer.status for answer in connection.answers()] == [400]
-    assert {request_id: line["path"] for request_id, line in edge.logged_requests(ids).items()} == ids
+    assert {trace_id: line["path"] for trace_id, line in edge.logged_requests(ids).items()} == ids
 
     def complaints() -> list[str]:
         return [line for line in edge.logs().splitlines() if "/api/reset" in line]

@@ -555,8 +555,8 @@ def test_a_link_shows_a_colleague_one_colour(stranger: Visitor, env: Environment
     broken = stranger.client.get(link[:-1])
     assert (broken.status_code, "Set-Cookie" in broken.headers) == (403, False)
     # What opens something is never written down.
-    request_id = stranger.client.get(link).headers["X-Request-Id"]
-    assert edge.logged(request_id)["path"] == "/preview/open"
+    trace_id = stranger.client.get(link).headers["Trace-Id"]
+    assert edge.logged(trace_id)["path"] == "/preview/open"
     assert link.partition("=")[2] not in (edge.home / "edge-log" / "access.log").read_text()
 
 
@@ -702,7 +702,7 @@ def test_without_the_desk_operators_are_told_and_customers_notice_nothing(
         assert (page.headers["Content-Type"], "Customers are served as usual" in page.text) == ("text/html; charset=utf-8", True)
         problem = operator.client.get("/api/orders", headers=PAGE)
         assert problem.headers["Content-Type"] == "application/problem+json"
-        assert edge.logged(problem.headers["X-Request-Id"])["error"] == "desk-away"
+        assert edge.logged(problem.headers["Trace-Id"])["error"] == "desk-away"
         for _ in range(20):
             assert customer.client.post("/api/orders", json={}).status_code == 200
         assert customer.client.get("/edge/ready").status_code == operator.client.get("/edge/ready").status_code == 200

@@ -11,7 +11,7 @@ from operators_desk.edge_metrics import EdgeMetrics
 
 def line(**fields: Any) -> bytes:
     entry = {"entrance": "public", "colour": "blue", "status": 200, "seconds": 0.007, "error": "", "replayed_from": "", "path": "/"}
-    return json.dumps(entry | fields).encode()
+    return json.dumps(entry | {"upstream_seconds": "0.006"} | fields).encode()
 
 
 def samples(*lines: bytes) -> dict[str, float]:
@@ -50,6 +50,12 @@ def test_what_no_colour_answered_is_no_colours_failure() -> None:
     seen = samples(line(colour="", status=503, error="routing-table-unreadable"))
     assert (seen['failures_total{colour="green"}'], seen['failures_total{colour="blue"}']) == (0, 0)
     assert seen['errors_total{error="routing-table-unreadable"}'] == 1
+
+
+def test_a_client_that_hung_up_before_a_colour_was_asked_is_no_colours_request() -> None:
+    seen = samples(line(status=499, upstream_seconds=""), line(status=499))
+    assert seen['requests_total{entrance="public",colour="",status_class="4xx"}'] == 1
+    assert seen['requests_total{entrance="public",colour="blue",status_class="4xx"}'] == 1
 
 
 def test_alarming_errors_begin_with_zero_and_exist_at_the_edge() -> None:
