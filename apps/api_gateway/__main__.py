@@ -15,6 +15,7 @@ from api_gateway.server import Server
 from api_gateway.settings import GatewaySettings
 from orders import logs
 from orders.settings import SettingsError
+from orders.telemetry import Telemetry
 
 # Longer than any caller keeps an idle connection: the edge 60 s, the front end less than 120 s.
 IDLE_SECONDS = 150
@@ -27,13 +28,14 @@ def main() -> int:
     logs.to_stderr()
     try:
         settings = GatewaySettings.from_environment(os.environ)
+        telemetry = Telemetry.begin("api-gateway", settings.release, os.environ)
         context = Context.of(settings)
         sockets = listeners(PORT, settings.unserved_networks, BACKLOG)
     except (SettingsError, OSError) as error:
         print(f"api_gateway: {error}", file=sys.stderr)
         return 1
     config = uvicorn.Config(
-        make_app(context),
+        make_app(context, telemetry),
         ssl_certfile=settings.tls_cert_file,
         ssl_keyfile=settings.tls_key_file,
         timeout_keep_alive=IDLE_SECONDS,

@@ -17,11 +17,14 @@ class ClientAddress:
         self._trusted = trusted
 
     def of(self, scope: Scope) -> str:
-        peer = str((scope.get("client") or ("", 0))[0])
+        peer = _peer(scope)
         if not self._is_trusted(peer):
             return peer
         forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), b"")
         return forwarded.decode("latin-1").rpartition(",")[2].strip() or peer
+
+    def is_of_proxy(self, scope: Scope) -> bool:
+        return self._is_trusted(_peer(scope))
 
     def _is_trusted(self, peer: str) -> bool:
         try:
@@ -29,3 +32,7 @@ class ClientAddress:
         except ValueError:
             return False
         return any(address in network for network in self._trusted)
+
+
+def _peer(scope: Scope) -> str:
+    return str((scope.get("client") or ("", 0))[0])

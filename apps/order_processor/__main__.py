@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 
+from order_processor.backlog import Backlog
 from order_processor.consumer import Consumer
 from order_processor.fulfilment import Fulfilment
 from order_processor.loop import Loop
@@ -20,6 +21,7 @@ from orders.database import Database
 from orders.notes import Notes
 from orders.outbox import Outbox
 from orders.settings import SettingsError
+from orders.telemetry import Telemetry
 
 log = logging.getLogger("order_processor")
 
@@ -27,23 +29,27 @@ log = logging.getLogger("order_processor")
 CONNECTIONS = 3
 RELAY_REST_SECONDS = 0.2
 SWEEP_REST_SECONDS = 1.0
+BACKLOG_REST_SECONDS = 15.0
 LAST_WORK_SECONDS = 8.0
+# The consumer may wait two seconds for a message that nobody sends; a stop of an idle process takes no three.
+LAST_WORDS_SECONDS = 0.6
 
 
 def main() -> int:
     logs.to_stderr()
     try:
         settings = ProcessorSettings.from_environment(os.environ)
+        telemetry = Telemetry.begin("order-processor", settings.release, os.environ)
     except SettingsError as error:
         print(f"order_processor: {error}", file=sys.stderr)
         return 1
-    return _run(settings)
+    return _run(settings, telemetry)
 
 
-def _run(settings: ProcessorSettings) -> int:
+def _run(settings: ProcessorSettings, telemetry: Telemetry) -> int:
     colour = settings.release.colour
     stop = threading.Event()
-    database = Database(settings.database, SecretsManager(settings.cloud), CONNECTIONS)
+    database = Database(settings.database, SecretsManager(settings.cloud), CONNECTIONS + telemetry.is_on)
     fulfilment = Fulfilment(database, Notes(Kms(settings.cloud, settings.release.environment)), colour, settings.most_failures)
     # Each loop has a queue of its own: one waits in it for messages most of the time.
     consumer = Consumer(OrderQueue(settings.cloud), fulfilment)
@@ -58,6 +64,8 @@ def _run(settings: ProcessorSettings) -> int:
         signal.signal(number, lambda *_: stop.set())
     for loop in loops:
         loop.start(on_crash=stop.set)
+    if telemetry.is_on:
+        _measure(Backlog(database, Outbox(colour), OrderQueue(settings.cloud)), stop)
     log.info("processing orders of %s %s", settings.release.environment, colour)
     stop.wait()
     crashed = [loop for loop in loops if loop.crash]
@@ -67,7 +75,14 @@ def _run(settings: ProcessorSettings) -> int:
         # The process waits until the loop has finished what it has begun.
         loop.join(LAST_WORK_SECONDS)
     log.info("leaving")
+    telemetry.stop(LAST_WORDS_SECONDS)
     return 1 if crashed else 0
+
+
+def _measure(backlog: Backlog, stop: threading.Event) -> None:
+    """Orders go on without it, and nobody waits for it at the end."""
+    loop = Loop("backlog", backlog.measure, BACKLOG_REST_SECONDS, stop)
+    loop.start(on_crash=lambda: log.error("the backlog is not measured any more", exc_info=loop.crash))
 
 
 if __name__ == "__main__":

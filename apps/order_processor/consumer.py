@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-
 from order_processor.fulfilment import Fulfilment
 from order_processor.order_queue import OrderQueue
-
-log = logging.getLogger("order_processor")
 
 
 class Consumer:
@@ -22,7 +18,6 @@ class Consumer:
         """
         wakeups = self._queue.receive()
         if wakeups:
-            results = self._fulfilment.handle([wakeup.order_id for wakeup in wakeups if wakeup.order_id])
+            self._fulfilment.handle({wakeup.order_id: wakeup.trace_context for wakeup in wakeups if wakeup.order_id})
             self._queue.delete(wakeups)
-            log.info("orders: %s", ", ".join(f"{count} {result.name.lower()}" for result, count in results.items()) or "none")
         return len(wakeups)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import Enum, auto
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
 
+from order_processor.result import Result
+from order_processor.told_orders import Outcome, ToldOutcomes
 from orders import utc
 from orders.database import Database
 from orders.envelope import Unreadable
@@ -18,18 +17,7 @@ from orders.notes import Notes
 from orders.status import Status
 from orders.tables import order_events, orders, outbox
 
-log = logging.getLogger("order_processor")
-
 _FIRST_PAUSE = timedelta(seconds=1)
-
-
-class Result(Enum):
-    PROCESSED = auto()
-    FAILED = auto()
-    # It will be tried again later.
-    POSTPONED = auto()
-    # The order was finished before, is unknown, or is the other colour's.
-    NOT_OURS = auto()
 
 
 @dataclass(frozen=True)
@@ -40,6 +28,8 @@ class Task:
     order_id: str
     note: bytes | None
     failures: int
+    accepted_at: datetime
+    trace_context: str | None
 
 
 class Fulfilment:
@@ -48,49 +38,55 @@ class Fulfilment:
         self._notes = notes
         self._colour = colour
         self._most_failures = most_failures
+        self._told = ToldOutcomes()
 
-    def handle(self, order_ids: Sequence[str]) -> Counter[Result]:
-        """Handles orders in one transaction, since waiting for the disk is what takes time; each order has its own outcome."""
-        return self._database.transaction(lambda connection: self._handle(connection, set(order_ids)))
+    def handle(self, wakeups: Mapping[str, str | None]) -> None:
+        """Handles orders, given with the trace contexts of their messages, in one transaction: waiting for the disk is what takes time.
 
-    def _handle(self, connection: Connection, order_ids: set[str]) -> Counter[Result]:
-        tasks = self._lock(connection, order_ids)
-        results = Counter({Result.NOT_OURS: len(order_ids) - len(tasks)})
-        processed: list[Task] = []
-        failed: list[Task] = []
-        for task in tasks:
+        Each order has its own outcome. Those that were finished before, are unknown, or are the other colour's have none.
+        """
+        with self._database.watched() as transaction:
+            outcomes = self._database.transaction(lambda connection: self._handle(connection, wakeups))
+        self._told.tell(outcomes, transaction)
+
+    def _handle(self, connection: Connection, wakeups: Mapping[str, str | None]) -> list[Outcome]:
+        outcomes: list[tuple[Task, Result, str]] = []
+        for task in self._lock(connection, list(wakeups)):
             try:
                 self._fulfil(task)
             except Unreadable as error:
-                self._count_failure(connection, task, error)
-                failed += [task] if task.failures + 1 >= self._most_failures else []
-                results[Result.POSTPONED] += task not in failed
+                again = task.failures + 1 < self._most_failures
+                self._count_failure(connection, task)
+                problem = f"attempt {task.failures + 1} of {self._most_failures} failed: {error}"
+                outcomes.append((task, Result.POSTPONED if again else Result.FAILED, problem))
             else:
-                processed.append(task)
-        self._finish(connection, processed, Status.PROCESSED)
-        self._finish(connection, failed, Status.FAILED)
-        return +(results + Counter({Result.PROCESSED: len(processed), Result.FAILED: len(failed)}))
+                outcomes.append((task, Result.PROCESSED, ""))
+        self._finish(connection, [task for task, result, _ in outcomes if result is Result.PROCESSED], Status.PROCESSED)
+        self._finish(connection, [task for task, result, _ in outcomes if result is Result.FAILED], Status.FAILED)
+        return [
+            Outcome(task.order_id, result, task.accepted_at, wakeups[task.order_id] or task.trace_context, problem)
+            for task, result, problem in outcomes
+        ]
 
-    def _lock(self, connection: Connection, order_ids: set[str]) -> list[Task]:
+    def _lock(self, connection: Connection, order_ids: Sequence[str]) -> list[Task]:
         """Locks the orders' rows. They decide, not the messages: an order may have been handed to the other colour since."""
         rows = connection.execute(
-            select(outbox.c.id, outbox.c.order_id, outbox.c.failures, orders.c.note)
+            select(outbox.c.id, outbox.c.order_id, outbox.c.failures, outbox.c.created_at, outbox.c.trace_context, orders.c.note)
             .join(orders, orders.c.id == outbox.c.order_id)
             .where(outbox.c.order_id.in_(order_ids), outbox.c.colour == self._colour, outbox.c.finished_at.is_(None))
             .order_by(outbox.c.id)
             .with_for_update()
         )
-        return [Task(row.id, row.order_id, row.note, row.failures) for row in rows]
+        return [Task(row.id, row.order_id, row.note, row.failures, row.created_at, row.trace_context) for row in rows]
 
     def _fulfil(self, task: Task) -> None:
         """Fulfils an order. Its note is opened, since whoever packs the order needs it."""
         if task.note is not None:
             self._notes.open(task.note, task.order_id)
 
-    def _count_failure(self, connection: Connection, task: Task, error: Unreadable) -> None:
+    def _count_failure(self, connection: Connection, task: Task) -> None:
         """Counts a failure. The sweep sends the order again when its pause is over."""
         failures = task.failures + 1
-        log.warning("order %s: attempt %d of %d failed: %s", task.order_id, failures, self._most_failures, error)
         again_at = utc.now() + _FIRST_PAUSE * 2**task.failures
         connection.execute(update(outbox).where(outbox.c.id == task.row_id).values(failures=failures, leased_until=again_at))
 

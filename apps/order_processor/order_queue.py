@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from orders.cloud import client
 from orders.outbox import Unsent
 from orders.settings import CloudSettings
+from orders.trace_context import HEADER
 
 MOST_PER_CALL = 10
 # Short: what arrives while the queue still waits on behalf of a killed consumer is lost until the sweep.
@@ -22,6 +23,18 @@ class Wakeup:
     receipt: str
     # The order's id; None when the message is none of ours.
     order_id: str | None
+    # Releases that trace nothing send none.
+    trace_context: str | None = None
+
+
+_LENGTHS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+
+@dataclass(frozen=True)
+class QueueLengths:
+    waiting: int
+    # Received, and not finished yet.
+    in_flight: int
 
 
 class OrderQueue:
@@ -38,19 +51,26 @@ class OrderQueue:
         refused: list[Unsent] = []
         for start in range(0, len(rows), MOST_PER_CALL):
             batch = rows[start : start + MOST_PER_CALL]
-            entries = [{"Id": str(row.row_id), "MessageBody": json.dumps({"order_id": row.order_id})} for row in batch]
-            answer = self._call("send_message_batch", Entries=entries)
+            answer = self._call("send_message_batch", Entries=[_entry(row) for row in batch])
             failed = {failure["Id"] for failure in answer.get("Failed", ())}
             refused += [row for row in batch if str(row.row_id) in failed]
         return refused
 
     def receive(self) -> list[Wakeup]:
-        answer = self._call("receive_message", MaxNumberOfMessages=MOST_PER_CALL, WaitTimeSeconds=WAIT_SECONDS)
-        return [Wakeup(message["ReceiptHandle"], _order_id(message["Body"])) for message in answer.get("Messages", ())]
+        answer = self._call(
+            "receive_message", MaxNumberOfMessages=MOST_PER_CALL, WaitTimeSeconds=WAIT_SECONDS, MessageAttributeNames=[HEADER]
+        )
+        return [
+            Wakeup(message["ReceiptHandle"], _order_id(message["Body"]), _trace_context(message)) for message in answer.get("Messages", ())
+        ]
 
     def delete(self, wakeups: Sequence[Wakeup]) -> None:
         entries = [{"Id": str(number), "ReceiptHandle": wakeup.receipt} for number, wakeup in enumerate(wakeups)]
         self._call("delete_message_batch", Entries=entries)
+
+    def lengths(self) -> QueueLengths:
+        found = self._call("get_queue_attributes", AttributeNames=list(_LENGTHS))["Attributes"]
+        return QueueLengths(*(int(found[name]) for name in _LENGTHS))
 
     def _call(self, action: str, **arguments: Any) -> dict[str, Any]:
         url = self._url or self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
@@ -58,6 +78,18 @@ class OrderQueue:
         answer: dict[str, Any] = getattr(self._client, action)(QueueUrl=url, **arguments)
         self._url = url
         return answer
+
+
+def _entry(row: Unsent) -> dict[str, Any]:
+    entry: dict[str, Any] = {"Id": str(row.row_id), "MessageBody": json.dumps({"order_id": row.order_id})}
+    if row.trace_context:
+        entry["MessageAttributes"] = {HEADER: {"DataType": "String", "StringValue": row.trace_context}}
+    return entry
+
+
+def _trace_context(message: Mapping[str, Any]) -> str | None:
+    given = message.get("MessageAttributes", {}).get(HEADER, {}).get("StringValue")
+    return given if isinstance(given, str) else None
 
 
 def _order_id(body: str) -> str | None:

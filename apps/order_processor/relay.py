@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from order_processor.order_queue import OrderQueue
+from order_processor.told_orders import publishing
 from orders.database import Database
 from orders.outbox import Outbox, Unsent
 
@@ -39,7 +40,8 @@ class Relay:
             return 0
         refused: Sequence[Unsent] = rows
         try:
-            refused = self._queue.send(rows)
+            with publishing(rows) as unsent:
+                refused = unsent[:] = self._queue.send(unsent)
         finally:
             if refused:
                 self._database.transaction(lambda connection: self._outbox.release(connection, refused))

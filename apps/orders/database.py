@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -16,6 +17,7 @@ from orders.cloud import SecretSource
 from orders.credentials import database_password
 from orders.engine import ANSWER_SECONDS, ENGINES, engine_of
 from orders.settings import DatabaseSettings
+from orders.traced_transactions import TracedTransactions, WatchedTransaction
 
 Answer = TypeVar("Answer")
 
@@ -40,12 +42,24 @@ class Database:
         self._password: str | None = None
         self._password_lock = threading.Lock()
         self.engine = self._engine(connections, answer_seconds)
+        self._traced = TracedTransactions(self.engine, settings)
 
     def transaction(self, work: Callable[[Connection], Answer], patience: float = _PATIENCE_SECONDS) -> Answer:
         """Runs `work` in a transaction, again if the database was away or another transaction was in the way.
 
         The answer to a commit can get lost, so `work` must recognise what an earlier run of it has stored.
         """
+        with self._traced.told():
+            return self._transaction(work, patience)
+
+    def watched(self) -> AbstractContextManager[WatchedTransaction]:
+        """Watches the transaction within, for whoever knows only afterwards to which traces it belongs."""
+        return self._traced.watched()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _transaction(self, work: Callable[[Connection], Answer], patience: float) -> Answer:
         deadline = time.monotonic() + patience
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -60,9 +74,6 @@ class Database:
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
-    def close(self) -> None:
-        self.engine.dispose()
-
     def _engine(self, connections: int, answer_seconds: int | None) -> Engine:
         settings = self._settings
         engine = create_engine(
@@ -76,6 +87,8 @@ class Database:
             pool_use_lifo=True,
             # Every transaction ends before its connection goes back.
             pool_reset_on_return=None,
+            # What a statement failed on is quoted by its error, and errors are logged.
+            hide_parameters=True,
             connect_args=self._kind.connect_options(settings.ca_file, answer_seconds),
         )
         event.listen(engine, "do_connect", self._connect)

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from opentelemetry import trace
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from orders import utc
 from orders.tables import outbox
+from orders.trace_context import text_of
 
 
 @dataclass(frozen=True)
 class Unsent:
     row_id: int
     order_id: str
+    trace_context: str | None = None
 
 
 class Outbox:
@@ -26,10 +29,16 @@ class Outbox:
         self._open = (outbox.c.colour == colour) & (outbox.c.finished_at.is_(None))
 
     def add(self, connection: Connection, order_id: str, moment: datetime) -> None:
-        connection.execute(insert(outbox).values(order_id=order_id, colour=self.colour, created_at=moment))
+        row = {"order_id": order_id, "colour": self.colour, "created_at": moment, "trace_context": text_of(trace.get_current_span())}
+        connection.execute(insert(outbox).values(row))
 
     def unfinished(self, connection: Connection) -> int:
         return connection.scalar(select(func.count()).select_from(outbox).where(self._open)) or 0
+
+    def backlog(self, connection: Connection) -> tuple[int, datetime | None]:
+        """How many are unfinished, and when the oldest of them was accepted."""
+        count, oldest = connection.execute(select(func.count(), func.min(outbox.c.created_at)).where(self._open)).one()
+        return count, oldest
 
     def has_new(self, connection: Connection) -> bool:
         """Whether there is a new order. The question is the cheapest possible, since it is asked all the time."""
@@ -56,9 +65,11 @@ class Outbox:
 
     def _claim(self, connection: Connection, condition: ColumnElement[bool], limit: int, lease: timedelta) -> list[Unsent]:
         """Claims rows. Those that another relay is claiming at this moment are passed over."""
-        statement = select(outbox.c.id, outbox.c.order_id).where(self._open, condition).order_by(outbox.c.id).limit(limit)
+        statement = (
+            select(outbox.c.id, outbox.c.order_id, outbox.c.trace_context).where(self._open, condition).order_by(outbox.c.id).limit(limit)
+        )
         found = connection.execute(statement.with_for_update(skip_locked=True))
-        rows = [Unsent(row.id, row.order_id) for row in found]
+        rows = [Unsent(row.id, row.order_id, row.trace_context) for row in found]
         if rows:
             moment = utc.now()
             self._set(connection, rows, sent_at=moment, leased_until=moment + lease)

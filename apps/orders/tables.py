@@ -73,6 +73,8 @@ outbox = Table(
     Column("leased_until", UtcDateTime),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("finished_at", UtcDateTime),
+    # The trace of the request that placed the order; older releases do not write it.
+    Column("trace_context", String(64)),
     Index("ix_outbox_colour_finished_at_sent_at", "colour", "finished_at", "sent_at"),
 )
 
