@@ -8,12 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from orders.metrics_text import Labels
+from orders.metrics_text import header as _header
+from orders.metrics_text import labels as _labels
+from orders.metrics_text import shown as _shown
+
 _COLOURS = ("blue", "green")
 # Alerts compare with an earlier value, so these begin with 0 instead of with their first occurrence.
 ALARMING_ERRORS = ("routing-table-unreadable", "colour-away", "edge-failed")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SWITCHING_PROTOCOLS = 101
-Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass
@@ -102,22 +106,3 @@ def _metric(name: str, kind: str, explanation: str, values: Mapping[Labels, int]
     yield from _header(f"echobase_edge_{name}", kind, explanation)
     for labels, value in sorted(values.items()):
         yield f"echobase_edge_{name}{_shown(labels)} {value}"
-
-
-def _header(name: str, kind: str, explanation: str) -> Iterator[str]:
-    yield f"# HELP {name} {explanation}"
-    yield f"# TYPE {name} {kind}"
-
-
-def _labels(**labels: str) -> Labels:
-    return tuple(labels.items())
-
-
-def _shown(labels: Labels) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels) + "}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

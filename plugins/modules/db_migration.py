@@ -141,13 +141,15 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable, restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.published import published_restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.environment.published import OperationRecord
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.deployed_releases import DeployedReleases
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import ACTIONS, DbMigration, WantedMigration
@@ -178,7 +180,7 @@ def operate(module: AnsibleModule) -> Outcome:
         def up_to_date() -> Restorable:
             if not module.check_mode:
                 tool.archive_now()
-            return restorable(env, engine, tool)
+            return published_restorable(env, engine, tool, check_mode=module.check_mode)
 
         releases = [release for release in deployed.all() if release.backend != image]
         if params["emulator_image"]:
@@ -186,7 +188,9 @@ def operate(module: AnsibleModule) -> Outcome:
         migration.gate = MigrationGate(up_to_date, params["restorable_minutes"])
         migration.rehearsal = MigrationRehearsal(docker, env, image, releases, partial(restored_copy, docker, env, engine, tool))
     wanted = WantedMigration(params["action"], params["patience"], params["override"], params["release"])
-    return migration.ensure(wanted, module.check_mode)
+    if module.check_mode or wanted.action == "status":
+        return migration.ensure(wanted, module.check_mode)
+    return OperationRecord(env, wanted.action, engine).of_quick(lambda: migration.ensure(wanted, check_mode=False))
 
 
 def main() -> None:

@@ -94,8 +94,8 @@ from datetime import UTC, datetime
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.echobase.platform.plugins.module_utils.backups.published import published_restorable
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
-from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import restorable
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of
@@ -127,7 +127,7 @@ def operate(module: AnsibleModule) -> Outcome:
                 "verified": proofs[backup.name].at.isoformat() if backup.name in proofs else "",
             }
         )
-    found = restorable(env, params["engine"], tool)
+    found = published_restorable(env, params["engine"], tool, check_mode=module.check_mode)
     problems = [found.problem] if found.problem else []
     problems += tool.check() if params["check_repository"] else []
     return Outcome(

@@ -20,8 +20,15 @@ options:
     type: list
     elements: str
     default: []
+  look:
+    description:
+      - What is run every 15 minutes as long as there is a schedule. It looks at what could be restored, so that the metrics of the
+        environment know. When empty nothing looks.
+    type: list
+    elements: str
+    default: []
   directory:
-    description: Where it is run.
+    description: Where they are run.
     type: path
     default: /
 extends_documentation_fragment:
@@ -70,6 +77,7 @@ def main() -> None:
             **ENVIRONMENT_ARGUMENTS,
             "at": {"type": "str", "default": ""},
             "command": {"type": "list", "elements": "str", "default": []},
+            "look": {"type": "list", "elements": "str", "default": []},
             "directory": {"type": "path", "default": "/"},
         },
         supports_check_mode=True,
@@ -77,7 +85,9 @@ def main() -> None:
     params = module.params
     run(
         module,
-        lambda: BackupSchedule(environment_of(params), params["at"], params["command"], params["directory"]).ensure(module.check_mode),
+        lambda: BackupSchedule(environment_of(params), params["at"], params["command"], params["directory"], params["look"]).ensure(
+            module.check_mode
+        ),
     )
 
 

@@ -29,7 +29,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: It never changes anything.
+    description: It never changes anything. Outside of check mode, what it finds becomes metrics of the environment.
 author:
   - The echobase.platform authors (@echobase)
 """
@@ -62,7 +62,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.published import published_restorable
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import login_of_operator
@@ -70,6 +70,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.login i
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import application_login, backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.environment.published import publish
 from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ages_of_images
@@ -92,12 +93,15 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 
-def database_state(params: Mapping[str, Any], env: Environment, docker: DockerClient, readings: Readings) -> DatabaseState:
+def database_state(
+    params: Mapping[str, Any], env: Environment, docker: DockerClient, readings: Readings, check_mode: bool
+) -> DatabaseState:
     engine = params["engine"]
     change = readings.of(GenerationJournal(env).read, None)
-    kept = Backups(restorable(env, engine, backup_tool_of(params, docker, env)), change, datetime.now(UTC))
-    found = ReplicaWatch(docker, env, engine).look()
-    replica = None if found.server == "missing" else found
+    found = published_restorable(env, engine, backup_tool_of(params, docker, env), check_mode=check_mode)
+    kept = Backups(found, change, datetime.now(UTC))
+    watched = ReplicaWatch(docker, env, engine).look()
+    replica = None if watched.server == "missing" else watched
     try:
         login = application_login(env, engine).attempt()
     except (AccessDeniedError, NotReadyError) as error:
@@ -118,8 +122,10 @@ def operate(module: AnsibleModule) -> Outcome:
     parts = problems_of_edge_parts(docker, env)
     troubles = recent_troubles(Path(env.path("edge-log", "access.log")), datetime.now(UTC), timedelta(minutes=TROUBLE_MINUTES))
     readings = Readings()
-    database = database_state(module.params, env, docker, readings)
+    database = database_state(module.params, env, docker, readings, module.check_mode)
     work, ages = Work.on(env, datetime.now(UTC), readings), ages_of_images(docker, env)
+    if not module.check_mode:
+        publish(env, "packages.json", {"images": {age.name: age.packages.isoformat() for age in reversed(ages)}})
     operator = login_of_operator(env)
     screen = StatusScreen(env, traffic, database, history, problem, parts, troubles, work, ages, operator, readings.problems)
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})

@@ -24,6 +24,8 @@ class Restorable:
     proved_at: datetime | None = None
     # A user reads what is wrong; that may be a gap after `as_of`, too.
     problem: str = ""
+    # The newest backup, proved or not; None where there is none, or nobody could be asked.
+    newest: Backup | None = None
 
     def line(self, now: datetime) -> str:
         if self.as_of is None or self.proved_at is None:
@@ -39,12 +41,15 @@ def restorable(env: Environment, engine: str, tool: BackupTool) -> Restorable:
     try:
         refuse_missing_key(env)
         record = BackupRecord(env, engine).read()
-        proved = [backup for backup in tool.backups() if backup.name in record.proofs]
+        there = tool.backups()
+        last = there[-1] if there else None
+        proved = [backup for backup in there if backup.name in record.proofs]
         failure = f"{record.failure.what} failed: {record.failure.cause}" if record.failure else ""
         if record.damage:
             failure = damage_told(record.damage, tool)
         if not proved:
-            return Restorable(None, problem=failure or f"no backup was restored yet, {playbook('backup')} takes and proves one")
+            none_yet = f"no backup was restored yet, {playbook('backup')} takes and proves one"
+            return Restorable(None, problem=failure or none_yet, newest=last)
         newest = proved[-1]
         archive = tool.archive_after(newest)
     except Refusal as refusal:
@@ -58,8 +63,8 @@ def restorable(env: Environment, engine: str, tool: BackupTool) -> Restorable:
         # Nobody can tell to which moment it really leads; only that it was complete is certain.
         past = [moment for moment in (newest.consistent, proved_at) if moment <= now]
         clock = f"its log says that it is of {archive.until:%Y-%m-%d %H:%M:%S}, later than now: a clock was changed"
-        return Restorable(max(past, default=None), newest.name, proved_at, failure or clock)
-    return Restorable(archive.until, newest.name, proved_at, failure or archive.gap)
+        return Restorable(max(past, default=None), newest.name, proved_at, failure or clock, last)
+    return Restorable(archive.until, newest.name, proved_at, failure or archive.gap, last)
 
 
 def damage_told(damage: Sequence[Damage], tool: BackupTool) -> str:

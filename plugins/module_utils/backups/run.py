@@ -10,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.notification import Notification
+from ansible_collections.echobase.platform.plugins.module_utils.backups.published import published_restorable
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord, Failure, Proof, Reading
 from ansible_collections.echobase.platform.plugins.module_utils.backups.repository_reading import DEFAULT_READ_DAYS, due
-from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import damage_told, restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import damage_told
 from ansible_collections.echobase.platform.plugins.module_utils.backups.retention import Retention
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import LOOK_FOR_DISK_ERRORS, playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
@@ -22,6 +23,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.content
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server, trial_volume
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock
+from ansible_collections.echobase.platform.plugins.module_utils.environment.published import OperationRecord
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
 
@@ -65,7 +67,9 @@ class BackupRun:
             return self._predicted(wanted)
         with durable_work_lock(self.env.name):
             try:
-                return self._run(wanted)
+                if wanted.only_prepares:
+                    return self._run(wanted)
+                return OperationRecord(self.env, "backup", self.engine).of(lambda: self._run(wanted))
             except (Refusal, OSError) as error:
                 refusal = (
                     error
@@ -78,6 +82,9 @@ class BackupRun:
         self._step("looking for the key", lambda: refuse_missing_key(self.env))
         prepared = self._step("preparing the repository", self.tool.prepare)
         if wanted.only_prepares:
+            if prepared:
+                # Whoever watches learns at once that nothing was proved yet.
+                self._restorable(check_mode=False)
             return Outcome(changed=prepared, facts={"backup": "", "kind": "", "expired": []})
         before = [backup.name for backup in self._step("looking at the backups", self.tool.backups)]
         taken = None
@@ -102,7 +109,7 @@ class BackupRun:
                 "rows": proof.rows if proof else 0,
                 "mark": proof.mark if proof else "",
                 "expired": expired,
-                **self._restorable(),
+                **self._restorable(check_mode=False),
             },
             warnings=self._warnings,
         )
@@ -179,11 +186,11 @@ class BackupRun:
             changed=bool(kind or wanted.verify or expired),
             before=names,
             after=[*(name for name in names if name not in expired), *([f"a new {kind} one"] if kind else [])],
-            facts={"backup": "", "kind": kind or "", "expired": expired, **self._restorable()},
+            facts={"backup": "", "kind": kind or "", "expired": expired, **self._restorable(check_mode=True)},
         )
 
-    def _restorable(self) -> dict[str, str]:
-        found = restorable(self.env, self.engine, self.tool)
+    def _restorable(self, check_mode: bool) -> dict[str, str]:
+        found = published_restorable(self.env, self.engine, self.tool, check_mode=check_mode)
         return {
             "restorable_as_of": found.as_of.isoformat() if found.as_of else "",
             "proved_by": found.proved_by,
@@ -211,6 +218,7 @@ class BackupRun:
             self._record.write(self._record.read().failed(failure))
         except (Refusal, OSError) as error:
             untold = f"{untold}; the failure could not be recorded: {error}".lstrip("; ")
+        self._restorable(check_mode=False)
         told = f"; {untold}" if untold else ""
         return Refusal(f"{self._doing} of {self.env.name}'s {self.engine} failed: {refusal.cause}{told}", refusal.remedy)
 

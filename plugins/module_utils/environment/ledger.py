@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import ledger_lock
+from ansible_collections.echobase.platform.plugins.module_utils.environment.published import share
 
 EVENTS = (
     "deployed",
@@ -83,6 +84,7 @@ class Ledger:
             sealed["hash"] = _digest(sealed)
             lines = [json.dumps(one, sort_keys=True) for one in [*entries, sealed]]
             write_durably(self.path, "\n".join(lines) + "\n", mode=0o644)
+            share(self.path)
         return sealed
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import ColourClaims
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import lease_lock
+from ansible_collections.echobase.platform.plugins.module_utils.environment.published import share
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import SECONDS_BETWEEN_RENEWALS, Lease
@@ -184,6 +185,7 @@ class ReleaseLease:
     def _write(self, lease: Lease) -> None:
         content: dict[str, Any] = asdict(lease)
         write_durably(self._file, json.dumps(content, indent=1) + "\n", mode=0o644)
+        share(self._file)
 
     def _exclusive(self) -> AbstractContextManager[None]:
         return lease_lock(self._env)

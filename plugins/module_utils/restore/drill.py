@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.console
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server, trial_volume
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock
+from ansible_collections.echobase.platform.plugins.module_utils.environment.published import OperationRecord
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import FIRST_GENERATION
 
@@ -34,6 +35,9 @@ class RestoreDrill:
     write_seconds: int
 
     def run(self) -> Outcome:
+        return OperationRecord(self.env, "drill", self.engine).of(self._run)
+
+    def _run(self) -> Outcome:
         console = ServerConsole(engine_named(self.engine), self.env)
         statements = console.engine.statements
         with durable_work_lock(self.env.name):

@@ -20,6 +20,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import refuse_missing_key
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import durable_work_lock, trial_lock
+from ansible_collections.echobase.platform.plugins.module_utils.environment.published import OperationRecord
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import (
     UPGRADE_WAYS,
@@ -35,6 +36,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.storage.generati
 if TYPE_CHECKING:
     from docker import DockerClient
 
+# How whoever watches calls them: what takes long, what ends with other data being served, and what only tidies.
+_OPERATIONS = {"built": "restore", "live": "restore_swap", "abandoned": "restore_abandon", "confirmed": "restore_confirm"}
 GO_BACK = f"{playbook('upgrade', durable_db_go_back='true')} goes back while what was before is kept"
 
 
@@ -59,7 +62,8 @@ class DatabaseRestore:
         if check_mode:
             return self._ensure(state, to, confirm, check_mode=True)
         with durable_work_lock(self.env.name):
-            return self._ensure(state, to, confirm, check_mode=False)
+            record = OperationRecord(self.env, _OPERATIONS[state], self.engine)
+            return record.of(lambda: self._ensure(state, to, confirm, check_mode=False))
 
     def _ensure(self, state: str, to: str, confirm: str, *, check_mode: bool) -> Outcome:
         self._warnings = []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,27 @@ def test_without_systemd_it_is_a_line_for_cron(tmp_path: Path) -> None:
     assert (tmp_path / "it's done").exists()
 
 
+def looking(root: Path, at: str, look: tuple[str, ...] = ("touch", "seen")) -> BackupSchedule:
+    return replace(schedule(root, at), look=look)
+
+
+def test_with_a_schedule_somebody_looks_in_between(tmp_path: Path) -> None:
+    assert looking(tmp_path, "03:07").ensure(check_mode=False).changed
+    assert not looking(tmp_path, "03:07").ensure(check_mode=False).changed
+    script = tmp_path / "home/test/durable/look-at-backups.sh"
+    line = (tmp_path / "etc/cron.d/echobase-test-backup-look").read_text().splitlines()[-1]
+    assert line == f"*/15 * * * * root {script} > {tmp_path}/home/test/durable/look-at-backups.log 2>&1"
+    subprocess.run([script], check=True, cwd="/")
+    assert (tmp_path / "seen").exists()
+
+
+@pytest.mark.parametrize(("at", "look"), [("", ("touch", "seen")), ("03:07", ())])
+def test_without_a_schedule_or_a_wish_nobody_looks(tmp_path: Path, at: str, look: tuple[str, ...]) -> None:
+    looking(tmp_path, "03:07").ensure(check_mode=False)
+    assert looking(tmp_path, at, look).ensure(check_mode=False).changed
+    assert not list(tmp_path.rglob("*look*"))
+
+
 def test_another_time_replaces_it_and_none_removes_it(tmp_path: Path) -> None:
     schedule(tmp_path, "03:07").ensure(check_mode=False)
     assert schedule(tmp_path, "23:59").ensure(check_mode=False).changed
@@ -40,16 +62,17 @@ def test_another_time_replaces_it_and_none_removes_it(tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="asks systemd's own checker")
 def test_with_systemd_it_is_a_timer_that_systemd_understands(tmp_path: Path) -> None:
     (tmp_path / "run/systemd/system").mkdir(parents=True)
-    files = schedule(tmp_path, "03:07").files
+    files = looking(tmp_path, "03:07").files
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o700 if path.suffix == ".sh" else 0o644)
-    _, service, timer = files
-    checked = subprocess.run(["systemd-analyze", "verify", service, timer], capture_output=True, text=True, check=False)
+    units = [path for path in files if path.suffix != ".sh"]
+    checked = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     assert "echobase-test-backup" not in checked.stderr
-    calendar = next(line for line in files[timer].splitlines() if line.startswith("OnCalendar="))
-    subprocess.run(["systemd-analyze", "calendar", calendar.partition("=")[2]], check=True, capture_output=True)
+    calendars = [line.partition("=")[2] for text in files.values() for line in text.splitlines() if line.startswith("OnCalendar=")]
+    assert len(calendars) == 2
+    subprocess.run(["systemd-analyze", "calendar", *calendars], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("wrong", ["3:07", "24:00", "daily", "03:60"])
