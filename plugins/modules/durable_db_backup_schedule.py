@@ -85,7 +85,7 @@ def main() -> None:
     params = module.params
     run(
         module,
-        lambda: BackupSchedule(environment_of(params), params["at"], params["command"], params["directory"], params["look"]).ensure(
+        lambda: BackupSchedule(environment_of(params), params["at"], params["command"], params["directory"], look=params["look"]).ensure(
             module.check_mode
         ),
     )

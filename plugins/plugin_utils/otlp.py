@@ -41,8 +41,8 @@ class Collector:
         endpoint = variables.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
         if not url and endpoint:
             url = f"{endpoint.rstrip('/')}/v1/traces"
-        pairs = (pair.partition("=") for pair in variables.get("OTEL_EXPORTER_OTLP_HEADERS", "").split(",") if "=" in pair)
-        headers = {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+        pairs = (pair.split("=", 1) for pair in variables.get("OTEL_EXPORTER_OTLP_HEADERS", "").split(",") if "=" in pair)
+        headers = {name.strip(): unquote(value.strip()) for name, value in pairs}
         return cls(url, variables.get("OTEL_EXPORTER_OTLP_CERTIFICATE", ""), headers) if url else None
 
     @classmethod
