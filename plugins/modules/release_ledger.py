@@ -33,6 +33,10 @@ options:
     description: Anything else worth keeping, such as image tags, weights or the reason for a break-glass override.
     type: dict
     default: {}
+  trace_id:
+    description: The trace of this run, which is kept among the details. The action plugin fills it in.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
 attributes:
@@ -74,7 +78,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.environme
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env, number = environment_of(params), params["lease"] or None
-    entry = new_entry(params["event"], params["colour"], params["release"], params["details"], lease=number)
+    traced = {"trace_id": params["trace_id"]} if params["trace_id"] else {}
+    entry = new_entry(params["event"], params["colour"], params["release"], params["details"] | traced, lease=number)
     if module.check_mode:
         return Outcome(changed=True, after=entry)
     # Whoever takes the lease over records what was not recorded; so nothing is recorded twice, nor by nobody.
@@ -91,6 +96,7 @@ def main() -> None:
             "colour": {"type": "str", "choices": ["blue", "green", ""], "default": ""},
             "release": {"type": "str", "default": ""},
             "details": {"type": "dict", "default": {}},
+            "trace_id": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -48,10 +48,17 @@ def done(module: str, arguments: dict[str, Any], check: bool = False) -> dict[st
     return answer
 
 
+def published(arguments: dict[str, Any], what: str) -> dict[str, Any]:
+    """What whoever watches the environment sees of it."""
+    content: dict[str, Any] = json.loads(Path(arguments["home"], "test", "metrics", f"{what}-{ENGINE}.json").read_text())
+    return content
+
+
 def test_preparing_twice_changes_nothing(arguments: dict[str, Any]) -> None:
     prepare = arguments | {"take": "none", "verify": False, "expire": False}
     assert done("durable_db_backup", prepare, check=True)["changed"] is True
     assert done("durable_db_backup", prepare)["changed"] is True
+    assert published(arguments, "restorable")["problem"].startswith("no backup was restored yet")
     assert done("durable_db_backup", prepare, check=True)["changed"] is False
     assert done("durable_db_backup", prepare)["changed"] is False
 
@@ -69,6 +76,13 @@ def test_a_backup_is_taken_proved_and_listed(arguments: dict[str, Any]) -> None:
     assert found["backups"][0]["verified"]
     assert found["restorable"].startswith("restorable as of ")
     assert found["problems"] == []
+    assert published(arguments, "restorable")["as_of"] >= taken["restorable_as_of"][:19]
+    # Check mode looks, and lays nothing down.
+    laid = published(arguments, "restorable")
+    done("durable_db_backup_info", arguments, check=True)
+    assert published(arguments, "restorable") == laid
+    backup = published(arguments, "operation-backup")
+    assert (backup["running_since"], backup["last"]["succeeded"]["count"]) == (None, 1)
 
 
 def test_a_restore_is_foretold_built_confirmed_and_kept_from_going_wrong(arguments: dict[str, Any]) -> None:
@@ -96,6 +110,8 @@ def test_a_restore_is_foretold_built_confirmed_and_kept_from_going_wrong(argumen
     assert done("durable_db_restore", live)["changed"] is True
     assert console.query("SELECT id FROM orders") == [["kept"]]
     assert done("durable_db_restore", live)["changed"] is False
+    # What had nothing to do does not count.
+    assert [published(arguments, f"operation-{one}")["last"]["succeeded"]["count"] for one in ("restore", "restore_swap")] == [1, 1]
 
     confirmed = arguments | {"state": "confirmed", "confirm": built["previous"]}
     assert done("durable_db_restore", confirmed, check=True)["changed"] is True

@@ -136,10 +136,9 @@ def test_a_delegated_task_is_judged_by_the_host_it_goes_to() -> None:
 def test_every_module_of_the_collection_is_run_by_this_action() -> None:
     modules = {path.stem for path in (CHECKOUT / "plugins" / "modules").glob("*.py")}
     routing = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text())["plugin_routing"]["modules"]
-    # This one has an action of its own, which is derived from it.
-    assert {name for name, route in routing.items() if route["action_plugin"] == "echobase.platform.run_module"} == modules - {
-        "release_lease"
-    }
+    # These have actions of their own, which are derived from it.
+    own = {"release_lease", "release_ledger"}
+    assert {name for name, route in routing.items() if route["action_plugin"] == "echobase.platform.run_module"} == modules - own
 
 
 def test_a_refusal_names_the_command_of_whoever_started_the_run() -> None:
@@ -152,10 +151,10 @@ def test_a_refusal_names_the_command_of_whoever_started_the_run() -> None:
 
 
 def test_every_module_goes_through_it() -> None:
-    """The lease has an action of its own, which does the same."""
+    """Lease and ledger have actions of their own, which do the same."""
     routed = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text())["plugin_routing"]["modules"]
     modules = {file.stem for file in CHECKOUT.glob("plugins/modules/*.py")}
     own = {file.stem for file in CHECKOUT.glob("plugins/action/*.py")} & modules
     assert routed == {name: {"action_plugin": "echobase.platform.run_module"} for name in modules - own}
     for name in own:
-        assert re.search(r"\btold\(", (CHECKOUT / f"plugins/action/{name}.py").read_text())
+        assert re.search(r"\btold\(|super\(\)\.run\(", (CHECKOUT / f"plugins/action/{name}.py").read_text())
