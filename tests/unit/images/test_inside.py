@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE, DATABASE, NGINX
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import (
+    APPLICATION,
+    AUTHORITY_FILE,
+    DATABASE,
+    NGINX,
+    OBSERVER,
+)
 
 ROOT = Path(__file__).parents[3]
 USERS = {
     "backend": APPLICATION,
+    "console": OBSERVER,
     "emulator": APPLICATION,
     "frontend": APPLICATION,
     "mariadb": DATABASE,
