@@ -29,6 +29,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.plugins.callback import CallbackBase
 
@@ -153,8 +154,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible comes witho
         given = (answer.get("invocation") or {}).get("module_args") or {}
         if not self._environment and given.get("environment"):
             self._environment = dict(given)
-            if self._of_environment() and self._trace:
-                os.environ[VARIABLE] = self._trace.origin.trace_id
+            if self._trace:
+                self._trace.learn({"echobase.environment": str(given["environment"])})
+                if self._of_environment():
+                    os.environ[VARIABLE] = self._trace.origin.trace_id
         if self._trace and module in _KNOWING:
             self._trace.learn(names_in(given, answer))
 
@@ -196,6 +199,7 @@ def _about_this_run() -> dict[str, Value]:
     return {
         "ansible.version": ansible_version,
         "ansible.host.name": socket.gethostname(),
+        "echobase.check_mode": bool(context.CLIARGS.get("check")),
         "ansible.host.user": os.environ.get("SUDO_USER") or getpass.getuser(),
     }
 

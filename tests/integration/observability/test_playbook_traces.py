@@ -127,7 +127,7 @@ def test_a_release_is_one_trace_with_its_steps_and_no_secret(scene: Scene, sink:
     assert len({span.trace_id for span in sink.spans}) == 1
     assert sink.above(sink.one("Record the promotion")) == ["release promote", "play Small release", "playbook promote"]
     assert (root.parent_id, root.attributes["echobase.outcome"], root.attributes["echobase.environment"]) == ("", "succeeded", "test")
-    assert root.attributes["ansible.changed"] == "2"
+    assert (root.attributes["ansible.changed"], root.attributes["echobase.check_mode"]) == ("2", False)
     named = {name: release.attributes[f"echobase.{name}"] for name in ("colour", "release", "operation", "lease")}
     assert named == {"colour": "green", "release": "0.1.0-243cf436", "operation": "promote", "lease": "1"}
     assert re.fullmatch(r"[0-9a-f]{12}", release.attributes["echobase.run"])
