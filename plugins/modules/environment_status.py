@@ -79,6 +79,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.environme
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
 from ansible_collections.echobase.platform.plugins.module_utils.status.edge import problems_of_edge_parts, recent_troubles
+from ansible_collections.echobase.platform.plugins.module_utils.status.observability import observed_by
 from ansible_collections.echobase.platform.plugins.module_utils.status.readings import Readings
 from ansible_collections.echobase.platform.plugins.module_utils.status.screen import (
     TROUBLE_MINUTES,
@@ -126,8 +127,8 @@ def operate(module: AnsibleModule) -> Outcome:
     work, ages = Work.on(env, datetime.now(UTC), readings), ages_of_images(docker, env)
     if not module.check_mode:
         publish(env, "packages.json", {"images": {age.name: age.packages.isoformat() for age in reversed(ages)}})
-    operator = login_of_operator(env)
-    screen = StatusScreen(env, traffic, database, history, problem, parts, troubles, work, ages, operator, readings.problems)
+    operator, observed = login_of_operator(env), observed_by(docker, env)
+    screen = StatusScreen(env, traffic, database, history, problem, parts, troubles, work, ages, operator, readings.problems, observed)
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 

@@ -56,6 +56,7 @@ _DERIVED = (
     "desk_container",
     "observability_project",
     "observability_prefix",
+    "observability_gateway",
     "client_cookie",
     "preview_cookie",
     "operator_cookie",
@@ -234,6 +235,11 @@ class Environment:
     @property
     def observability_prefix(self) -> str:
         return f"echobase-{self.name}-observability"
+
+    @property
+    def observability_gateway(self) -> str:
+        """The address from which the edge's requests come to a tool."""
+        return f"{_prefix(self.observability_network.subnet)}.1"
 
     def observability_container(self, service: str) -> str:
         return f"{self.observability_prefix}-{service}"

@@ -92,6 +92,8 @@ class StatusScreen:
     operator: str = KEPT
     # What could not be read, and what to do about each.
     unreadable: Sequence[str] = ()
+    # What watches the environment, in the screen's lines.
+    observed: Sequence[str] = ()
 
     def lines(self, with_hints: bool) -> list[str]:
         sections = [
@@ -202,6 +204,7 @@ class StatusScreen:
             *(self._backups(database.backups) if database.backups else []),
             *([database.replica.line] if database.replica else []),
             *self._edge(),
+            *self.observed,
             *self._packages(),
         ]
 
