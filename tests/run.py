@@ -136,8 +136,22 @@ def lint(ring: Ring) -> list[Test]:
         ("npm", "run", "--silent", "typecheck"),
         ("npm", "run", "--silent", "lint"),
         ("npm", "test", "--silent"),
+        *_console(ring),
     )
     return tests if ring.marks == "not long" else [*tests, ansible_test()]
+
+
+def _console(ring: Ring) -> list[tuple[str, ...]]:
+    """Its packages alone take a minute, so a run of the short tests looks at it only where it changed."""
+    if ring.marks == "not long" and not any(is_below(file, ("apps/console/",)) for file in changed_files(base_of_change())):
+        return []
+    npm = ("npm", "--prefix", "../console")
+    return [
+        (*npm, "ci", "--no-fund", "--no-audit", "--silent"),
+        (*npm, "run", "--silent", "typecheck"),
+        (*npm, "run", "--silent", "lint"),
+        (*npm, "test", "--silent"),
+    ]
 
 
 def ansible_test() -> Test:

@@ -18,6 +18,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.insi
 ROOT = Path(__file__).parents[3]
 USERS = {
     "backend": APPLICATION,
+    "console": OBSERVER,
     "emulator": APPLICATION,
     "frontend": APPLICATION,
     "mariadb": DATABASE,
