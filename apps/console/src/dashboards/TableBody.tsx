@@ -1,6 +1,9 @@
+import { link } from "../address.ts";
 import { shown } from "../format.ts";
 import type { Sample } from "../stores/prometheus.ts";
 import type { Panel } from "./model.ts";
+
+const TRACE = "trace_id";
 
 /** Labels are columns. The value is one where it says something: a count of 1 does not. */
 export function TableBody({ panel, samples }: { panel: Panel; samples: Sample[] }) {
@@ -12,7 +15,7 @@ export function TableBody({ panel, samples }: { panel: Panel; samples: Sample[] 
         <thead>
           <tr>
             {columns.map((name) => (
-              <th key={name}>{name}</th>
+              <th key={name}>{name === TRACE ? "" : name}</th>
             ))}
             {hasValues && <th className="value">{panel.unit === "date" ? "when" : "value"}</th>}
           </tr>
@@ -22,7 +25,7 @@ export function TableBody({ panel, samples }: { panel: Panel; samples: Sample[] 
             <tr key={JSON.stringify(labels)}>
               {columns.map((name) => (
                 <td key={name} data-colour={name === "colour" ? labels[name] : undefined}>
-                  {labels[name] ?? ""}
+                  {name === TRACE ? <TraceLink id={labels[name]} /> : (labels[name] ?? "")}
                 </td>
               ))}
               {hasValues && <td className="value">{shown(value, panel.unit)}</td>}
@@ -32,4 +35,8 @@ export function TableBody({ panel, samples }: { panel: Panel; samples: Sample[] 
       </table>
     </div>
   );
+}
+
+function TraceLink({ id }: { id: string | undefined }) {
+  return id ? <a href={link(`trace/${id}`)}>trace</a> : null;
 }

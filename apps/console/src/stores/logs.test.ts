@@ -9,14 +9,16 @@ const ALL: LogQuestion = { text: 'say "no" (1+1)', service: "api-gateway", sever
 test("a question in LogsQL", () => {
   const { written } = victoriaLogs("/logs");
   expect(written(ANY)).toBe("*");
-  expect(written(ALL)).toBe(String.raw`"service.name":="api-gateway" trace_id:="ab12" severity_number:>=17 i("say \"no\" (1+1)")`);
+  expect(written(ALL)).toBe(
+    String.raw`"service.name":="api-gateway" trace_id:="ab12" (severity_number:>=17 or severity_text:~"(?i)^(err|fatal|crit)") i("say \"no\" (1+1)")`,
+  );
 });
 
 test("a question in LogQL, by its grammar", () => {
   const { written } = loki("/loki");
   expect(written(ANY)).toBe('{service_name=~".+"}');
   expect(written(ALL)).toBe(
-    String.raw`{service_name="api-gateway"} |~ "(?i)say \"no\" \\(1\\+1\\)" | trace_id="ab12" | severity_number>=17`,
+    String.raw`{service_name="api-gateway"} |~ "(?i)say \"no\" \\(1\\+1\\)" | trace_id="ab12" | severity_number>=17 or severity_text=~"(?i)(err|fatal|crit).*"`,
   );
   expect(mistakes(written(ANY))).toEqual([]);
   expect(mistakes(written(ALL))).toEqual([]);

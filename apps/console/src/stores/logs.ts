@@ -43,6 +43,12 @@ export function logStore({ log_store, endpoints }: Config): LogStore {
 
 const quoted = (text: string): string => JSON.stringify(text);
 
+/** Not every line that names a severity gives its number, too. */
+function worded(least: number, start = ""): string {
+  const names = [...(least <= 9 ? ["info"] : []), ...(least <= 13 ? ["warn"] : []), "err", "fatal", "crit"];
+  return `(?i)${start}(${names.join("|")})`;
+}
+
 export function victoriaLogs(base: string): LogStore {
   const name = "VictoriaLogs";
   const times = ({ start, end }: Window): Record<string, string> => ({
@@ -55,7 +61,7 @@ export function victoriaLogs(base: string): LogStore {
       [
         service && `"service.name":=${quoted(service)}`,
         traceId && `trace_id:=${quoted(traceId)}`,
-        severity && `severity_number:>=${severity}`,
+        severity && `(severity_number:>=${severity} or severity_text:~${quoted(worded(severity, "^"))})`,
         text && `i(${quoted(text)})`,
       ]
         .filter(Boolean)
@@ -98,7 +104,8 @@ function parsed(line: string): Record<string, string> {
 
 export function loki(base: string): LogStore {
   const name = "Loki";
-  const api = `${base}/loki/api/v1`;
+  // Its own paths begin with /loki: that is what the edge hands over.
+  const api = `${base}/api/v1`;
   const times = ({ start, end }: Window): Record<string, string> => ({
     start: `${Math.round(start)}000000`,
     end: `${Math.round(end)}000000`,
@@ -110,7 +117,7 @@ export function loki(base: string): LogStore {
         service ? `{service_name=${quoted(service)}}` : '{service_name=~".+"}',
         text && `|~ ${quoted(`(?i)${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`)}`,
         traceId && `| trace_id=${quoted(traceId)}`,
-        severity && `| severity_number>=${severity}`,
+        severity && `| severity_number>=${severity} or severity_text=~${quoted(`${worded(severity)}.*`)}`,
       ]
         .filter(Boolean)
         .join(" "),
