@@ -46,8 +46,9 @@ lint: test-venv  ## the linters alone
 packages: test-venv  ## the packages of the collection's code: layers, sizes, and which imports which
 	@.venv/bin/python tools/packages
 
-docs: test-venv  ## write anew what is made from the collection: roles' READMEs, playbooks, names and ports
+docs: test-venv  ## write anew what is made from the collection: roles' READMEs, playbooks, names and ports, Grafana's dashboards
 	@PYTHONPATH=.collections:tools .venv/bin/python -m reference
+	@PYTHONPATH=.collections:tools .venv/bin/python -m dashboards
 
 digests: venv  ## ask the registry for the digests of the makers' images, and pin them; REGISTRY=registry.example.com asks your own
 	@PYTHONPATH=.collections .venv/bin/python tools/digests $(if $(REGISTRY),--registry $(REGISTRY))

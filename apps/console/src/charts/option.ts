@@ -43,7 +43,7 @@ export function optionOf({ lines, window, unit, stack, max, events, dots }: Pict
       type: "value",
       min: (range: { min: number }) => Math.min(0, range.min),
       ...(max === undefined ? { splitNumber: 3 } : { max, interval: max / 4 }),
-      ...(unit.startsWith("bytes") ? { interval: powerOfTwo(lines) } : {}),
+      ...(unit.startsWith("bytes") ? inPowersOfTwo(lines) : {}),
       axisLabel: { color: text, fontSize: 10, formatter: (value: number) => shown(value, unit) },
       splitLine: { lineStyle: { color: grid } },
     },
@@ -91,9 +91,10 @@ export function optionOf({ lines, window, unit, stack, max, events, dots }: Pict
 const DOTS = "trace";
 
 /** Steps of an axis of bytes: otherwise it would show 2.79 GiB. */
-function powerOfTwo(lines: Line[]): number {
+function inPowersOfTwo(lines: Line[]): { interval: number; max: number } {
   const most = Math.max(1, ...lines.flatMap(({ points }) => points.map(([, value]) => value ?? 0)));
-  return 2 ** Math.ceil(Math.log2(most / 4));
+  const interval = 2 ** Math.ceil(Math.log2(most / 4));
+  return { interval, max: interval * Math.ceil(most / interval) };
 }
 
 function marks(events: Event[], colour: string): object {
