@@ -1,4 +1,4 @@
-"""The edge's metrics, counted from its access log in the background."""
+"""The edge's metrics and spans, from its access log, in the background."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from threading import Event, Lock, Thread
 
 from operators_desk.edge_counters import EdgeCounters
 from operators_desk.edge_log import EdgeLog
+from operators_desk.edge_spans import EdgeSpans
+from operators_desk.exposition import Exposition
 
 _PAUSE_SECONDS = 0.25
 
 
 class EdgeMetrics:
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, spans: EdgeSpans | None = None) -> None:
         self._log = EdgeLog(log)
         self._counters = EdgeCounters()
+        self._spans = spans
         self._lock = Lock()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="edge-metrics", daemon=True)
@@ -30,12 +33,14 @@ class EdgeMetrics:
 
     def count_new_lines(self) -> None:
         with self._lock:
-            for line in self._log.lines():
-                self._counters.count(line)
+            for raw in self._log.lines():
+                line = self._counters.count(raw)
+                if line is not None and self._spans is not None:
+                    self._spans.add(line)
 
-    def render(self) -> str:
+    def render(self, exposition: Exposition = Exposition.TEXT) -> str:
         with self._lock:
-            return self._counters.render(self._log.unread_bytes, self._log.is_readable)
+            return self._counters.render(self._log.unread_bytes, self._log.is_readable, self._spans, exposition)
 
     def _run(self) -> None:
         while not self._stopping.wait(_PAUSE_SECONDS):

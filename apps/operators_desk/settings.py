@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from operators_desk.telemetry_settings import TelemetrySettings
 from orders.settings import IpNetwork, Variables
 
 
@@ -30,6 +31,9 @@ class DeskSettings:
     idle_seconds: int
     preview_seconds: int
     free_attempts: int
+    # Where whoever watches comes in; empty: nowhere.
+    observed_address: str
+    telemetry: TelemetrySettings | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> DeskSettings:
@@ -51,4 +55,6 @@ class DeskSettings:
             idle_seconds=variables.number("IDLE_SECONDS", default=3600, at_least=1),
             preview_seconds=variables.number("PREVIEW_SECONDS", default=3600, at_least=1),
             free_attempts=variables.number("FREE_ATTEMPTS", default=5, at_least=1),
+            observed_address=variables.text("OBSERVED_ADDRESS", default=""),
+            telemetry=TelemetrySettings.from_environment(environment),
         )

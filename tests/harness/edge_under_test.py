@@ -60,7 +60,8 @@ class EdgeUnderTest:
 
     def render(self, template: str) -> str:
         variables: dict[str, Any] = {"ansible_managed": "rendered by a test", "edge_topology": self.facts, "edge_image": self.image}
-        variables = _role_defaults() | variables | {"edge_ipv6": Path("/proc/net/if_inet6").exists()} | self.options
+        templated = {"edge_ipv6": Path("/proc/net/if_inet6").exists(), "edge_telemetry": True}
+        variables = _role_defaults() | variables | templated | self.options
         loader = jinja2.FileSystemLoader(ROLE / "templates")
         templates = jinja2.Environment(loader=loader, trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
         return templates.get_template(template).render(variables)
@@ -143,7 +144,7 @@ class EdgeUnderTest:
         for folder in ("edge", "edge-sockets", "routes", "compose"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         names = [colour["tls_name"] for colour in self.facts["colours"].values()]
-        names += [DESK_TLS_NAME, *(f"{tool}.echobase.internal" for tool in self.facts["tools"])]
+        names += [DESK_TLS_NAME, *(f"{name}.echobase.internal" for name in ("collector", *self.facts["tools"]))]
         make_certificates(self.home / "tls", names)
         (self.home / "edge" / "nginx.conf").write_text(self.render("nginx.conf.j2"))
         (self.home / "edge" / "ca.crt").write_bytes(self.ca_file.read_bytes())

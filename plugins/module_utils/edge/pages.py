@@ -12,6 +12,7 @@ _TRACE_ID = "<!--#echo var='request_id' -->"
 
 @dataclass(frozen=True)
 class EdgePage:
+    # The edge's word for the case; what follows a dot tells pages of one case apart.
     name: str
     status: int
     title: str
@@ -29,6 +30,14 @@ class EdgePage:
     def problem(self) -> str:
         members = {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail, "trace_id": _TRACE_ID}
         return json.dumps(members) + "\n"
+
+
+_ABSENT = "It is just starting, or this environment is not observed (echobase_observability)"
+
+
+def _tool_away(tool: str, title: str, detail: str, *instead: str) -> EdgePage:
+    """The page of a tool that operators asked for in vain: why, and where to look instead."""
+    return EdgePage(f"tool-away.{tool}", 503, title, detail, tuple((place, place) for place in instead))
 
 
 PAGES = (
@@ -62,7 +71,47 @@ PAGES = (
         "Nobody can log in right now",
         "The desk that knows the operators does not answer; its log says more. Customers are served as usual.",
     ),
-    EdgePage("tool-away", 503, "That tool does not answer", "It is not installed in this environment, or it is just starting."),
+    _tool_away("console", "The console does not answer", f"{_ABSENT}."),
+    _tool_away(
+        "grafana",
+        "There is no Grafana here",
+        "It is used only as its makers' own image, which takes a registry that has it. The console shows the same dashboards: /console/.",
+        "/console/",
+    ),
+    _tool_away(
+        "prometheus",
+        "Prometheus does not answer",
+        f"{_ABSENT}. Where its package has no page at /prometheus/graph, there is an older one: /prometheus/classic/graph.",
+        "/prometheus/classic/graph",
+        "/console/",
+    ),
+    _tool_away(
+        "alertmanager",
+        "Alertmanager does not answer",
+        f"{_ABSENT}. Where its package has no page of its own, Prometheus lists the alerts: /prometheus/classic/alerts.",
+        "/prometheus/classic/alerts",
+        "/console/",
+    ),
+    _tool_away(
+        "jaeger",
+        "Jaeger does not answer",
+        f"{_ABSENT}. Its own pages are in its makers' image only; the console shows every trace: /console/.",
+        "/console/",
+    ),
+    _tool_away(
+        "loki",
+        "There is no Loki here",
+        "It is used only as its makers' own image, which takes a registry that has it. Elsewhere VictoriaLogs keeps the logs: /logs/.",
+        "/logs/",
+        "/console/",
+    ),
+    _tool_away(
+        "logs",
+        "There is no VictoriaLogs here",
+        f"Loki keeps this environment's logs (/loki/), or {_ABSENT[0].lower()}{_ABSENT[1:]}.",
+        "/loki/",
+        "/console/",
+    ),
     EdgePage("edge-failed", 500, "Something went wrong on our side", "It has been recorded. Please try again in a moment."),
     EdgePage("bad-request", 400, "That is no request we understand", "What arrived here is not valid HTTP."),
     EdgePage("not-found", 404, "There is nothing here", "The address may be mistyped, or what was here is gone."),

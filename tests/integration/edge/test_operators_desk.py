@@ -207,7 +207,7 @@ def test_the_form_is_framed_by_nobody_and_loads_nothing(stranger: Visitor) -> No
     assert "Content-Encoding" not in form.headers
 
 
-OPERATORS_ADDRESSES = ("/login", "/logout", "/grafana", *(f"/{tool}/" for tool in ("grafana", "prometheus", "jaeger", "loki")))
+OPERATORS_ADDRESSES = ("/login", "/logout", "/grafana", *(f"/{tool}/" for tool in ("console", "grafana", "prometheus", "logs")))
 
 
 def test_the_public_entrance_knows_nothing_of_operators(
@@ -677,11 +677,41 @@ def test_websockets_reach_a_tool(operator: Visitor, tool: ColourUnderTest) -> No
         assert (answer.status_code, answer.headers["Upgrade"]) == (101, "websocket")
 
 
-def test_a_tool_that_is_not_installed_says_so_to_those_who_may_know(operator: Visitor, stranger: Visitor) -> None:
-    assert stranger.client.get("/jaeger/").status_code == 401
-    page = operator.client.get("/jaeger/", headers=PAGE)
+@pytest.mark.parametrize(
+    ("name", "words", "instead"),
+    [
+        ("console", "not observed", None),
+        ("prometheus", "/prometheus/classic/graph", "/console/"),
+        ("alertmanager", "/prometheus/classic/alerts", "/console/"),
+        ("jaeger", "the console shows every trace", "/console/"),
+        ("loki", "VictoriaLogs keeps the logs", "/logs/"),
+        ("logs", "Loki keeps", "/loki/"),
+    ],
+)
+def test_a_tool_that_is_away_says_so_to_those_who_may_know(
+    operator: Visitor, stranger: Visitor, name: str, words: str, instead: str | None
+) -> None:
+    assert stranger.client.get(f"/{name}/").status_code == 401
+    page = operator.client.get(f"/{name}/", headers=PAGE)
     assert (page.status_code, page.headers["X-Echobase-Error"]) == (503, "tool-away")
-    assert "not installed" in page.text
+    assert words in page.text
+    assert instead is None or f'<a href="{instead}">' in page.text
+    problem = operator.client.get(f"/{name}/api/v1/query")
+    assert (problem.status_code, problem.headers["Content-Type"]) == (503, "application/problem+json")
+    assert words in problem.json()["detail"]
+
+
+def test_the_consoles_own_questions_reach_a_tool_and_its_answers_come_back_whole(operator: Visitor, tool: ColourUnderTest) -> None:
+    """What a script of the console asks: it names no form of ours, and the tool says itself what its page may load."""
+    tool.forget()
+    tool.headers["Content-Security-Policy"] = "default-src 'self'"
+    fetch = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty", "Accept": "application/json"}
+    for method, body in (("GET", None), ("POST", b"query=up")):
+        answer = operator.client.request(method, f"/{TOOL}/api/v1/query?x=1", content=body, headers=fetch | FORM)
+        assert (answer.status_code, answer.headers.get_list("Content-Security-Policy")) == (200, ["default-src 'self'"])
+        seen = answer.json()
+        assert (seen["method"], seen["path"], seen["body"]) == (method, f"/{TOOL}/api/v1/query?x=1", (body or b"").decode())
+        assert seen["headers"]["traceparent"] == f"00-{answer.headers['Trace-Id']}-00000000000000e1-01"
 
 
 # --- when the desk is away -------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import Certificates
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from harness.desk_under_test import visitor
 from harness.edge_under_test import edge_facts, running_edge
@@ -106,6 +107,9 @@ def test_each_state_twice_and_check_mode(scene: Scene) -> None:
         drifted = scene.run(*arguments)
         assert (drifted.changed, drifted.failed) == (1, 0), drifted.output
     assert scene.inspect()["State"]["Health"]["Status"] == "healthy"
+    observed = f"https://{scene.env.desk_observed_address}:8443"
+    asked = {path: httpx.get(f"{observed}{path}", verify=False).status_code for path in ("/metrics", "/health", "/login", "/check/session")}
+    assert asked == {"/metrics": 200, "/health": 200, "/login": 404, "/check/session": 404}
     for secret in (scene.home / "secrets").rglob("*_key"):
         assert secret.read_text() not in first.output + json.dumps(scene.inspect())
 
@@ -137,7 +141,7 @@ def test_the_container_can_do_little_and_the_edge_alone_speaks_for_clients(scene
     assert (host["SecurityOpt"], host["Memory"], host["RestartPolicy"]["Name"]) == (["no-new-privileges:true"], 256 << 20, "unless-stopped")
     assert config["User"] == "10001:10001"
     writable = {mount["Destination"]: mount["RW"] for mount in desk["Mounts"]}
-    assert writable == {"/data": True, "/logs": False, "/run/secrets": False, "/run/tls": False}
+    assert writable == {"/data": True, "/logs": False, "/run/secrets": False, "/run/tls": False, AUTHORITY_FILE: False}
 
     with running_edge(edge_facts(scene.folder, "desk-role", 26543, PREFIX), image_tag("nginx")) as edge:
         with visitor(edge, "127.2.0.9") as operator:

@@ -1,0 +1,39 @@
+"""What an address is called where addresses are counted: clients make up addresses, so there must be few such names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+# More than one segment only where a segment more tells something else.
+_KNOWN = (
+    "/api/orders",
+    "/api/auth",
+    "/api",
+    "/assets",
+    "/health",
+    "/ready",
+    "/docs",
+    "/openapi.json",
+    "/login",
+    "/logout",
+    "/preview",
+    "/edge",
+)
+_ANY_OTHER = "/*"
+
+
+class EdgeRoutes:
+    def __init__(self, tools: Iterable[str]) -> None:
+        prefixes = "|".join(re.escape(route) for route in (*_KNOWN, *(f"/{tool}" for tool in tools)))
+        self._known = re.compile(f"({prefixes})(?=/|$)")
+
+    def route(self, path: str) -> str:
+        found = self._known.match(path)
+        return found[1] if found else "/" if path == "/" else _ANY_OTHER
+
+
+def known_method(method: str) -> str:
+    """OpenTelemetry's word for a method that nobody knows is _OTHER."""
+    return method if method in _METHODS else "_OTHER"
