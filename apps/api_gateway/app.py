@@ -24,7 +24,7 @@ from orders.telemetry import Telemetry
 # Beside those that wait for the database.
 _SPARE_THREADS = 8
 # For what is still to be told at the end; nobody waits longer for whom it is told to.
-_LAST_WORDS_SECONDS = 1.25
+_LAST_WORDS_SECONDS = 1.0
 # FastAPI's own would tell addresses with their queries, and twice what is told here.
 _NOTHING: TelemetryConfig = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 

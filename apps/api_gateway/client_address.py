@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 
 from starlette.types import Scope
@@ -15,6 +16,8 @@ class ClientAddress:
 
     def __init__(self, trusted: Sequence[IpNetwork]) -> None:
         self._trusted = trusted
+        # The same few call all the time.
+        self._is_trusted = lru_cache(maxsize=1024)(self._is_within_trusted)
 
     def of(self, scope: Scope) -> str:
         peer = _peer(scope)
@@ -26,7 +29,7 @@ class ClientAddress:
     def is_of_proxy(self, scope: Scope) -> bool:
         return self._is_trusted(_peer(scope))
 
-    def _is_trusted(self, peer: str) -> bool:
+    def _is_within_trusted(self, peer: str) -> bool:
         try:
             address = ip_address(peer)
         except ValueError:

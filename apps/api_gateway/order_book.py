@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -22,8 +21,6 @@ from orders.status import Status
 from orders.tables import idempotency_keys, orders
 
 MOST_LISTED = 200
-
-log = logging.getLogger("api_gateway")
 
 
 class OtherBody(Exception):
@@ -82,7 +79,6 @@ class OrderBook:
         except IntegrityError:
             return self._placed_before(user_id, request)
         self._placed.add(1)
-        log.info("order %s: accepted", order_id)
         return order_id
 
     def find(self, user_id: str, order_id: str) -> Order | None:

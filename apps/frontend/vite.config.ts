@@ -10,7 +10,8 @@ export default defineConfig({
     sourcemap: false,
     // Nothing inline: the content security policy allows files of the same origin only.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // What is loaded later may be missing without anybody noticing, so no element that would fail loudly asks for it beforehand.
+    modulePreload: { polyfill: false, resolveDependencies: () => [] },
   },
   server: { proxy: { "/api": gateway, "/health": gateway, "/ready": gateway } },
 });

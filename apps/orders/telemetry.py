@@ -8,20 +8,22 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from orders.settings import Release
 
+if TYPE_CHECKING:
+    from orders.otlp import Otlp
+
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+# Enough for a server that came back a moment ago.
+_SECONDS_WHILE_AWAY = 0.25
 
 
-@dataclass
 class Telemetry:
-    """`stop` gives up after the given time: what was not told by then is lost."""
-
-    _shutdowns: list[Callable[[], Any]] = field(default_factory=list)
+    def __init__(self, otlp: Otlp | None = None) -> None:
+        self._otlp = otlp
 
     @classmethod
     def begin(cls, service: str, release: Release, variables: Mapping[str, str]) -> Telemetry:
@@ -29,20 +31,25 @@ class Telemetry:
         off = variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         if off or not any(variables.get(name) for name in _ENDPOINTS):
             return cls()
-        identity = {} if variables.get("OTEL_SERVICE_NAME") else {"service.name": service}
-        from orders import otlp  # noqa: PLC0415 - not needed, not imported
+        from orders.otlp import Otlp  # noqa: PLC0415 - what is not needed is not imported
 
-        return cls(otlp.begin(identity | _identity(release)))
+        name = {} if variables.get("OTEL_SERVICE_NAME") else {"service.name": service}
+        return cls(Otlp.begin(name | _identity(release)))
 
     @property
     def is_on(self) -> bool:
-        return bool(self._shutdowns)
+        return self._otlp is not None
 
     def stop(self, seconds: float) -> None:
-        """Sends what is still to be sent, all kinds at once. The SDK's own time limits are not kept while a server hangs."""
-        deadline = time.monotonic() + seconds
-        threads = [threading.Thread(target=shutdown, daemon=True) for shutdown in self._shutdowns]
-        self._shutdowns = []
+        """Sends what is still to be sent, all kinds at once, and gives up after the given time.
+
+        The SDK's own limits are not kept while a server hangs, or refuses and is asked again.
+        """
+        if self._otlp is None:
+            return
+        deadline = time.monotonic() + (min(seconds, _SECONDS_WHILE_AWAY) if self._otlp.is_away else seconds)
+        threads = [threading.Thread(target=shutdown, daemon=True) for shutdown in self._otlp.shutdowns]
+        self._otlp.shutdowns = []
         for thread in threads:
             thread.start()
         for thread in threads:

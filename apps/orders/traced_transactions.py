@@ -37,10 +37,9 @@ class WatchedTransaction:
 
     def tell(self) -> None:
         """Makes it a span below the present one. One for all of its statements: one for each would cost more than they do."""
-        about = describe(tuple(self.statements))
-        span = tracer.start_span(
-            about.get("db.query.summary", "transaction"), None, SpanKind.CLIENT, self.database | about, None, self.began
-        )
+        summary, text = describe(tuple(self.statements))
+        about = self.database | {"db.query.text": text}
+        span = tracer.start_span(summary, None, SpanKind.CLIENT, about, None, self.began)
         if self.error:
             span.set_attribute("error.type", self.error)
             span.set_status(StatusCode.ERROR)
@@ -87,14 +86,10 @@ class TracedTransactions:
 
 
 @lru_cache(maxsize=256)
-def describe(statements: tuple[str, ...]) -> dict[str, Any]:
-    if not statements:
-        return {}
-    about: dict[str, Any] = {
-        "db.query.summary": ", ".join(dict.fromkeys(_subject(statement) for statement in statements))[:255],
-        "db.query.text": "; ".join(" ".join(statement.split()) for statement in statements)[:_LONGEST_TEXT],
-    }
-    return about | ({"db.operation.batch.size": len(statements)} if len(statements) > 1 else {})
+def describe(statements: tuple[str, ...]) -> tuple[str, str]:
+    """Verbs and tables, and the whole text."""
+    summary = ", ".join(dict.fromkeys(_subject(statement) for statement in statements)) or "transaction"
+    return summary[:255], "; ".join(" ".join(statement.split()) for statement in statements)[:_LONGEST_TEXT]
 
 
 def _subject(statement: str) -> str:

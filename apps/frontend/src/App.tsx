@@ -9,6 +9,7 @@ import { forgetAnyPending } from "./orders/pending";
 import { greetApi } from "./session/accounts";
 import { type Session, storeSession, storedSession } from "./session/session";
 import { SignIn } from "./session/SignIn";
+import { tellLater } from "./telemetry/begin";
 
 export function App() {
   const [session, setSession] = useState<Session | null>(() => storedSession());
@@ -32,6 +33,10 @@ export function App() {
   useEffect(() => {
     void greetApi();
   }, []);
+
+  useEffect(() => {
+    if (page) tellLater(page);
+  }, [page]);
 
   return (
     <>

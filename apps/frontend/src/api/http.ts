@@ -1,3 +1,4 @@
+import { ask } from "./ask";
 import { type Problem, problemOf, unanswered } from "./problem";
 import { observeApi } from "./release";
 import { type Retry, pauseBeforeRetry } from "./retry";
@@ -18,7 +19,7 @@ export async function attempt<Answer>(call: Call): Promise<Answer> {
   const deadline = AbortSignal.timeout(ANSWER_DEADLINE_MS);
   let response: Response;
   try {
-    response = await fetch(call.path, {
+    response = await ask(call.path, {
       method: call.method,
       headers: headersOf(call),
       body: call.body === undefined ? null : JSON.stringify(call.body),
