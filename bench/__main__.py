@@ -23,6 +23,7 @@ from bench import (
     restore_points,
     results,
     switching,
+    telemetry,
     throughput,
 )
 from bench.place import Place, prepared_place
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "backup_speed": backup_speed.run,
     "no_op": no_op.run,
     "playbook_pairs": playbook_pairs.run,
+    "telemetry": telemetry.run,
 }
 
 
