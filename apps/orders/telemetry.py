@@ -5,6 +5,7 @@ Everything else uses OpenTelemetry's API alone, which does nothing until this ha
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -15,6 +16,8 @@ from orders.settings import Release
 
 if TYPE_CHECKING:
     from orders.otlp import Otlp
+
+log = logging.getLogger("orders")
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 # Enough for a server that came back a moment ago.
@@ -34,7 +37,11 @@ class Telemetry:
         from orders.otlp import Otlp  # noqa: PLC0415 - what is not needed is not imported
 
         name = {} if variables.get("OTEL_SERVICE_NAME") else {"service.name": service}
-        return cls(Otlp.begin(name | _identity(release)))
+        try:
+            return cls(Otlp.begin(name | _identity(release)))
+        except Exception as error:  # whatever is wrong with it, orders are worth more
+            log.error("nothing is told: %s", error)
+            return cls()
 
     @property
     def is_on(self) -> bool:

@@ -80,6 +80,11 @@ def test_a_stop_waits_for_nobody() -> None:
     assert seconds < 1.5
 
 
+def test_a_wrong_setting_costs_the_telemetry_and_not_the_process() -> None:
+    _, _, errors = run({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_BSP_MAX_QUEUE_SIZE": "-1"})
+    assert "ERROR orders: nothing is told: " in errors
+
+
 def test_nothing_is_begun_without_an_endpoint() -> None:
     telemetry = Telemetry.begin("a-service", RELEASE, {})
     began = time.monotonic()
