@@ -11,7 +11,7 @@ from areas import CHECKOUT, git
 
 PAGES = [Path(file) for file in git("ls-files", "*.md").splitlines() if (CHECKOUT / file).exists()]
 DOCS = Path("docs")
-INDEXES = {DOCS / "README.md", DOCS / "decisions" / "README.md"}
+INDEXES = {DOCS / "README.md", DOCS / "decisions" / "README.md", DOCS / "runbooks" / "README.md"}
 
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.M | re.S)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
