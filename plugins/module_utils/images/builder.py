@@ -25,6 +25,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.images.compiler 
 from ansible_collections.echobase.platform.plugins.module_utils.images.context import ContextFile
 from ansible_collections.echobase.platform.plugins.module_utils.images.log import BuildLog
 from ansible_collections.echobase.platform.plugins.module_utils.images.mirrors import build_arguments
+from ansible_collections.echobase.platform.plugins.module_utils.images.official import is_mark
 from ansible_collections.echobase.platform.plugins.module_utils.images.programs import ProgramCache
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class ImageBuilder:
         client = self._connect(60).api
         used = {container["ImageID"] for container in client.containers(all=True)}
         everything = client.images()
-        images = {tag: image["Id"] for image in everything for tag in image["RepoTags"] or () if tag.rpartition(":")[0] in repositories}
+        images = {tag: image["Id"] for image in everything for tag in _our_tags(image) if tag.rpartition(":")[0] in repositories}
         kept = sorted(tag for tag, identity in images.items() if identity in used)
         unused = sorted(set(images).difference(kept))
         if unused and not check:
@@ -272,6 +273,12 @@ def unnamed_descendants(images: list[dict[str, Any]], roots: set[str]) -> list[s
     for root in sorted(roots):
         visit(root)
     return list(dict.fromkeys(found))
+
+
+def _our_tags(image: dict[str, Any]) -> list[str]:
+    """What was built has a label, what was pulled a mark in its tag. Neither is on an image of somebody else's that is called like ours."""
+    built = LABEL in (image["Labels"] or {})
+    return [tag for tag in image["RepoTags"] or () if built or is_mark(tag.rpartition(":")[2])]
 
 
 def _digests_of(images: list[dict[str, Any]], tags: set[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 # The engine leaves these out when it lists images.
@@ -43,3 +44,7 @@ class OfficialImage:
     def mark(self, digest: str) -> str:
         """The tag that we give to what we pulled: it says that the image is here because of us."""
         return f"{self.version}-{digest.removeprefix('sha256:')[:12]}"
+
+
+def is_mark(tag: str) -> bool:
+    return re.fullmatch(r".+-[0-9a-f]{12}", tag) is not None

@@ -96,6 +96,11 @@ def test_pulled_by_digest_once_and_then_nobody_is_asked(repository: Repository, 
     assert (again["tags"], again["digests"]) == (first["tags"], digests)
     assert repository.run(source="pull")["tags"] == first["tags"]
 
+    # Somebody's own image that is called like one of ours is not ours to remove.
+    docker.from_env().api.tag(first["tags"][ONLY], f"echobase/{ONLY}", "theirs")
+    assert f"echobase/{ONLY}:theirs" not in repository.run(names=[ONLY], state="absent", check=True)["removed"]
+    docker.from_env().images.remove(f"echobase/{ONLY}:theirs")
+
     # What its makers' registry cannot give any more is built where that is wanted, and the pulled one comes back with another word.
     built = repository.run(source="build")
     assert built["built"] == [BOTH]
@@ -154,6 +159,16 @@ def test_without_its_registry_an_image_is_built_and_one_line_says_so(
     assert refused["failed"]
     assert refused["msg"].startswith(f"{registry.address}/zz/both:v1.0.0 cannot be pulled: {registry.address} does not answer (")
     assert "\n" not in refused["msg"]
+
+
+@pytest.mark.long
+def test_a_registry_that_fails_while_it_is_pulled_from_is_no_registry(repository: Repository, registry: LocalRegistry) -> None:
+    registry.publish("zz/both", "v1.0.0", "lost")
+    registry.lose_layers()
+    answer = repository.run(names=[BOTH])
+    assert answer["built"] == [BOTH]
+    assert answer["digests"] == {}
+    assert answer["warnings"]
 
 
 @pytest.mark.long

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ansible_collections.echobase.platform.plugins.module_utils.images.official import OfficialImage
+from ansible_collections.echobase.platform.plugins.module_utils.images.official import OfficialImage, is_mark
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 PROMETHEUS = OfficialImage("docker.io/prom/prometheus", "v2.53.5")
@@ -22,3 +22,6 @@ def test_a_registry_of_ones_own_has_the_image_under_its_usual_path() -> None:
 
 def test_our_mark_has_version_and_digest() -> None:
     assert PROMETHEUS.mark(DIGEST) == "v2.53.5-0123456789ab"
+    assert is_mark(PROMETHEUS.mark(DIGEST))
+    assert not is_mark("v2.53.5")
+    assert not is_mark("0123456789ab")
