@@ -95,9 +95,11 @@ class ImageSupply:
     def _look_around(self, names: list[str]) -> Supply:
         """A registry is asked only for what is missing."""
         supply = Supply()
-        on_engine = list(self._connect(60).api.images())
-        for name in names:
-            image = self._catalogue.image(name)
+        images = {name: self._catalogue.image(name) for name in names}
+        # Most runs want only what is always built: for those the engine need not list everything.
+        may_be_pulled = any(self._official(image) for image in images.values())
+        on_engine = list(self._connect(60).api.images()) if may_be_pulled else []
+        for name, image in images.items():
             official = self._official(image)
             digest = self._pulled(image, official, on_engine) if official else ""
             if official and digest:
