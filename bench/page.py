@@ -22,8 +22,9 @@ _LIMITS = """## Limits
 - Client, proxy and application share one small machine and its loopback: there is no network, no packet loss and no distance. What a
   network adds is the same for every contender and makes all ratios milder.
 - The rivals are set up by us, as well as we know how: kept-alive, verified TLS connections to the colours, the same idle times. Traefik and
-  Caddy write an access log in JSON as the edge does; HAProxy, which knows only syslog, and the plain static nginx write none. Their
-  settings are in [`bench/rivals`](../../bench/rivals); better ones are welcome.
+  Caddy write an access log in JSON as the edge does; HAProxy and the static nginx are measured with the edge's line and without any.
+  HAProxy writes each line by itself, since it has no buffer for a file. Their settings are in [`bench/rivals`](../../bench/rivals); better
+  ones are welcome.
 - The edge does more for a request than its rivals here: a sticky client, a look-up of the colour, headers that clients cannot forge. The
   static nginx does none of it; the table of instructions says what each costs.
 - Throughput is that of small answers over warm connections, where a proxy's own work weighs most. With one core for the proxy and the

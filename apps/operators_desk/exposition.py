@@ -37,8 +37,8 @@ class Exposition(enum.Enum):
 
     def metric(self, name: str, kind: str, explanation: str, values: Mapping[Labels, int]) -> Iterator[str]:
         yield from self.header(name, kind, explanation)
-        for its_labels, value in sorted(values.items()):
-            yield f"{name}{shown(its_labels)} {value}"
+        for given, value in sorted(values.items()):
+            yield f"{name}{shown(given)} {value}"
 
     def header(self, name: str, kind: str, explanation: str) -> Iterator[str]:
         """In OpenMetrics a counter's name is without the ending of its samples."""

@@ -43,7 +43,7 @@ http {{
 """
 _SHARED = re.compile(r"(?m)^    (?:ssl_|keepalive_|http2 |tcp_|proxy_ssl_|proxy_(?:connect|send|read)_timeout).*;$")
 _LOG_FORMAT = re.compile(r"(?ms)^    log_format usual .*?;$")
-_NGINXS_OWN = ("body_", "bytes_", "http_", "remote_", "request_", "server_", "ssl_", "status", "time_", "upstream_", "uri")
+_NGINXS_OWN = ("body_", "bytes_", "http_", "msec", "remote_", "request_", "server_", "ssl_", "status", "time_", "upstream_", "uri")
 _UPSTREAM = re.compile(r"(?m)^    upstream blue_gateway \{\n        server [^;]*;\n((?:        .*;\n)*)    \}$")
 
 
