@@ -26,3 +26,12 @@ test("no answer at all is told in one line", async () => {
   vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
   expect(await asked()).toBe("Prometheus does not answer");
 });
+
+test("what broke off once is asked for once more", async () => {
+  const fetch = vi
+    .fn<() => Promise<Response>>()
+    .mockRejectedValueOnce(new TypeError("network changed"))
+    .mockResolvedValueOnce(new Response("{}"));
+  vi.stubGlobal("fetch", fetch);
+  expect(await asked()).toBe("{}");
+});

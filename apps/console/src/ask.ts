@@ -1,15 +1,23 @@
 /** What went wrong, in one line that can be shown as it is. */
 export class Trouble extends Error {}
 
-/** The answer of one of the tools as text. `tool` is its name in messages. */
-export async function askText(tool: string, url: string, signal?: AbortSignal): Promise<string> {
-  let answer: Response;
+// A browser breaks off what it asks when a network of its machine comes or goes.
+const AGAIN_AFTER_MS = 300;
+
+async function answerOf(tool: string, url: string, signal: AbortSignal | undefined, isLast = false): Promise<Response> {
   try {
-    answer = await fetch(url, { headers: { Accept: "application/json" }, ...(signal ? { signal } : {}) });
+    return await fetch(url, { headers: { Accept: "application/json" }, ...(signal ? { signal } : {}) });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Trouble(`${tool} does not answer`);
+    if (isLast) throw new Trouble(`${tool} does not answer`);
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+    return answerOf(tool, url, signal, true);
   }
+}
+
+/** The answer of one of the tools as text. `tool` is its name in messages. */
+export async function askText(tool: string, url: string, signal?: AbortSignal): Promise<string> {
+  const answer = await answerOf(tool, url, signal);
   if (answer.redirected && new URL(answer.url).pathname.startsWith("/login")) throw new Trouble("You are logged out: load the page anew");
   const text = await answer.text();
   if (answer.ok) return text;

@@ -84,6 +84,8 @@ def test_the_page_carries_the_number_that_its_policy_asks_for(console: Console) 
         assert answer.headers["cache-control"] == "no-store"
         numbers.add(found[1])
     assert len(numbers) == 3
+    # Whoever asks whether it is well says nothing of what he accepts.
+    assert console.ask("/console/").status_code == 200
 
 
 def test_assets_are_kept_and_a_missing_one_is_missing(console: Console) -> None:

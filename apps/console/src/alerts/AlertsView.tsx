@@ -62,10 +62,12 @@ function AlertRow({ alert, config }: { alert: Alert; config: Config }) {
       <td>{of.map(([name, value]) => `${name} ${value}`).join(", ")}</td>
       <td>{clock(alert.since)}</td>
       <td>
-        {runbook && (
+        {runbook ? (
           <a href={runbook} target="_blank" rel="noreferrer">
             what to do
           </a>
+        ) : (
+          annotations.runbook
         )}
       </td>
     </tr>
