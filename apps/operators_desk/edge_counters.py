@@ -13,8 +13,10 @@ from operators_desk.exposition import Example, Exposition
 from orders.metrics_text import labels, shown
 
 _COLOURS = ("blue", "green")
+# Answered with 503 on purpose: alerts take them off the failures.
+INTENDED_ERRORS = ("maintenance", "nothing-live")
 # Alerts compare with an earlier value, so these begin with 0 instead of with their first occurrence.
-ALARMING_ERRORS = ("routing-table-unreadable", "colour-away", "edge-failed")
+ALARMING_ERRORS = ("routing-table-unreadable", "colour-away", "edge-failed", *INTENDED_ERRORS)
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SWITCHING_PROTOCOLS = 101
 

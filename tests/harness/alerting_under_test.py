@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import threading
-import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -42,7 +42,7 @@ class Alerting:
         return [alert["labels"] for alert in found if alert["state"] == "firing"]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = _get(f"{self.prometheus}/api/v1/query?query={urllib.request.quote(expression)}")["data"]["result"]
+        found: list[dict[str, Any]] = _get(f"{self.prometheus}/api/v1/query?query={urllib.parse.quote(expression)}")["data"]["result"]
         return found
 
     def metric_names(self) -> set[str]:

@@ -94,3 +94,11 @@ def test_every_metric_that_rules_use_is_known() -> None:
     used = {name for expression in [*(alert.expression for alert in ALERTS), *recorded().values()] for name in metrics_in(expression)}
     assert sorted(used - known) == []
     assert sorted(known - used - set(recorded())) == []
+
+
+def test_every_job_that_rules_name_is_scraped() -> None:
+    written = (CHECKOUT / "roles" / "observability" / "templates" / "prometheus.yml.j2").read_text()
+    scraped = set(re.findall(r"^  \('([\w-]+)', 'https?'", written, re.M)) | {"logs", "loki"}
+    named = {job for alert in ALERTS for jobs in re.findall(r'job[=!]~?"([^"]+)"', alert.expression) for job in jobs.split("|")}
+    assert named - scraped == set()
+    assert named
