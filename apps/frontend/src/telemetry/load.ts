@@ -1,25 +1,28 @@
-import { SpanKind, type Tracer } from "@opentelemetry/api";
+import { type Context, ROOT_CONTEXT, SpanKind, trace, type Tracer } from "@opentelemetry/api";
 
 import { label } from "./labels";
 import { routeOf } from "./route";
 
-/** The way of the page itself: from the click to its last byte, and to when it was ready. */
-export function tellLoad(tracer: Tracer): void {
+/** The trace of the page itself, in which its vitals have their place, too. */
+export interface PageTrace {
+  context: Context;
+  traceId: string | undefined;
+}
+
+/** The way of the page: until it was ready, and in it how long its server took. */
+export function tellLoad(tracer: Tracer): PageTrace {
   const timing = performance.getEntriesByType("navigation")[0];
-  if (!timing) return;
-  const attributes = { "url.path": routeOf(location.pathname), "browser.navigation.type": timing.type };
+  if (!timing) return { context: ROOT_CONTEXT, traceId: undefined };
+  const options = { kind: SpanKind.CLIENT, attributes: { "url.path": routeOf(location.pathname), "browser.navigation.type": timing.type } };
   // A server that names the trace of the page's own request makes this a part of it.
   const traceId = timing.serverTiming.find(({ name }) => name === "trace")?.description;
-  const steps = [
-    ["page load", timing.fetchStart, timing.loadEventEnd],
-    ["page fetch", timing.requestStart, timing.responseEnd],
-  ] as const;
-  for (const [name, began, ended] of steps) {
-    if (ended < began) continue;
-    const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, root: true, attributes, startTime: moment(began) });
-    label(span, traceId);
-    span.end(moment(ended));
-  }
+  const load = tracer.startSpan("page load", { ...options, startTime: moment(timing.fetchStart) }, ROOT_CONTEXT);
+  const context = trace.setSpan(ROOT_CONTEXT, load);
+  const fetched = tracer.startSpan("page fetch", { ...options, startTime: moment(timing.requestStart) }, context);
+  for (const span of [load, fetched]) label(span, traceId);
+  fetched.end(moment(timing.responseEnd));
+  load.end(moment(timing.loadEventEnd));
+  return { context, traceId };
 }
 
 function moment(sinceOrigin: number): number {

@@ -135,3 +135,15 @@ test("what is left is told when the page is hidden", async () => {
   await vi.advanceTimersByTimeAsync(10);
   expect(requests()).toHaveLength(1);
 });
+
+test("a page's load is a trace: the one that its server names", async () => {
+  const timing = { type: "navigate", fetchStart: 1, requestStart: 2, responseEnd: 5, loadEventEnd: 9, serverTiming: [{ name: "trace", description: TRACE }] };
+  vi.spyOn(performance, "getEntriesByType").mockImplementation((kind) => (kind === "navigation" ? [timing as unknown as PerformanceNavigationTiming] : []));
+  const { bodies } = collector(told, accepted);
+  tell(PAGE);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(spans(bodies).map(({ name, traceId }) => [name, traceId])).toEqual([
+    ["page fetch", TRACE],
+    ["page load", TRACE],
+  ]);
+});

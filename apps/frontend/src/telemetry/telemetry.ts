@@ -22,8 +22,7 @@ export function tell(page: PageIdentity): void {
     spanProcessors: [processor],
   });
   const tracer = provider.getTracer("page");
-  tellLoad(tracer);
-  tellVitals(tracer);
+  tellVitals(tracer, tellLoad(tracer));
   observe(observer(tracer));
   // The last word of a page: later there may be no page. Its vitals are reported on the same occasion, just before.
   document.addEventListener("visibilitychange", () => {

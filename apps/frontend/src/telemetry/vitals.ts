@@ -1,10 +1,12 @@
 import type { Tracer } from "@opentelemetry/api";
 import { type Metric, onCLS, onFCP, onINP, onLCP, onTTFB } from "web-vitals";
 
+import { label } from "./labels";
+import type { PageTrace } from "./load";
 import { routeOf } from "./route";
 
 /** How the page felt (web.dev/vitals): each figure once, when it is final. */
-export function tellVitals(tracer: Tracer): void {
+export function tellVitals(tracer: Tracer, page: PageTrace): void {
   const tell = ({ name, value, rating }: Metric): void => {
     const attributes = {
       "web_vital.name": name,
@@ -12,7 +14,9 @@ export function tellVitals(tracer: Tracer): void {
       "web_vital.rating": rating,
       "url.path": routeOf(location.pathname),
     };
-    tracer.startSpan(`web vital ${name}`, { root: true, attributes }).end();
+    const span = tracer.startSpan(`web vital ${name}`, { attributes }, page.context);
+    label(span, page.traceId);
+    span.end();
   };
   for (const report of [onTTFB, onFCP, onLCP, onCLS, onINP]) report(tell);
 }
