@@ -172,7 +172,10 @@ GROUPS = {
         *("mariadb_backups", "durable_db_backup"),
     ),
     "restores": ("postgres_backups", "durable_db_restore", "db_migration", "online_change"),
-    "environment-durable": ("durable_db", "older_majors", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
+    "environment-durable": (
+        *("durable_db", "older_majors", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
+        *("signals", "redaction", "observability_role"),
+    ),
     "environment-traffic": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges", "one_release_at_a_time"),
     "changes": ("replica", "database_upgrade", "key_rotation", "clock_jump"),
 }
