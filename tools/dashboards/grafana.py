@@ -16,8 +16,8 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from dashboards.source import Dashboard, Panel, Row
 
 # The uids that roles/observability provisions.
-PROMETHEUS = DataSourceRef(type_val="prometheus", uid="prometheus")
-LOKI = DataSourceRef(type_val="loki", uid="loki")
+PROMETHEUS = DataSourceRef(type_val="prometheus", uid="metrics")
+LOKI = DataSourceRef(type_val="loki", uid="logs")
 
 UNITS = {
     "count": "short",

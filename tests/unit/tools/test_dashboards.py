@@ -19,6 +19,7 @@ from harness.promtool import refused
 FILES = files()
 DASHBOARDS = dashboards()
 CONSOLE = CHECKOUT / "apps" / "console" / "src"
+DATA_SOURCES = CHECKOUT / "roles" / "observability" / "templates" / "grafana-datasources.yml.j2"
 
 
 def panels(path: Path) -> list[dict[str, Any]]:
@@ -65,9 +66,15 @@ def test_panels_lie_beside_each_other_on_the_grid(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_dashboard_asks_only_data_sources_that_are_provisioned(path: Path) -> None:
     asked = {panel["datasource"]["uid"] for panel in panels(path) if panel["type"] != "row"}
-    assert asked <= {"prometheus", "loki"}
+    assert asked <= {"metrics", "logs"}
     numbers = [panel["id"] for panel in panels(path)]
     assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.skipif(not DATA_SOURCES.exists(), reason="the role provisions no Grafana yet")
+def test_the_role_provisions_these_data_sources() -> None:
+    provisioned = set(re.findall(r"^ +uid: (\w+)$", DATA_SOURCES.read_text(), re.M))
+    assert {"metrics", "logs"} <= provisioned
 
 
 def test_both_know_the_same_units() -> None:
