@@ -20,13 +20,13 @@ from harness.backend_fixtures import Backend, ColourUnderTest, docker, running_b
 from harness.otlp_sink import otlp_sink
 
 # Short ones, and many: what others do on the machine changes from second to second.
-ROUNDS = 16
-SECONDS = 1.0
+ROUNDS = 12
+SECONDS = 2.0
 CLIENTS = 8
 AIM = 0.9
 GATEWAY_CORE = "0"
 # What is told after the last request belongs to it.
-_LAST_WORDS_SECONDS = 0.5
+_LAST_WORDS_SECONDS = 1.2
 _TELLS, _SILENT = "blue", "green"
 _EDGES_SPAN = "00000000000000e1"
 
@@ -74,7 +74,7 @@ def run(_: Place) -> Result:
 
 def _started(backend: Backend, name: str, **variables: str) -> ColourUnderTest:
     colour = backend.colour(name)
-    delays = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BLRP_SCHEDULE_DELAY": "200", "OTEL_EXPORTER_OTLP_TIMEOUT": "2"}
+    delays = {"OTEL_BSP_SCHEDULE_DELAY": "1000", "OTEL_BLRP_SCHEDULE_DELAY": "1000", "OTEL_EXPORTER_OTLP_TIMEOUT": "2"}
     colour.start_gateway(**variables | delays)
     pin(colour.gateway.name, GATEWAY_CORE)
     return colour

@@ -48,12 +48,7 @@ class WatchedTransaction:
 
 class TracedTransactions:
     def __init__(self, engine: Engine, settings: DatabaseSettings) -> None:
-        self._database: Attributes = {
-            "db.system.name": settings.engine,
-            "db.namespace": settings.name,
-            "server.address": settings.host,
-            "server.port": settings.port,
-        }
+        self._database: Attributes = {"db.system.name": settings.engine, "server.address": settings.host}
         event.listen(engine, "before_cursor_execute", _remember)
 
     @contextmanager
