@@ -18,6 +18,7 @@ _ELSEWHERE: Mapping[str, tuple[int, str]] = {
     "container-reader": (13133, "/"),
     "node-exporter": (9100, "/"),
     "database-exporter": (9104, "/"),
+    "replica-exporter": (9104, "/"),
     "environment-exporter": (9469, "/metrics"),
 }
 # A path of each tool that answers with 200 once it can do its work.
