@@ -10,8 +10,9 @@ export interface Config {
 export const DEFAULTS: Config = {
   environment: "",
   log_store: "victorialogs",
+  // Runbooks go by their path in the repository, and lie in the image.
   // Addresses of the same origin: the edge's login is the only door.
-  endpoints: { prometheus: "/prometheus", jaeger: "/jaeger", logs: "/logs", loki: "/loki", runbooks: "" },
+  endpoints: { prometheus: "/prometheus", jaeger: "/jaeger", logs: "/logs", loki: "/loki", runbooks: "/console/" },
 };
 
 export async function loadConfig(): Promise<Config> {

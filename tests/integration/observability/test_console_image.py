@@ -17,6 +17,7 @@ from docker.models.containers import Container
 from playwright.sync_api import ConsoleMessage, expect, sync_playwright
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import OBSERVER
+from areas import CHECKOUT
 from harness.images_under_test import image_tag
 from harness.throwaway_tls import make_certificates
 from harness.waiting import eventually
@@ -103,6 +104,14 @@ def test_the_configuration_is_the_mounted_file(console: Console) -> None:
     answer = console.ask("/console/config.json")
     assert answer.json() == CONFIG
     assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_a_runbook_is_read_as_it_is_written(console: Console) -> None:
+    written = next((CHECKOUT / "docs" / "runbooks").glob("*.md"))
+    answer = console.ask(f"/console/docs/runbooks/{written.name}", NAVIGATION)
+    assert answer.text == written.read_text()
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert console.ask("/console/docs/runbooks/../../../../etc/passwd", NAVIGATION).status_code in (400, 404)
 
 
 def test_every_view_says_in_one_line_what_does_not_answer(console: Console) -> None:

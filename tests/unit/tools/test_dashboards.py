@@ -71,7 +71,6 @@ def test_a_dashboard_asks_only_data_sources_that_are_provisioned(path: Path) -> 
     assert len(set(numbers)) == len(numbers)
 
 
-@pytest.mark.skipif(not DATA_SOURCES.exists(), reason="the role provisions no Grafana yet")
 def test_the_role_provisions_these_data_sources() -> None:
     provisioned = set(re.findall(r"^ +uid: (\w+)$", DATA_SOURCES.read_text(), re.M))
     assert {"metrics", "logs"} <= provisioned
