@@ -101,8 +101,8 @@ class Loki(LogStore):
     service = "loki"
     image = "loki"
     port = 3100
-    health_path = "/loki/ready"
-    metrics_path = "/loki/metrics"
+    health_path = "/ready"
+    metrics_path = "/metrics"
     _insert_path = "/otlp/v1/logs"
 
     def command(self, days: int, size: int) -> list[str]:
