@@ -17,7 +17,7 @@ import pytest
 
 from harness.module_runner import RunningModule, run_module
 
-FOLDERS = {"edge": 101, "desk": 10001, "db": 999, "blue": 10001, "green": 10001}
+FOLDERS = {"edge": 101, "desk": 10001, "db": 999, "observability": 10002, "blue": 10001, "green": 10001}
 
 
 @pytest.fixture

@@ -36,6 +36,8 @@ CONSUMERS = {
     "db/replica_password": 999,
     "archiver/backup_key": 999,
     "archiver/backup_password": 999,
+    "observability/mariadb.cnf": 10002,
+    "observability/monitor_password": 10002,
     "migrate/db_password": 10001,
     "app/db_password": 10001,
     "app/jwt_key": 10001,
