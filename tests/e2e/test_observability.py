@@ -177,6 +177,9 @@ def panels(page: Page, state: str) -> list[str]:
 @pytest.mark.parametrize("dashboard", dashboards(), ids=lambda dashboard: dashboard.name)
 def test_each_panel_of_a_dashboard_shows_data(operator: Page, dashboard: Dashboard) -> None:
     name = dashboard.name
+    if name == "databases":
+        # Its panels tell up to when the data can be restored, and that takes a backup.
+        run_playbook("backup", *ON)
     operator.goto(f"/console/?dashboard={name}&from=now-15m&refresh=5s")
     expect(operator.locator("[data-panel]")).to_have_count(len(dashboard.panels))
     try:
