@@ -187,6 +187,8 @@ def test_the_trace_goes_on_in_the_other_colour(backend: Backend, sink: OtlpSink,
     blue.start_processor()
 
 
+# PostgreSQL's driver takes the planted constraint for an address that is taken: no failure, and nothing that quotes.
+@pytest.mark.engines("mariadb")
 def test_nothing_that_is_nobodys_business_is_told(backend: Backend, sink: OtlpSink, blue: ColourUnderTest, anna: Customer) -> None:
     blue.processor.remove()
     trace_id = new_trace()
