@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import ssl
 import sys
 
 from api_gateway import PORT
+from orders import own_health
 
 
 def main() -> int:
-    trust = ssl.create_default_context(cafile=os.environ["DB_CA_FILE"])
-    connection = http.client.HTTPSConnection("localhost", PORT, timeout=3, context=trust)
-    try:
-        connection.request("GET", "/health")
-        return 0 if connection.getresponse().status == 200 else 1
-    except OSError as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        connection.close()
+    return own_health.exit_code(PORT, os.environ["DB_CA_FILE"])
 
 
 if __name__ == "__main__":

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import ssl
 import sys
 
 from environment_exporter.settings import ExporterSettings
+from orders import own_health
 
 
 def main() -> int:
     settings = ExporterSettings.from_environment(os.environ)
     # The chain ends with the authority, so the file serves as the trust store, too.
-    trust = ssl.create_default_context(cafile=settings.tls_cert_file)
-    connection = http.client.HTTPSConnection("localhost", settings.port, timeout=3, context=trust)
-    try:
-        connection.request("GET", "/health")
-        return 0 if connection.getresponse().status == 200 else 1
-    except OSError as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        connection.close()
+    return own_health.exit_code(settings.port, settings.tls_cert_file)
 
 
 if __name__ == "__main__":

@@ -171,8 +171,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible comes witho
             return ""
         from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import environment_of  # noqa: PLC0415
 
-        port = environment_of(self._environment).operators_port
-        return f": https://localhost{'' if port == 443 else f':{port}'}/console/trace/{trace_id}"
+        return f": {environment_of(self._environment).operators_url}/console/trace/{trace_id}"
 
 
 def names_in(given: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Value]:

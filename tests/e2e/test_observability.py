@@ -12,21 +12,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from dashboards.source import Dashboard, dashboards
+from harness.chromium import chromium
 from harness.environment_under_test import CHECKOUT, TEST, run_playbook
 from harness.waiting import eventually
 
 SCREENSHOTS = CHECKOUT / "tests" / "output" / "screenshots"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 # From a request to a drawn point: exported, collected and read by the page each take up to 15 seconds.
 PATIENCE = 90.0
 ORDERS = 5
@@ -50,10 +43,8 @@ def observed(deployed_environment: object) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

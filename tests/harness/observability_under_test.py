@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,20 +20,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
 from ansible_collections.echobase.platform.plugins.module_utils.observability.log_store import LOG_STORES, LogStore, Record
 from harness.images_under_test import image_tag
-from harness.module_runner import CHECKOUT
+from harness.role_run import RoleRun, run_roles
 
 PREFIX = "10.243"
 IMAGES = ("collector", "prometheus", "alertmanager", "jaeger", "victorialogs", "exporters", "nginx", "backend")
 SERVICE = {"service.name": "api-gateway", "service.instance.id": "one", "echobase.colour": "blue", "echobase.release": "0.1.0-aa"}
 _COLLECTOR = "collector.echobase.internal"
-_RECAP = re.compile(r"ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
-
-
-@dataclass(frozen=True)
-class RoleRun:
-    changed: int
-    failed: int
-    output: str
 
 
 class ObservabilityUnderTest:
@@ -51,8 +39,6 @@ class ObservabilityUnderTest:
             (self.home / name).mkdir(exist_ok=True)
 
     def run(self, *arguments: str, role: str = "observability", **variables: object) -> RoleRun:
-        playbook = self.folder / "observability.yml"
-        playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "roles": [f"echobase.platform.{role}"]}]))
         known = {
             "echobase_env": "test",
             "echobase_home": str(self.folder),
@@ -60,20 +46,7 @@ class ObservabilityUnderTest:
             "observability_images": {name: image_tag(name) for name in IMAGES},
             "ansible_python_interpreter": sys.executable,
         }
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", str(playbook), *arguments]
-        done = subprocess.run(
-            [*command, "-e", json.dumps(known | variables)],
-            cwd=CHECKOUT,
-            env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        recap = _RECAP.search(done.stdout)
-        assert recap, done.stdout
-        return RoleRun(int(recap[2]), int(recap[4]), done.stdout)
+        return run_roles(self.folder / "observability.yml", [f"echobase.platform.{role}"], known | variables, *arguments)
 
     def container(self, service: str) -> str:
         return self.env.observability_container(service)

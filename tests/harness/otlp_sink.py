@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from harness.http_sink import http_sink
 from harness.waiting import eventually
 
 _KINDS: dict[str, Any] = {
@@ -141,35 +140,13 @@ class OtlpSink:
 def otlp_sink(address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[OtlpSink]:
     sink = OtlpSink()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def take(path: str, _headers: Mapping[str, str], body: bytes) -> int:
+        sink.bodies.append((path, body))
+        return 200 if path in _KINDS else 404
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            sink.bodies.append((self.path, body))
-            self.send_response(200 if self.path in _KINDS else 404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        allow_reuse_address = True
-
-    server = Server((address, port), Handler)
-    if tls:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    sink.url = f"{'https' if tls else 'http'}://{address}:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with http_sink(take, address, port, tls) as listens_on:
+        sink.url = f"{'https' if tls else 'http'}://{address}:{listens_on}"
         yield sink
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextmanager

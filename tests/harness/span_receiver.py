@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from harness.http_sink import http_sink
 
 
 @dataclass
 class Receiver:
-    port: int
+    port: int = 0
     status: int = 200
     batches: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -26,26 +26,13 @@ class Receiver:
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    receiver = Receiver()
 
-        def do_POST(self) -> None:
-            assert self.path == "/v1/traces"
-            receiver.batches.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            receiver.headers.append(dict(self.headers))
-            self.send_response(receiver.status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+    def take(path: str, headers: Mapping[str, str], body: bytes) -> int:
+        assert path == "/v1/traces"
+        receiver.batches.append(json.loads(body))
+        receiver.headers.append(dict(headers))
+        return receiver.status
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver = Receiver(server.server_port)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with http_sink(take, answer=b"{}") as receiver.port:
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()

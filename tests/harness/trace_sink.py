@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import ssl
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from harness.http_sink import http_sink
 
 FAILED = 2
 
@@ -65,31 +65,14 @@ class TraceSink:
 def trace_sink(tls: ssl.SSLContext) -> Iterator[TraceSink]:
     sink = TraceSink()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def take(path: str, headers: Mapping[str, str], body: bytes) -> int:
+        assert (path, headers["Content-Type"]) == ("/v1/traces", "application/json")
+        sink.bodies.append(body)
+        return sink.status
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            assert (self.path, self.headers["Content-Type"]) == ("/v1/traces", "application/json")
-            sink.bodies.append(body)
-            self.send_response(sink.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    sink.url = f"https://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with http_sink(take, tls=tls) as port:
+        sink.url = f"https://127.0.0.1:{port}"
         yield sink
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _span(span: dict[str, Any]) -> SentSpan:

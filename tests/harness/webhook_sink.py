@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from harness.http_sink import http_sink
 
 
 class WebhookSink:
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self) -> None:
+        self.port = 0
         # What it answers with; a test may have it refuse.
         self.status = 200
         self._lock = threading.Lock()
@@ -37,22 +38,12 @@ class WebhookSink:
 
 @contextmanager
 def webhook_sink() -> Iterator[WebhookSink]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if sink.status == 200:
-                sink.receive(self.path, dict(self.headers), json.loads(body))
-            self.send_response(sink.status)
-            self.end_headers()
+    sink = WebhookSink()
 
-        def log_message(self, *_arguments: object) -> None:
-            pass
+    def take(path: str, headers: Mapping[str, str], body: bytes) -> int:
+        if sink.status == 200:
+            sink.receive(path, dict(headers), json.loads(body))
+        return sink.status
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    sink = WebhookSink(server.server_port)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with http_sink(take) as sink.port:
         yield sink
-    finally:
-        server.shutdown()
-        server.server_close()

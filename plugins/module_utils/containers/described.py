@@ -17,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, refuse_foreign
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import PLACEHOLDER, ComposeFile
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import listed_containers
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -29,6 +30,16 @@ def health_in(status: str) -> str:
     """The engine lists "Up 3 minutes (healthy)" or "Up 1 second (health: starting)"; an exit code in parentheses comes first, not last."""
     found = _HEALTH.search(status)
     return found.group(1) if found else "none"
+
+
+def container_step(environment: str, name: str, digest: str, found: Mapping[str, Any] | None) -> str:
+    """What it takes to have the container as it is described; empty when it is. `found` is the engine's summary of it."""
+    if found is None:
+        return f"make {name}"
+    refuse_foreign("container", name, found["Labels"], environment)
+    if found["Labels"].get(CONFIGURATION_LABEL) != digest:
+        return f"make {name} anew"
+    return "" if found["State"] == "running" else f"start {name}"
 
 
 class DescribedContainers:
@@ -69,7 +80,7 @@ class DescribedContainers:
     def _steps(self, found: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """The steps that are needed: what has to be written, made, made anew, or started."""
         steps = [] if self._is_written else [f"write {self._path.name}"]
-        return steps + [step for name in self._names if (step := self._step(name, found.get(name)))]
+        return steps + [step for name in self._names if (step := container_step(self._environment, name, self._digest, found.get(name)))]
 
     def _are_healthy(self, found: Mapping[str, Mapping[str, Any]]) -> bool:
         return all(name in found and health_in(found[name]["Status"]) == "healthy" for name in self._names)
@@ -80,14 +91,5 @@ class DescribedContainers:
             write_durably(self._path, self._content, mode=_FILE_MODE)
         self._file.up_and_wait(seconds)
 
-    def _step(self, name: str, found: Mapping[str, Any] | None) -> str:
-        if found is None:
-            return f"make {name}"
-        refuse_foreign("container", name, found["Labels"], self._environment)
-        if found["Labels"].get(CONFIGURATION_LABEL) != self._digest:
-            return f"make {name} anew"
-        return "" if found["State"] == "running" else f"start {name}"
-
     def _found(self) -> dict[str, Mapping[str, Any]]:
-        filters = {"name": [f"^/{name}$" for name in self._names]}
-        return {summary["Names"][0].lstrip("/"): summary for summary in self._docker.api.containers(all=True, filters=filters)}
+        return dict(listed_containers(self._docker, *(f"^/{name}$" for name in self._names)))

@@ -5,6 +5,7 @@ Names there are the whole machine's. So whatever has one of our names and was no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 # The Docker engine's own description of a container, a volume or a network.
 Described = dict[str, Any]
+
+
+def listed_containers(docker: DockerClient, *patterns: str) -> dict[str, Mapping[str, Any]]:
+    """The engine's summaries of the containers whose names fit one of the patterns, running or not, by name. Whose they are, they say."""
+    filters = {"name": list(patterns)}
+    return {summary["Names"][0].lstrip("/"): summary for summary in docker.api.containers(all=True, filters=filters)}
 
 
 def our_container(docker: DockerClient, environment: str, name: str) -> Described | None:

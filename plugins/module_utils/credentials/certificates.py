@@ -16,7 +16,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.python_pack
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, NGINX, OBSERVER, ROOT
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import certificates_lock
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import (
+    COLLECTOR_TLS_NAME,
+    INTERNAL,
+    SERVICES,
+    Environment,
+)
 
 with needed("cryptography"):
     from cryptography import x509
@@ -32,11 +37,8 @@ with needed("cryptography"):
     )
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-# A new authority may sign whatever ends in this: a name that comes later belongs below it, or every client has to trust anew.
-INTERNAL = "echobase.internal"
 _LOOPBACK = "127.0.0.0/8"
 DESK_TLS_NAME = f"desk.{INTERNAL}"
-COLLECTOR_TLS_NAME = f"collector.{INTERNAL}"
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
 RENEW_BEFORE_DAYS = 30

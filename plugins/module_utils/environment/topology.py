@@ -27,6 +27,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.port
 
 SERVICES = ("frontend", "api-gateway", "order-processor", "localstack")
 DEFAULT_HOME = "/var/lib/echobase"
+# An authority may sign whatever ends in this: a name that comes later belongs below it, or every client has to trust anew.
+INTERNAL = "echobase.internal"
+COLLECTOR_TLS_NAME = f"collector.{INTERNAL}"
 
 # Last octet of a colour's services on the edge network.
 _EDGE_HOSTS = {"blue": 20, "green": 30}
@@ -55,6 +58,7 @@ _DERIVED = (
     "sockets_container",
     "desk_container",
     "observability_project",
+    "operators_url",
     "observability_prefix",
     "observability_gateway",
     "client_cookie",
@@ -98,7 +102,7 @@ class Tool:
 
     @property
     def tls_name(self) -> str:
-        return f"{self.name}.echobase.internal"
+        return f"{self.name}.{INTERNAL}"
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class Colour:
     @property
     def tls_name(self) -> str:
         """The name in the colour's certificate which the edge verifies."""
-        return f"{self.name}.echobase.internal"
+        return f"{self.name}.{INTERNAL}"
 
     @property
     def ports(self) -> dict[str, int]:
@@ -283,6 +287,11 @@ class Environment:
         }
 
     @property
+    def operators_url(self) -> str:
+        """The operators' entrance, for a browser on this machine."""
+        return local_url(self.operators_port)
+
+    @property
     def bindings(self) -> dict[str, int]:
         """Every port that the environment may bind on its host, by what it is for."""
         return self.ports | {f"{colour.name} {what}": port for colour in self.colours.values() for what, port in colour.ports.items()}
@@ -308,6 +317,10 @@ class Environment:
 
     def path(self, *parts: str) -> str:
         return "/".join((self.home, *parts))
+
+
+def local_url(port: int) -> str:
+    return "https://localhost" if port == 443 else f"https://localhost:{port}"
 
 
 def environment(name: str, home: str = "", network_prefix: str = "", placement: Placement | None = None) -> Environment:

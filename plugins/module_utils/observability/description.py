@@ -54,7 +54,7 @@ class Description:
     def services(self) -> Mapping[str, Mapping[str, Any]]:
         return {name: self._with_digest(service) for name, service in self._given["services"].items()}
 
-    @property
+    @cached_property
     def digests(self) -> dict[str, str]:
         """The digest of each container, by the container's name."""
         return {service["container_name"]: service["labels"][CONFIGURATION_LABEL] for service in self.services.values()}
@@ -64,7 +64,7 @@ class Description:
         """The volumes that hold what was recorded: they outlive the services."""
         return [volume["name"] for volume in self._given["volumes"].values() if volume.get("external")]
 
-    @property
+    @cached_property
     def compose(self) -> str:
         import yaml  # noqa: PLC0415 - comes with Ansible
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import listed_containers
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import COLLECTOR_TLS_NAME, Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient, NoAnswerError
 from ansible_collections.echobase.platform.plugins.module_utils.observability.log_store import LOG_STORES
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# Those without an address of their own are asked at the one that they have now: port, scheme and path.
+# Those without an address of their own are asked at the one that they have now: port and path.
 _ELSEWHERE: Mapping[str, tuple[int, str]] = {
     "collector": (13133, "/"),
     "container-reader": (13133, "/"),
@@ -42,8 +43,7 @@ class Health:
 
     def problems(self, docker: DockerClient) -> dict[str, str]:
         """What is wrong with which container; empty when all is well."""
-        listed = docker.api.containers(all=True, filters={"name": f"^/{self._env.observability_prefix}-"})
-        containers = {summary["Names"][0].lstrip("/"): summary for summary in listed}
+        containers = listed_containers(docker, f"^/{self._env.observability_prefix}-")
         names = {service: self._env.observability_container(service) for service in self._services}
         found = {name: self._problem(service, containers.get(name)) for service, name in names.items()}
         return {name: problem for name, problem in found.items() if problem}
@@ -59,7 +59,7 @@ class Health:
         if service in _ELSEWHERE:
             port, path = _ELSEWHERE[service]
             address = container["NetworkSettings"]["Networks"][self._env.observability_network.name]["IPAddress"]
-            return self._asked(address, port, "collector.echobase.internal", path)
+            return self._asked(address, port, COLLECTOR_TLS_NAME, path)
         return ""
 
     def _asked(self, address: str, port: int, name: str, path: str) -> str:

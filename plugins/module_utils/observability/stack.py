@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import (
-    CONFIGURATION_LABEL,
-    ENVIRONMENT_LABEL,
-    refuse_foreign,
-)
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
-from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_volume, remove_our_container
+from ansible_collections.echobase.platform.plugins.module_utils.containers.described import container_step
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import listed_containers, our_volume, remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import OBSERVER
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.observability.description import FILES, Description
@@ -108,9 +105,8 @@ class ObservabilityStack:
     def _plan(self, description: Description, contents: Mapping[Path, str]) -> Plan:
         found = self._found()
         digests = description.digests
-        for name in digests:
-            if name in found:
-                refuse_foreign("container", name, found[name]["Labels"], self._env.name)
+        # This comes first, since it refuses what is not ours.
+        steps = [container_step(self._env.name, name, digest, found.get(name)) for name, digest in digests.items()]
         folders = {parent for path in contents for parent in path.parents if self._folder in (parent, *parent.parents)}
         kept = set(contents)
         return Plan(
@@ -118,7 +114,7 @@ class ObservabilityStack:
             files=tuple(path for path, content in contents.items() if not self._is_as_wanted(path, content)),
             outlived=tuple(path for path in sorted(self._folder.rglob("*")) if path.is_file() and path not in kept),
             volumes=tuple(name for name in description.volumes if our_volume(self._docker, self._env.name, name) is None),
-            containers=tuple(step for name, digest in digests.items() if (step := _step(name, digest, found.get(name)))),
+            containers=tuple(step for step in steps if step),
             superfluous=tuple(name for name in found if name not in digests),
         )
 
@@ -182,8 +178,7 @@ class ObservabilityStack:
         remove_our_container(self._docker, self._env.name, name)
 
     def _found(self) -> dict[str, Mapping[str, Any]]:
-        filters = {"name": f"^/{self._env.observability_prefix}-"}
-        return {summary["Names"][0].lstrip("/"): summary for summary in self._docker.api.containers(all=True, filters=filters)}
+        return listed_containers(self._docker, f"^/{self._env.observability_prefix}-")
 
     @property
     def _written(self) -> str:
@@ -191,14 +186,6 @@ class ObservabilityStack:
             return (self._home / COMPOSE).read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
-
-
-def _step(name: str, digest: str, found: Mapping[str, Any] | None) -> str:
-    if found is None:
-        return f"make {name}"
-    if found["Labels"].get(CONFIGURATION_LABEL) != digest:
-        return f"make {name} anew"
-    return "" if found["State"] == "running" else f"start {name}"
 
 
 def _is_given(folder: Path) -> bool:

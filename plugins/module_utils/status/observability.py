@@ -24,6 +24,5 @@ def observed_by(docker: DockerClient, env: Environment) -> list[str]:
     wanting = [f"{service} is {state}" for service, state in sorted(states.items()) if state != "running"]
     if wanting or not states:
         return [f"OBSERVED  NOT BY ALL: {', '.join(wanting) or 'nothing runs'}", f"          {playbook('observability')} brings it back"]
-    operators = "https://localhost" if env.operators_port == 443 else f"https://localhost:{env.operators_port}"
     tools = [f"/{tool}/" for tool in env.tools if tool in states]
-    return [f"OBSERVED  by {len(states)} containers, at {operators} {' '.join(tools)}".rstrip()]
+    return [f"OBSERVED  by {len(states)} containers, at {env.operators_url} {' '.join(tools)}".rstrip()]

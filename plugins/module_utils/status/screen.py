@@ -16,7 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.engine 
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment, local_url
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
 from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
@@ -277,8 +277,8 @@ class StatusScreen:
 
     def _entrances(self) -> list[str]:
         return [
-            f"PUBLIC    {_url(self.env.edge_port)}",
-            f"OPERATORS {_url(self.env.operators_port)}  {self._operator()}",
+            f"PUBLIC    {local_url(self.env.edge_port)}",
+            f"OPERATORS {self.env.operators_url}  {self._operator()}",
         ]
 
     def _operator(self) -> str:
@@ -301,7 +301,3 @@ def _shares(weights: Mapping[str, int]) -> str:
 def _days(day: date, today: date) -> str:
     days = (today - day).days
     return "of today" if days <= 0 else "1 day old" if days == 1 else f"{days} days old"
-
-
-def _url(port: int) -> str:
-    return "https://localhost" if port == 443 else f"https://localhost:{port}"

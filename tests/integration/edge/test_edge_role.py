@@ -14,7 +14,6 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +24,16 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from harness.images_under_test import image_tag
 from harness.killed_runs import kill_with_descendants
-from harness.module_runner import CHECKOUT
+from harness.role_run import RoleRun, role_run, start_playbook
 from harness.throwaway_tls import make_certificates
 from harness.waiting import eventually
 
 NETWORK_PREFIX = "127.79"
-_RECAP = re.compile(r"ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 PLAYBOOK = """
 - hosts: localhost
   gather_facts: false
   roles: [echobase.platform.edge]
 """
-
-
-@dataclass(frozen=True)
-class RoleRun:
-    changed: int
-    failed: int
-    output: str
 
 
 class Scene:
@@ -63,22 +54,10 @@ class Scene:
     def run(self, *arguments: str, **variables: object) -> RoleRun:
         run = self.start(*arguments, **variables)
         output, _ = run.communicate()
-        recap = _RECAP.search(output)
-        assert recap, output
-        return RoleRun(int(recap[2]), int(recap[4]), output)
+        return role_run(output)
 
     def start(self, *arguments: str, **variables: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", str(self.playbook)]
-        return subprocess.Popen(
-            [*command, *arguments, "-e", json.dumps(self.variables | variables)],
-            cwd=CHECKOUT,
-            env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        return start_playbook(self.playbook, self.variables | variables, *arguments, own_session=True)
 
     def files(self) -> dict[str, str]:
         found = {

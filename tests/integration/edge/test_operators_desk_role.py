@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +20,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from harness.desk_under_test import visitor
 from harness.edge_under_test import edge_facts, running_edge
 from harness.images_under_test import image_tag
-from harness.module_runner import CHECKOUT
+from harness.role_run import RoleRun, run_roles
 from harness.waiting import eventually
 
 PREFIX = "10.242"
 ROLES = ["echobase.platform.networks", "echobase.platform.operators_desk"]
-_RECAP = re.compile(r"ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
-
-
-@dataclass(frozen=True)
-class RoleRun:
-    changed: int
-    failed: int
-    output: str
 
 
 class Scene:
@@ -47,8 +36,6 @@ class Scene:
         EnvironmentSecrets(self.env, None, data=lambda: ()).present(check=False)
 
     def run(self, *arguments: str, roles: list[str] = ROLES, **variables: object) -> RoleRun:
-        playbook = self.folder / "desk.yml"
-        playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "roles": roles}]))
         known = {
             "echobase_env": "test",
             "echobase_home": str(self.folder),
@@ -56,20 +43,7 @@ class Scene:
             "operators_desk_image": image_tag("backend"),
             "ansible_python_interpreter": sys.executable,
         }
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", str(playbook), *arguments]
-        done = subprocess.run(
-            [*command, "-e", json.dumps(known | variables)],
-            cwd=CHECKOUT,
-            env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        recap = _RECAP.search(done.stdout)
-        assert recap, done.stdout
-        return RoleRun(int(recap[2]), int(recap[4]), done.stdout)
+        return run_roles(self.folder / "desk.yml", roles, known | variables, *arguments)
 
     def inspect(self) -> dict[str, Any]:
         return dict(json.loads(docker("inspect", self.env.desk_container))[0])
