@@ -31,8 +31,10 @@ DEFAULT_HOME = "/var/lib/echobase"
 INTERNAL = "echobase.internal"
 COLLECTOR_TLS_NAME = f"collector.{INTERNAL}"
 
-# Last octet of a colour's services on the edge network.
+# Last octet of a colour's first service that customers reach, on the edge network and on the colour's own; the others follow.
 _EDGE_HOSTS = {"blue": 20, "green": 30}
+# So many fit between the colours.
+MOST_ROUTED = 10
 _DESK_HOST = 10
 # What is reached behind the operators' login: its last octet on the observability network, and its port.
 _TOOLS = {
@@ -121,6 +123,12 @@ class Colour:
     api_port: int
     emulator_port: int
     emulator_second_port: int
+    # What is added to the ports that the application's Compose file publishes.
+    offset: int
+    # Fixed addresses of the services that customers reach, in the order of the application's routes: on the environment's edge network,
+    # and on the colour's own.
+    edge_addresses: tuple[str, ...]
+    inside_addresses: tuple[str, ...]
     # Fixed addresses on the environment's edge network; both services listen on 8443 there.
     frontend_address: str
     gateway_address: str
@@ -129,6 +137,10 @@ class Colour:
 
     def container(self, service: str) -> str:
         return f"{self.container_prefix}-{service}"
+
+    def further_network(self, name: str) -> str:
+        """The name of a network that the application's Compose file has beside its default one."""
+        return self.cloud_network.name.replace("-aws-", f"-{name}-")
 
     def host(self, service: str) -> str:
         """The Compose service key, unique to the colour: Docker DNS merges equal names on shared networks."""
@@ -339,6 +351,9 @@ def environment(name: str, home: str = "", network_prefix: str = "", placement: 
             network=Network(f"{stack.project}-network", f"{own}.0/24"),
             cloud_network=Network(stack.cloud_network, f"{cloud}.0/24"),
             **{f"{port}_port": base + stack.offset for port, base in COLOUR_PORTS.items()},
+            offset=stack.offset,
+            edge_addresses=tuple(f"{edge}.{_EDGE_HOSTS[colour] + place}" for place in range(MOST_ROUTED)),
+            inside_addresses=tuple(f"{own}.{_EDGE_HOSTS[colour] + place}" for place in range(MOST_ROUTED)),
             frontend_address=f"{edge}.{_EDGE_HOSTS[colour]}",
             gateway_address=f"{edge}.{_EDGE_HOSTS[colour] + 1}",
             frontend_inside_address=f"{own}.{_EDGE_HOSTS[colour]}",

@@ -1,0 +1,66 @@
+"""How a program is told where its database and its cache are: the facts, under the variables that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ansible_collections.echobase.platform.plugins.module_utils.application.settings import Access
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE
+
+SECRETS = "/run/secrets"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of the durable layer, and the account that the program has there."""
+
+    engine: str
+    host: str
+    port: int
+    user: str
+    # The name of the database; empty for a cache.
+    name: str = ""
+    replica: str = ""
+    # Names of files among the secrets.
+    password_file: str = "db_password"
+    url_file: str = "database_url"
+    # Known only where a program has to have it in a variable.
+    password: str = ""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return {
+            "engine": self.engine,
+            "host": self.host,
+            "port": str(self.port),
+            "name": self.name,
+            "user": self.user,
+            "password": self.password,
+            "password_file": f"{SECRETS}/{self.password_file}",
+            "authority_file": AUTHORITY_FILE,
+            "replica": self.replica,
+            "url": self.url(self.password),
+            "url_file": f"{SECRETS}/{self.url_file}",
+        }
+
+    def url(self, password: str) -> str:
+        """The address in one line, as most frameworks read it. The server has to show that it is who it says."""
+        login = f"{quote(self.user, safe='')}:{quote(password, safe='')}"
+        place = f"{login}@{self.host}:{self.port}"
+        if self.engine == "postgresql":
+            return f"postgresql://{place}/{self.name}?sslmode=verify-full&sslrootcert={AUTHORITY_FILE}"
+        if self.engine == "redis":
+            return f"rediss://{place}/0"
+        return f"mysql://{place}/{self.name}?ssl-ca={AUTHORITY_FILE}&ssl-mode=VERIFY_IDENTITY"
+
+
+def needs_password(access: Access | None) -> bool:
+    """Whether a program reads the password from a variable, where whoever may ask the engine sees it."""
+    return access is not None and bool({"password", "url"} & set(access.variables))
+
+
+def told(access: Access, server: Server) -> Mapping[str, str]:
+    facts = server.facts
+    return {variable: facts[fact] for fact, variable in access.variables.items() if facts[fact]}

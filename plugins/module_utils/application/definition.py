@@ -1,0 +1,70 @@
+"""An application as its Compose file defines it: what runs, what runs once, and what the block `x-echobase` says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.application.compose_rules import notes_of, problems_of, without
+from ansible_collections.echobase.platform.plugins.module_utils.application.problems import Problem, refuse
+from ansible_collections.echobase.platform.plugins.module_utils.application.settings import BLOCK, Settings, SettingsReader
+
+
+@dataclass(frozen=True)
+class Definition:
+    """`project` is what `docker compose config` answered, the services left out whose place the durable layer takes."""
+
+    project: Mapping[str, Any]
+    settings: Settings
+    # How it is done otherwise than the file says, a line each.
+    notes: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, project: Mapping[str, Any], file: str = "the Compose file") -> Definition:
+        services = project.get("services") or {}
+        reader = SettingsReader(project.get(BLOCK), list(services))
+        settings = reader.read()
+        replaced = [*(settings.database.instead_of if settings.database else ()), *(settings.cache.instead_of if settings.cache else ())]
+        kept = without(project, replaced)
+        refuse(file, [*reader.problems, *problems_of(kept, settings.volumes), *_contradictions(settings, kept, replaced)])
+        return cls(kept, settings, tuple(str(note) for note in notes_of(kept)))
+
+    @property
+    def services(self) -> dict[str, Mapping[str, Any]]:
+        """What runs as long as the colour does. Services with a profile run only where a job names them."""
+        jobs = set(self.settings.jobs.values())
+        return {name: one for name, one in self.project["services"].items() if not one.get("profiles") and name not in jobs}
+
+    @property
+    def jobs(self) -> dict[str, Mapping[str, Any]]:
+        """What runs once, by the name of its service."""
+        return {name: self.project["services"][name] for name in dict.fromkeys(self.settings.jobs.values())}
+
+    @property
+    def digest(self) -> str:
+        """What a release's name says of it. Where its files lay when it was built is no part of it."""
+        services = {
+            name: {key: value for key, value in service.items() if key != "build"} for name, service in {**self.services, **self.jobs}.items()
+        }
+        content = {**{key: self.project.get(key) for key in ("networks", "volumes", BLOCK)}, "services": services}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _contradictions(settings: Settings, project: Mapping[str, Any], replaced: Sequence[str]) -> list[Problem]:
+    problems = []
+    jobs = set(settings.jobs.values())
+    for service in settings.routed:
+        if service in replaced:
+            problems.append(Problem(f"{BLOCK}.routes", f"'{service}' is replaced by the durable layer", "lead the route to another service"))
+        elif service in jobs:
+            problems.append(Problem(f"{BLOCK}.routes", f"'{service}' is a job, which runs once and ends", "lead the route to another service"))
+        elif project["services"][service].get("profiles"):
+            problems.append(Problem(f"services.{service}.profiles", "a service with a profile is not started", "leave the profile out"))
+    if "schema" in settings.jobs and {"expand", "contract"} & set(settings.jobs):
+        problems.append(Problem(f"{BLOCK}.jobs", "schema stands beside expand or contract", "keep schema alone, or the two commands"))
+    if {"schema", "expand", "contract"} & set(settings.jobs) and settings.database is None:
+        problems.append(Problem(f"{BLOCK}.jobs", "migrates a database that is not named", f"add {BLOCK}.database"))
+    return problems
