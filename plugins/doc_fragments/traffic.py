@@ -33,8 +33,8 @@ options:
     default: promote
   drain_seconds:
     description:
-      - The longest to wait for the last answers of a colour that lost all its traffic, as counted by its gateway and its front end.
-        V(0) does not wait.
+      - The longest to wait for the last answers of a colour that lost all its traffic, as its services count them. Where one does not
+        count, it is the edge's connections to it that are waited for. V(0) does not wait.
       - What is unanswered then is told in RV(drained) and in a warning. It is no error, and nothing is cut off; traffic has moved already.
     type: float
     default: 10
@@ -57,8 +57,10 @@ options:
     default: 5
   endpoints:
     description:
-      - For unusual layouts, where the services C(gateway) and C(frontend) of a colour listen, by colour.
-      - The containers of such a colour are not looked for on this machine.
+      - For unusual layouts, where the services of a colour listen that customers reach, by colour - each service's URL, with C(http) where
+        it speaks plainly.
+      - The containers of such a colour are not looked for on this machine. Where it was not deployed from this machine either, a path in the
+        URL is what is asked; without one, the service has to take a connection.
     type: dict
     default: {}
 """

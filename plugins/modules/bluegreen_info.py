@@ -88,8 +88,9 @@ colours:
   description:
     - By colour the Compose C(project), the C(containers) with C(name), C(state), C(health), C(image) and C(release),
       whether all of them are C(running) and the colour is C(ready), else the C(problem),
-      and C(release), C(version) and C(schema) as its gateway says, or as its containers are labelled while that does not answer.
-    - C(in_flight) is how many requests its C(gateway) and its C(frontend) are answering right now; nothing where one does not say.
+      and C(release), C(version) and C(schema) as its services say of themselves, or else as its containers are labelled.
+    - C(services) has the names of the services that it should have.
+    - C(in_flight) is how many requests each service that counts them is answering right now; nothing where one does not say.
   returned: success
   type: dict
 """

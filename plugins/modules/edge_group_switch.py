@@ -127,10 +127,12 @@ switch_microseconds:
 drained:
   description:
     - Each colour that lost all its traffic, with the number of its requests still C(in_flight) after so many C(seconds).
-    - C(in_flight) is nothing where C(problem) says why nobody could tell.
+    - C(in_flight) is nothing where no service counts, or where C(problem) says why one that should could not tell.
+    - C(by) tells of each service how it was known that there is nothing left - by its own C(count), by the edge's C(connections) to it,
+      or only by the C(time) that passed.
   returned: success of phases prepare and commit
   type: dict
-  sample: {blue: {in_flight: 0, seconds: 1.2, problem: ""}}
+  sample: {blue: {in_flight: 0, seconds: 1.2, problem: "", by: {api: count, web: connections}}}
 break_glass:
   description: The reason that was given.
   returned: success of phases prepare and commit

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Container as Collection
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.containers.described import health_in
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Colour
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-# Without these nobody gets an answer; without the others, orders are accepted and stay unprocessed.
-SERVING = ("api-gateway", "frontend")
 
 
 @dataclass(frozen=True)
@@ -50,14 +48,20 @@ def containers_of(docker: DockerClient, colours: Iterable[Colour]) -> dict[str, 
     return {name: sorted(containers, key=lambda container: container.name) for name, containers in found.items()}
 
 
-def problem_with(colour: Colour, containers: list[Container], services: Sequence[str] = SERVICES) -> str:
-    """What is wrong with a colour, as far as the containers of these services show; empty when all is well."""
+def problem_with(colour: Colour, containers: list[Container], services: Sequence[str], silent: Collection[str] = ()) -> str:
+    """What is wrong with a colour, as far as the containers of these services show; empty when all is well.
+
+    Of a service that is `silent` nobody can ask whether it is ready: its container's own health check has to have said so.
+    """
     if not containers:
         return f"{colour.name} has no containers"
     found = {container.name: container for container in containers}
-    for name in map(colour.container, services):
+    for service in services:
+        name = colour.container(service)
         if name not in found or not found[name].is_running:
             return f"{name} is not running"
         if found[name].health == "unhealthy":
             return f"{name} is unhealthy"
+        if service in silent and found[name].health == "starting":
+            return f"{name} is still starting"
     return ""

@@ -1,44 +1,23 @@
-"""Does a colour answer? Its gateway and its front end are asked directly, over TLS, as the edge asks them."""
+"""Does a colour answer? Its services that customers reach are asked directly, as the edge asks them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour
+from ansible_collections.echobase.platform.plugins.module_utils.colours.endpoints import Endpoint
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient, NoAnswerError
 
-_PORT = 8443
-
-
-@dataclass(frozen=True)
-class Endpoints:
-    """Where a colour's services listen, and the name that their certificate must carry."""
-
-    gateway: str
-    frontend: str
-    tls_name: str
-
-    @classmethod
-    def of(cls, colour: Colour, overrides: Mapping[str, str] | None = None) -> Endpoints:
-        given = overrides or {}
-        unknown = sorted(set(given) - {"gateway", "frontend"})
-        if unknown:
-            raise Refusal(f"unknown service '{unknown[0]}' in the endpoints of {colour.name}", "name gateway and frontend")
-        return cls(
-            gateway=given.get("gateway", f"https://{colour.gateway_address}:{_PORT}"),
-            frontend=given.get("frontend", f"https://{colour.frontend_address}:{_PORT}"),
-            tls_name=colour.tls_name,
-        )
+# An application may answer only under names that it knows, or only what came over TLS; by this it takes us for the edge.
+_AS_THE_EDGE = {"Host": "localhost", "X-Forwarded-Proto": "https"}
+_GOOD = range(200, 300)
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One question and its answer; `problem` is empty when the answer was 200."""
+    """One question and its answer; `problem` is empty when the answer was good."""
 
     url: str
     problem: str = ""
@@ -47,36 +26,48 @@ class Probe:
 
 
 class ColourHealth:
-    def __init__(self, endpoints: Endpoints, ca_file: str, timeout: float = 2) -> None:
-        self._endpoints = endpoints
+    """`tls_name` is the name that the certificates of the colour's services have to carry."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], tls_name: str, ca_file: str, timeout: float = 2) -> None:
+        self.endpoints = endpoints
+        self._tls_name = tls_name
         self._ca_file = ca_file
         self._timeout = timeout
 
     def readiness(self) -> list[Probe]:
         """Asks whether the colour can serve with everything that it depends on. A colour must show this before it gets traffic."""
-        return self._ask([f"{self._endpoints.gateway}/ready", f"{self._endpoints.frontend}/healthz"])
+        return self._ask({endpoint: endpoint.ready for endpoint in self.endpoints})
 
     def liveness(self) -> list[Probe]:
         """Asks whether the colour answers at all. A rollback asks no more, since a database that is away must not close the way back."""
-        return self._ask([f"{self._endpoints.gateway}/health", f"{self._endpoints.frontend}/healthz"])
+        return self._ask({endpoint: endpoint.live for endpoint in self.endpoints})
 
-    def in_flight(self) -> list[Probe]:
-        """What the gateway and the front end are answering right now, in this order."""
-        return self._ask([f"{self._endpoints.gateway}/in-flight", f"{self._endpoints.frontend}/in-flight"])
+    def in_flight(self) -> dict[str, Probe]:
+        """What each service that counts is answering right now."""
+        counting = {endpoint: endpoint.in_flight for endpoint in self.endpoints if endpoint.in_flight}
+        return dict(zip([endpoint.service for endpoint in counting], self._ask(counting), strict=True))
 
-    def _ask(self, urls: list[str]) -> list[Probe]:
-        with ThreadPoolExecutor(len(urls)) as pool:
-            return list(pool.map(self._probe, urls))
+    def _ask(self, questions: Mapping[Endpoint, str]) -> list[Probe]:
+        if not questions:
+            return []
+        with ThreadPoolExecutor(len(questions)) as pool:
+            return list(pool.map(self._probe, questions.keys(), questions.values()))
 
-    def _probe(self, url: str) -> Probe:
-        parts = urlsplit(url)
-        name = self._endpoints.tls_name
-        client = HttpsClient(parts.hostname or "", parts.port or 443, self._ca_file, timeout=self._timeout, tls_name=name)
-        return probe(client, parts.path)
+    def _probe(self, endpoint: Endpoint, path: str) -> Probe:
+        client = HttpsClient(
+            endpoint.host,
+            endpoint.port,
+            self._ca_file,
+            headers=_AS_THE_EDGE,
+            timeout=self._timeout,
+            tls_name=self._tls_name,
+            plain=endpoint.is_plain,
+        )
+        return probe(client, path) if path else reached(client)
 
 
 def probe(client: HttpsClient, path: str) -> Probe:
-    url = f"https://{client.host}:{client.port}{path}"
+    url = f"{client.url}{path}"
     try:
         answer = client.ask("GET", path)
     except NoAnswerError as error:
@@ -84,5 +75,14 @@ def probe(client: HttpsClient, path: str) -> Probe:
     told = answer.json()
     body = told if isinstance(told, dict) else {}
     detail = body.get("detail") or body.get("title")
-    problem = "" if answer.status == 200 else f"answered {answer.status}" + (f" ({detail})" if detail else "")
+    problem = "" if answer.status in _GOOD else f"answered {answer.status}" + (f" ({detail})" if detail else "")
     return Probe(url, problem, answer.headers, body)
+
+
+def reached(client: HttpsClient) -> Probe:
+    """Of a service that nothing more is known of, its port has to take a connection."""
+    try:
+        client.reach()
+    except NoAnswerError as error:
+        return Probe(client.url, f"no answer ({error})")
+    return Probe(client.url)

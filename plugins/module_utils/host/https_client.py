@@ -1,4 +1,4 @@
-"""HTTPS exchanges with a server whose certificate our own authority signed."""
+"""Exchanges with a server whose certificate our own authority signed, or with one that speaks plain HTTP on a network of ours."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ class HttpsClient:
     timeout: float = 10
     # The name that the server's certificate has to carry, where that is not the host.
     tls_name: str = ""
+    plain: bool = False
+
+    @property
+    def url(self) -> str:
+        return f"{'http' if self.plain else 'https'}://{self.host}:{self.port}"
 
     def request(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Sends a request for a caller that cannot go on without an answer."""
@@ -51,7 +56,7 @@ class HttpsClient:
             return self.ask(method, path, body, headers)
         except NoAnswerError as error:
             raise Refusal(
-                f"{method} https://{self.host}:{self.port}{path} got no answer ({error})", f"is the edge up? see {playbook('status')}"
+                f"{method} {self.url}{path} got no answer ({error})", f"is the edge up? see {playbook('status')}"
             ) from error
 
     def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
@@ -60,7 +65,7 @@ class HttpsClient:
         if body is not None:
             data = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
-        connection = _Connection(self.host, self.port, self._context, self.timeout, self.tls_name or self.host)
+        connection = self._connection()
         try:
             connection.request(method, path, body=data, headers=sent)
             response = connection.getresponse()
@@ -69,6 +74,21 @@ class HttpsClient:
             raise NoAnswerError(str(error) or type(error).__name__) from error
         finally:
             connection.close()
+
+    def reach(self) -> None:
+        """Connects and asks nothing, for a server of which one knows no more than that it listens."""
+        connection = self._connection()
+        try:
+            connection.connect()
+        except OSError as error:
+            raise NoAnswerError(str(error) or type(error).__name__) from error
+        finally:
+            connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.plain:
+            return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        return _Connection(self.host, self.port, self._context, self.timeout, self.tls_name or self.host)
 
     @cached_property
     def _context(self) -> ssl.SSLContext:

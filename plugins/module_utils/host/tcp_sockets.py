@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Container, Iterable
 from contextlib import suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 
 ESTABLISHED = "01"
@@ -23,6 +25,20 @@ def sockets_in(table: str, ports: Container[int], state: str) -> set[str]:
         if fields[3] == state and int(fields[1].rpartition(":")[2], 16) in ports:
             inodes.add(fields[9])
     return inodes
+
+
+def connections_to(address: str, port: int) -> int | None:
+    """How many connections this machine has to that place; None where the kernel's table cannot be read."""
+    try:
+        return connections_in(_TABLES[0].read_text(), address, port)
+    except OSError:
+        return None
+
+
+def connections_in(table: str, address: str, port: int) -> int:
+    # The kernel writes an address as a number of its own machine's byte order.
+    wanted = f"{int.from_bytes(IPv4Address(address).packed, sys.byteorder):08X}:{port:04X}"
+    return sum(fields[2] == wanted and fields[3] == ESTABLISHED for fields in (line.split() for line in table.splitlines()[1:]))
 
 
 def open_in(processes: Iterable[str]) -> set[str]:

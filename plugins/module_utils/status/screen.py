@@ -16,7 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.engine 
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Environment, local_url
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, local_url
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
 from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
@@ -189,8 +189,8 @@ class StatusScreen:
     def _health(self, colour: Mapping[str, Any]) -> str:
         if not colour["containers"]:
             return "absent"
-        healthy = sum(container["state"] == "running" and container["health"] == "healthy" for container in colour["containers"])
-        count = f"{healthy} of {len(SERVICES)} containers healthy"
+        healthy = sum(container["state"] == "running" and container["health"] in ("healthy", "none") for container in colour["containers"])
+        count = f"{healthy} of {len(colour['services'] or colour['containers'])} containers healthy"
         return f"ready, {count}" if colour["ready"] else f"NOT READY: {colour['problem']}; {count}"
 
     def _durable(self) -> list[str]:

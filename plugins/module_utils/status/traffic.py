@@ -6,9 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import Container, containers_of, problem_with
-from ansible_collections.echobase.platform.plugins.module_utils.colours.health import ColourHealth, Endpoints, Probe, probe
+from ansible_collections.echobase.platform.plugins.module_utils.colours.endpoints import endpoints_of, unknown_origin
+from ansible_collections.echobase.platform.plugins.module_utils.colours.health import ColourHealth, Probe, probe
 from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour, Environment
@@ -79,25 +82,37 @@ class BluegreenInfo:
         }
 
     def _colour(self, colour: Colour, containers: list[Container]) -> dict[str, Any]:
-        problem = problem_with(colour, containers)
-        answers, in_flight = ([], InFlight()) if problem else self._ask(colour)
+        definition, problem = self._definition(colour, containers)
+        answers, in_flight = ([], InFlight()) if problem or definition is None else self._ask(colour, definition)
         problems = [problem] if problem else [f"{answer.url} {answer.problem}" for answer in answers if answer.problem]
-        gateway = answers[0].body if answers else {}
         labelled = next((container.release for container in containers if container.release), "")
         return {
             "project": colour.project,
+            "services": list(definition.services) if definition else [],
             "containers": [asdict(container) for container in containers],
             "running": not problem,
             "ready": not problems,
             "problem": "; ".join(problems),
-            "release": str(gateway.get("release") or labelled),
-            "version": str(gateway.get("version") or labelled.rpartition("-")[0]),
-            "schema": gateway.get("schema"),
-            "in_flight": {"gateway": in_flight.gateway, "frontend": in_flight.frontend},
+            "release": str(_told(answers, "release") or labelled),
+            "version": str(_told(answers, "version") or labelled.rpartition("-")[0]),
+            "schema": _told(answers, "schema"),
+            "in_flight": dict(in_flight.counts),
         }
 
-    def _ask(self, colour: Colour) -> tuple[list[Probe], InFlight]:
-        health = ColourHealth(Endpoints.of(colour), self._env.path("tls", "ca.crt"), _TIMEOUT)
+    def _definition(self, colour: Colour, containers: list[Container]) -> tuple[Definition | None, str]:
+        """What the colour was made from, and what is wrong with it as far as its containers show."""
+        try:
+            deployed = StoredDefinitions(self._env).of(colour.name)
+        except Refusal as refusal:
+            return None, str(refusal)
+        if deployed is None:
+            return None, unknown_origin(colour.name) if containers else problem_with(colour, containers, ())
+        settings = deployed.definition.settings
+        silent = set(settings.routed) - set(settings.ready)
+        return deployed.definition, problem_with(colour, containers, list(deployed.definition.services), silent)
+
+    def _ask(self, colour: Colour, definition: Definition) -> tuple[list[Probe], InFlight]:
+        health = ColourHealth(endpoints_of(colour, definition), colour.tls_name, self._env.path("tls", "ca.crt"), _TIMEOUT)
         with ThreadPoolExecutor(1) as pool:
             in_flight = pool.submit(InFlight.asked, health)
             try:
@@ -105,3 +120,8 @@ class BluegreenInfo:
             except Refusal as refusal:
                 answers = [Probe("", refusal.cause)]
         return answers, in_flight.result()
+
+
+def _told(answers: list[Probe], what: str) -> Any:
+    """What the first service that mentions it says of itself."""
+    return next((answer.body[what] for answer in answers if what in answer.body), None)

@@ -71,7 +71,7 @@ class SwitchReport:
             },
             warnings=[
                 *self.warnings,
-                *(_warning(colour, drained) for colour, drained in self.drained.items() if drained["in_flight"] != 0),
+                *(_warning(colour, drained) for colour, drained in self.drained.items() if drained["problem"] or drained["in_flight"]),
             ],
         )
 
