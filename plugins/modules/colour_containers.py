@@ -7,9 +7,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: colour_containers
-short_description: Have the containers of a colour run as a Compose file describes them
+short_description: Have the containers of a colour run as an application's definition describes them
 description:
-  - Writes the Compose file, has Compose make or start what is missing or was made from another one, and waits until all are healthy.
+  - Makes a Compose project of the colour's own from the definition and writes it, has Compose make or start what is missing or was made
+    from another one, and waits until all are healthy. Services without a health check have to run.
   - Where a container does not get ready, it fails with a report that names the one in trouble, what it says of itself and its last lines.
   - Traffic is none of its concern; M(echobase.platform.colour_claim) keeps it away.
 options:
@@ -18,12 +19,42 @@ options:
     type: str
     choices: [blue, green]
     required: true
-  compose:
-    description:
-      - Content of the Compose file. Every container in it needs the label C(io.echobase.configuration) with the value C(@configuration@),
-        which stands for a digest of the file.
+  definition:
+    description: The application, as M(echobase.platform.application) returns it in RV(echobase.platform.application#module:definition).
+    type: dict
+    required: true
+  images:
+    description: The image of each service, as M(echobase.platform.application_images) returns them.
+    type: dict
+    required: true
+  release:
+    description: The identity of the release.
     type: str
     required: true
+  version:
+    description: The version that people see. Empty means the part of the release's identity before the dash.
+    type: str
+    default: ""
+  engine:
+    description: The engine of the environment's database.
+    type: str
+    default: mariadb
+  has_replica:
+    description: Whether that database has a replica, which applications are told of.
+    type: bool
+    default: false
+  has_cache:
+    description: Whether the environment has a cache.
+    type: bool
+    default: false
+  memory:
+    description: The most memory that a container may use whose Compose service names no limit of its own.
+    type: str
+    default: 512m
+  telemetry_endpoint:
+    description: Where programs send what they have to tell by OTLP. Empty means that nobody listens.
+    type: str
+    default: ""
   ready_seconds:
     description: How long the containers may take to become healthy.
     type: int
@@ -49,7 +80,9 @@ EXAMPLES = r"""
   echobase.platform.colour_containers:
     environment: devlocal
     colour: green
-    compose: "{{ lookup('ansible.builtin.template', 'compose.yml.j2') }}"
+    definition: "{{ application_result.definition }}"
+    images: "{{ application_images_result.images }}"
+    release: "{{ application_images_result.release }}"
 """
 
 RETURN = r"""
@@ -62,12 +95,13 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.application.place import colour_place
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.colours.deployment import ColourDeployment
 from ansible_collections.echobase.platform.plugins.module_utils.colours.diagnosis import FailedStep, diagnosis, reports_of
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeError, ComposeFile
-from ansible_collections.echobase.platform.plugins.module_utils.containers.described import DescribedContainers
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES
+from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeError
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
@@ -75,15 +109,14 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.environme
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
-    colour = env.colour(params["colour"])
-    names = [colour.container(service) for service in SERVICES]
-    file = ComposeFile(colour.project, env.path("compose", f"{colour.name}.yml"))
-    described = DescribedContainers(docker_client(), env.name, file, params["compose"], names)
+    definition = Definition.of(params["definition"])
+    place = colour_place(env, params["colour"], definition, params)
+    deployment = ColourDeployment(docker_client(), definition, place)
     try:
-        return described.ensure(params["ready_seconds"], module.check_mode)
+        return deployment.ensure(params["ready_seconds"], module.check_mode)
     except ComposeError as error:
         step = FailedStep("docker compose up", error.words, error.exit_code)
-        module.fail_json(msg="\n".join(diagnosis(colour.name, step, names, reports_of(colour.project))))
+        module.fail_json(msg="\n".join(diagnosis(place.colour.name, step, deployment.containers, reports_of(place.colour.project))))
 
 
 def main() -> None:
@@ -91,7 +124,15 @@ def main() -> None:
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
             "colour": {"type": "str", "choices": ["blue", "green"], "required": True},
-            "compose": {"type": "str", "required": True},
+            "definition": {"type": "dict", "required": True},
+            "images": {"type": "dict", "required": True},
+            "release": {"type": "str", "required": True},
+            "version": {"type": "str", "default": ""},
+            "engine": {"type": "str", "default": "mariadb"},
+            "has_replica": {"type": "bool", "default": False},
+            "has_cache": {"type": "bool", "default": False},
+            "memory": {"type": "str", "default": "512m"},
+            "telemetry_endpoint": {"type": "str", "default": ""},
             "ready_seconds": {"type": "int", "default": 120},
         },
         supports_check_mode=True,

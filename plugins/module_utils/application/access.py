@@ -25,7 +25,6 @@ class Server:
     replica: str = ""
     # Names of files among the secrets.
     password_file: str = "db_password"
-    url_file: str = "database_url"
     # Known only where a program has to have it in a variable.
     password: str = ""
 
@@ -42,7 +41,6 @@ class Server:
             "authority_file": AUTHORITY_FILE,
             "replica": self.replica,
             "url": self.url(self.password),
-            "url_file": f"{SECRETS}/{self.url_file}",
         }
 
     def url(self, password: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.access import SECRETS, Server, told
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.application.problems import Problem
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour, Environment
 
@@ -24,7 +25,24 @@ JOBS_PROFILE = "jobs"
 _SECONDS_TO_STOP = "30s"
 _PROCESSES = 512
 # What Compose itself has resolved, what is ours to say, and what both colours cannot have.
-_LEFT_OUT = ("build", "container_name", "deploy", "logging", "networks", "ports", "profiles", "restart", "scale", "secrets", "volumes", "depends_on", "develop", "env_file", "labels", "environment")
+_LEFT_OUT = (
+    "build",
+    "container_name",
+    "deploy",
+    "logging",
+    "networks",
+    "ports",
+    "profiles",
+    "restart",
+    "scale",
+    "secrets",
+    "volumes",
+    "depends_on",
+    "develop",
+    "env_file",
+    "labels",
+    "environment",
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +82,12 @@ def colour_project(definition: Definition, place: ColourPlace) -> dict[str, Any]
 def as_text(project: Mapping[str, Any], place: ColourPlace) -> str:
     """JSON, which is YAML, too. Placeholders of variables get their values in it."""
     text = json.dumps(project, indent=1) + "\n"
-    values = {"ECHOBASE_ENV": place.env.name, "ECHOBASE_COLOUR": place.colour.name, "ECHOBASE_RELEASE": place.release, "ECHOBASE_VERSION": place.version}
+    values = {
+        "ECHOBASE_ENV": place.env.name,
+        "ECHOBASE_COLOUR": place.colour.name,
+        "ECHOBASE_RELEASE": place.release,
+        "ECHOBASE_VERSION": place.version,
+    }
     for name, placeholder in PLACEHOLDERS.items():
         text = text.replace(placeholder, values[name])
     return text
@@ -185,7 +208,9 @@ class _Project:
             # The other colour is there, too: nothing has to be served to it.
             "ECHOBASE_DURABLE_NETWORK": self._env.durable_network.subnet,
         }
-        ours |= {f"ECHOBASE_PUBLISHED_{port['target']}": str(self._published(port)) for port in spec.get("ports") or () if port.get("published")}
+        ours |= {
+            f"ECHOBASE_PUBLISHED_{port['target']}": str(self._published(port)) for port in spec.get("ports") or () if port.get("published")
+        }
         defaults = self._telemetry_of(name)
         if self._speaks_tls(name):
             defaults |= {"TLS_CERT_FILE": f"{CERTIFICATE_FOLDER}/tls.crt", "TLS_KEY_FILE": f"{CERTIFICATE_FOLDER}/tls.key"}
@@ -270,6 +295,29 @@ class _Project:
 
     def _published(self, port: Mapping[str, Any]) -> int:
         return int(port["published"]) + self._colour.offset
+
+
+def port_clashes(definition: Definition, env: Environment) -> list[Problem]:
+    """Ports that two services, two colours or the durable layer would have at the same time on this machine."""
+    taken = {port: f"the environment's {what}" for what, port in env.ports.items()}
+    problems = []
+    for colour in env.colours.values():
+        for name, service in definition.services.items():
+            for port in service.get("ports") or ():
+                if not port.get("published"):
+                    continue
+                number = int(port["published"]) + colour.offset
+                who = f"{name} of {colour.name}"
+                if number in taken:
+                    problems.append(
+                        Problem(
+                            f"services.{name}.ports",
+                            f"{port['published']} becomes {number} in {colour.name}, which {taken[number]} has",
+                            "publish another one, or none: customers come through the edge",
+                        )
+                    )
+                taken.setdefault(number, who)
+    return problems
 
 
 def shared_volume(env: Environment, name: str) -> str:

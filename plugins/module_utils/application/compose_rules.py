@@ -31,13 +31,23 @@ def problems_of(project: Mapping[str, Any], volumes: Mapping[str, str]) -> Itera
         yield from _service_problems(f"services.{name}", service, volumes, project.get("volumes") or {})
     for name, network in (project.get("networks") or {}).items():
         if (network or {}).get("external"):
-            yield Problem(f"networks.{name}.external", "a network of somebody else joins the colours", "leave `external` out, or reach that service by an address")
+            yield Problem(
+                f"networks.{name}.external",
+                "a network of somebody else joins the colours",
+                "leave `external` out, or reach that service by an address",
+            )
     for name in volumes:
         if name not in (project.get("volumes") or {}):
-            yield Problem(f"{BLOCK}.volumes.{name}", "there is no such volume", f"choose from {', '.join(project.get('volumes') or {}) or 'none'}")
+            yield Problem(
+                f"{BLOCK}.volumes.{name}", "there is no such volume", f"choose from {', '.join(project.get('volumes') or {}) or 'none'}"
+            )
     for name, secret in (project.get("secrets") or {}).items():
         if (secret or {}).get("external"):
-            yield Problem(f"secrets.{name}.external", "there is no store of secrets to take it from", f"name it in {BLOCK}.secrets, which makes it once and keeps it")
+            yield Problem(
+                f"secrets.{name}.external",
+                "there is no store of secrets to take it from",
+                f"name it in {BLOCK}.secrets, which makes it once and keeps it",
+            )
 
 
 def notes_of(project: Mapping[str, Any]) -> Iterator[Note]:
@@ -62,16 +72,24 @@ def notes_of(project: Mapping[str, Any]) -> Iterator[Note]:
 
 def _service_problems(where: str, service: Mapping[str, Any], volumes: Mapping[str, str], known: Mapping[str, Any]) -> Iterator[Problem]:
     if service.get("privileged"):
-        yield Problem(f"{where}.privileged", "the container would be root on the host", "leave it out, and add the one capability it needs in cap_add")
+        yield Problem(
+            f"{where}.privileged", "the container would be root on the host", "leave it out, and add the one capability it needs in cap_add"
+        )
     mode = str(service.get("network_mode") or "")
     if mode and mode != "none":
-        yield Problem(f"{where}.network_mode", f"'{mode}' leaves the colour's own networks", "leave it out: services reach each other by their names")
+        yield Problem(
+            f"{where}.network_mode", f"'{mode}' leaves the colour's own networks", "leave it out: services reach each other by their names"
+        )
     for key in _NAMESPACES:
         if str(service.get(key) or "").startswith(("host", "container:", "service:")):
             yield Problem(f"{where}.{key}", f"'{service[key]}' shares it with others", "leave it out")
     for power in service.get("cap_add") or ():
         if str(power).upper().removeprefix("CAP_") in _HOST_POWERS:
-            yield Problem(f"{where}.cap_add", f"with {power} the container is as good as root on the host", "leave it out, or name a smaller capability")
+            yield Problem(
+                f"{where}.cap_add",
+                f"with {power} the container is as good as root on the host",
+                "leave it out, or name a smaller capability",
+            )
     for option in service.get("security_opt") or ():
         if "unconfined" in str(option):
             yield Problem(f"{where}.security_opt", f"'{option}' takes the engine's protection away", "leave it out")
@@ -120,6 +138,8 @@ def without(project: Mapping[str, Any], replaced: Sequence[str]) -> dict[str, An
         if name not in replaced:
             waits = {other: how for other, how in (service.get("depends_on") or {}).items() if other not in replaced}
             services[name] = {**service, "depends_on": waits}
-    used = {str(mount.get("source")) for service in services.values() for mount in service.get("volumes") or () if mount.get("type") == "volume"}
+    used = {
+        str(mount.get("source")) for service in services.values() for mount in service.get("volumes") or () if mount.get("type") == "volume"
+    }
     volumes = {name: volume for name, volume in (project.get("volumes") or {}).items() if name in used}
     return {**project, "services": services, "volumes": volumes}

@@ -44,10 +44,16 @@ class Definition:
         return {name: self.project["services"][name] for name in dict.fromkeys(self.settings.jobs.values())}
 
     @property
+    def version(self) -> str:
+        """What a release is called by people; without one it has the project's name."""
+        return self.settings.version or str(self.project.get("name", "application"))
+
+    @property
     def digest(self) -> str:
         """What a release's name says of it. Where its files lay when it was built is no part of it."""
         services = {
-            name: {key: value for key, value in service.items() if key != "build"} for name, service in {**self.services, **self.jobs}.items()
+            name: {key: value for key, value in service.items() if key != "build"}
+            for name, service in {**self.services, **self.jobs}.items()
         }
         content = {**{key: self.project.get(key) for key in ("networks", "volumes", BLOCK)}, "services": services}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -58,9 +64,13 @@ def _contradictions(settings: Settings, project: Mapping[str, Any], replaced: Se
     jobs = set(settings.jobs.values())
     for service in settings.routed:
         if service in replaced:
-            problems.append(Problem(f"{BLOCK}.routes", f"'{service}' is replaced by the durable layer", "lead the route to another service"))
+            problems.append(
+                Problem(f"{BLOCK}.routes", f"'{service}' is replaced by the durable layer", "lead the route to another service")
+            )
         elif service in jobs:
-            problems.append(Problem(f"{BLOCK}.routes", f"'{service}' is a job, which runs once and ends", "lead the route to another service"))
+            problems.append(
+                Problem(f"{BLOCK}.routes", f"'{service}' is a job, which runs once and ends", "lead the route to another service")
+            )
         elif project["services"][service].get("profiles"):
             problems.append(Problem(f"services.{service}.profiles", "a service with a profile is not started", "leave the profile out"))
     if "schema" in settings.jobs and {"expand", "contract"} & set(settings.jobs):

@@ -16,8 +16,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 
 BLOCK = "x-echobase"
 # What can be told to an application about its database; `as` names the variable for each.
-DATABASE_FACTS = ("engine", "host", "port", "name", "user", "password", "password_file", "authority_file", "url", "url_file", "replica")
-CACHE_FACTS = ("host", "port", "user", "password", "password_file", "authority_file", "url", "url_file")
+DATABASE_FACTS = ("engine", "host", "port", "name", "user", "password", "password_file", "authority_file", "url", "replica")
+CACHE_FACTS = ("host", "port", "user", "password", "password_file", "authority_file", "url")
 # `schema` speaks the protocol in docs/operate/migrations.md; who has none names one command for `expand` and one for `contract`.
 JOBS = ("schema", "expand", "contract", "smoke", "drain")
 # Whether both colours use one volume, or each has its own, which goes with it.
@@ -26,6 +26,7 @@ _PREFIX = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?")
 _SIZE = re.compile(r"[1-9][0-9]*[kmg]?")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+]{0,39}")
 _LAST_PORT = 65535
 
 
@@ -89,6 +90,8 @@ class Settings:
     volumes: Mapping[str, str] = field(default_factory=dict)
     # The header by which a request may be sent twice and counts once.
     repeatable: str = ""
+    # The version that people know a release by; its name has a hash of its content beside it.
+    version: str = ""
 
     @property
     def routed(self) -> tuple[str, ...]:
@@ -141,6 +144,7 @@ class SettingsReader:
             apart=tuple(self._service_names("apart", self._block.get("apart", ()))),
             volumes=self._texts("volumes", None, VOLUME_KINDS),
             repeatable=self._repeatable(),
+            version=self._version(),
         )
 
     def _object(self, where: str, what: str, remedy: str) -> None:
@@ -205,12 +209,19 @@ class SettingsReader:
 
     def _paths(self, key: str) -> Mapping[str, str]:
         found = self._texts(key, self._services)
-        routed = {str(value.get("service") if isinstance(value, Mapping) else value).partition(":")[0] for value in self._mapping("routes").values()}
+        routed = {
+            str(value.get("service") if isinstance(value, Mapping) else value).partition(":")[0]
+            for value in self._mapping("routes").values()
+        }
         for service, path in found.items():
             if not path.startswith("/"):
                 self._object(f"{key}.{service}", f"is '{path}'", "give a path that begins with /")
             if service in self._services and service not in routed:
-                self._object(f"{key}.{service}", "the edge does not reach this service", "give it a healthcheck in its Compose service instead, or a route")
+                self._object(
+                    f"{key}.{service}",
+                    "the edge does not reach this service",
+                    "give it a healthcheck in its Compose service instead, or a route",
+                )
         return found
 
     def _texts(self, key: str, names: Sequence[str] | None, choices: Sequence[str] = ()) -> Mapping[str, str]:
@@ -319,5 +330,12 @@ class SettingsReader:
         value = self._block.get("repeatable", "")
         if value and (not isinstance(value, str) or not _HEADER.fullmatch(value)):
             self._object("repeatable", f"'{value}' is no name of a header", "write for instance Idempotency-Key")
+            return ""
+        return str(value)
+
+    def _version(self) -> str:
+        value = self._block.get("version", "")
+        if value and (not isinstance(value, str) or not _VERSION.fullmatch(value)):
+            self._object("version", f"is '{value}'", 'write a text such as "1.4.2": letters, digits, dots, at most 40')
             return ""
         return str(value)

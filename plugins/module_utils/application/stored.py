@@ -34,15 +34,22 @@ class StoredDefinitions:
     def of(self, colour: str) -> Deployed | None:
         """None where the colour was never deployed, or was removed."""
         path = self._path(colour)
-        try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            return Deployed(Definition.of(told["project"], str(path)), told["release"], told["version"], told["images"])
-        except FileNotFoundError:
+        written = self.written(colour)
+        if not written:
             return None
+        try:
+            told = json.loads(written)
+            return Deployed(Definition.of(told["project"], str(path)), told["release"], told["version"], told["images"])
         except (ValueError, LookupError, TypeError) as error:
             raise Refusal(
                 f"{path} cannot be understood ({error})", f"deploy {colour} again, which writes it anew: {playbook('deploy')}"
             ) from error
+
+    def written(self, colour: str) -> str:
+        try:
+            return self._path(colour).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
 
     def text(self, project: Mapping[str, Any], release: str, version: str, images: Mapping[str, str]) -> str:
         content = {"release": release, "version": version, "images": dict(images), "project": project}

@@ -42,6 +42,12 @@ def container_step(environment: str, name: str, digest: str, found: Mapping[str,
     return "" if found["State"] == "running" else f"start {name}"
 
 
+def _is_well(summary: Mapping[str, Any]) -> bool:
+    """A container without a health check is well when it runs."""
+    health = health_in(summary["Status"])
+    return health == "healthy" or (health == "none" and summary["State"] == "running")
+
+
 class DescribedContainers:
     """`text` has a placeholder for its own digest, in a label of each container that it describes."""
 
@@ -83,7 +89,7 @@ class DescribedContainers:
         return steps + [step for name in self._names if (step := container_step(self._environment, name, self._digest, found.get(name)))]
 
     def _are_healthy(self, found: Mapping[str, Mapping[str, Any]]) -> bool:
-        return all(name in found and health_in(found[name]["Status"]) == "healthy" for name in self._names)
+        return all(name in found and _is_well(found[name]) for name in self._names)
 
     def _converge(self, seconds: int) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,216 @@
+"""The images of an application: built from its `build:` sections, taken from the catalogue, or those of a registry by their digest.
+
+What is built is known by its content, as the catalogue's images are: nothing is built twice, and a release's name says what is in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import images_lock
+from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import LABEL, REPOSITORY
+from ansible_collections.echobase.platform.plugins.module_utils.images.log import BuildLog
+from ansible_collections.echobase.platform.plugins.module_utils.images.mirrors import build_arguments
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_OURS = f"{REPOSITORY}/"
+# Raise it when images are built differently from the same files.
+_BUILDER_VERSION = "1"
+
+
+def catalogue_names(definition: Definition) -> list[str]:
+    """The images of the catalogue that services run, or that their builds begin from."""
+    references = [reference for service in _services(definition).values() for reference in _references(service)]
+    return sorted({reference.removeprefix(_OURS) for reference in references if _is_ours(reference)})
+
+
+def _references(service: Mapping[str, Any]) -> Iterator[str]:
+    build = service.get("build")
+    if build:
+        yield from (str(value) for value in (build.get("args") or {}).values())
+    elif service.get("image"):
+        yield str(service["image"])
+
+
+def _is_ours(reference: str) -> bool:
+    return reference.startswith(_OURS) and ":" not in reference and "@" not in reference
+
+
+def _services(definition: Definition) -> dict[str, Mapping[str, Any]]:
+    return {**definition.services, **definition.jobs}
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    # The image of each service, as its container is made from it.
+    images: dict[str, str] = field(default_factory=dict)
+    # What is to be built: the build section by the tag that its content gives it.
+    to_build: dict[str, dict[str, Any]] = field(default_factory=dict)
+    to_pull: list[str] = field(default_factory=list)
+
+
+class ApplicationImages:
+    """`tags` are those of the catalogue's images."""
+
+    def __init__(self, docker: DockerClient, definition: Definition, tags: Mapping[str, str], progress: Progress, lock: Path) -> None:
+        self._docker = docker
+        self._definition = definition
+        self._tags = tags
+        self._progress = progress
+        self._lock = lock
+
+    def plan(self) -> ImagePlan:
+        plan = ImagePlan()
+        present = {tag for image in self._docker.api.images() for tag in image["RepoTags"] or ()}
+        for name, service in _services(self._definition).items():
+            reference = str(service.get("image") or "")
+            if service.get("build"):
+                build = self._build_section(name, service["build"])
+                tag = f"{_OURS}{self._project}-{name}:{content_address(name, build)}"
+                plan.images[name] = tag
+                if tag not in present:
+                    plan.to_build[tag] = build
+            elif _is_ours(reference):
+                plan.images[name] = self._tag(f"services.{name}.image", reference)
+            else:
+                plan.images[name] = self._pinned(reference) or reference
+                if not self._pinned(reference) and reference not in plan.to_pull:
+                    plan.to_pull.append(reference)
+        return plan
+
+    def provide(self, plan: ImagePlan) -> dict[str, str]:
+        """Builds and pulls what is missing; gives the image of each service."""
+        if plan.to_build or plan.to_pull:
+            with images_lock(self._lock, lambda: self._progress.say("waiting for another run that is building images")):
+                for reference in plan.to_pull:
+                    self._pull(reference)
+                if plan.to_build:
+                    self._build(plan.to_build)
+        return {name: self._pinned(image) or image for name, image in plan.images.items()} if plan.to_pull else plan.images
+
+    @property
+    def _project(self) -> str:
+        return str(self._definition.project["name"])
+
+    def _tag(self, where: str, reference: str) -> str:
+        name = reference.removeprefix(_OURS)
+        if name not in self._tags:
+            raise Refusal(
+                f"{where}: there is no image {reference} in the catalogue", "choose one of images/catalogue.yml, or give its version"
+            )
+        return self._tags[name]
+
+    def _build_section(self, name: str, build: Mapping[str, Any]) -> dict[str, Any]:
+        """The section with the catalogue's tags where it names its images."""
+        arguments = {
+            key: self._tag(f"services.{name}.build.args.{key}", str(value)) if _is_ours(str(value)) else value
+            for key, value in (build.get("args") or {}).items()
+        }
+        return {**build, "args": arguments}
+
+    def _pinned(self, reference: str) -> str:
+        """The image by its digest, so that a container of tomorrow is that of today; empty where it is not here."""
+        from docker.errors import ImageNotFound  # noqa: PLC0415 - see docker_client
+
+        try:
+            image = self._docker.api.inspect_image(reference)
+        except ImageNotFound:
+            return ""
+        if "@" in reference:
+            return reference
+        repository = reference.rpartition(":")[0] if ":" in reference.rpartition("/")[2] else reference
+        digests = [digest for digest in image.get("RepoDigests") or () if digest.partition("@")[0].endswith(repository)]
+        # What was built here and by hand has none; the engine knows it by its content all the same.
+        return str(digests[0]) if digests else str(image["Id"])
+
+    def _pull(self, reference: str) -> None:
+        from docker.errors import APIError  # noqa: PLC0415 - see docker_client
+
+        log = BuildLog(reference, self._progress, verb="pulling")
+        log.tell("asking its registry")
+        repository, _separator, tag = (
+            reference.rpartition(":") if "@" not in reference and ":" in reference.rpartition("/")[2] else (reference, "", None)
+        )
+        try:
+            self._docker.images.pull(repository, tag=tag or (None if "@" in reference else "latest"))
+        except APIError as error:
+            services = [name for name, service in _services(self._definition).items() if service.get("image") == reference]
+            raise Refusal(
+                f"services.{services[0]}.image: {reference} cannot be pulled: {error.explanation or error}",
+                "see that this host's engine reaches and may ask its registry, or give the service a `build:` section",
+            ) from error
+
+    def _build(self, sections: Mapping[str, dict[str, Any]]) -> None:
+        """Compose builds, as its users know it: with BuildKit, targets, secrets and further contexts."""
+        for tag, section in sections.items():
+            log = BuildLog(tag.removeprefix(_OURS).partition(":")[0], self._progress)
+            log.tell("reading its context")
+            arguments = {**build_arguments(os.environ), **(section.get("args") or {})}
+            labels = {**(section.get("labels") or {}), LABEL: tag.partition(":")[0].removeprefix(_OURS)}
+            service = {"image": tag, "build": {**section, "args": arguments, "labels": labels}}
+            file = json.dumps({"name": self._project, "services": {"it": service}})
+            command = ["docker", "compose", "--file", "-", "--progress", "plain", "build"]
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+                assert process.stdin and process.stdout
+                process.stdin.write(file)
+                process.stdin.close()
+                for line in process.stdout:
+                    log.add(line)
+            log.close()
+            if process.returncode != 0:
+                said = "".join(f"\n  {line}" for line in log.lines)
+                raise Refusal(
+                    f"image {tag} could not be built: exit code {process.returncode}{said}\n",
+                    f"correct its Dockerfile in {section.get('context')}",
+                )
+
+
+def content_address(name: str, build: Mapping[str, Any]) -> str:
+    """A hash over everything that goes into a build: files, Dockerfile, arguments, target."""
+    from docker.utils.build import exclude_paths  # noqa: PLC0415 - see docker_client
+
+    digest = hashlib.sha256(f"{_BUILDER_VERSION}\0{name}\0".encode())
+    settings = {key: value for key, value in build.items() if key not in ("context", "additional_contexts")}
+    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+    for context in (build.get("context"), *(build.get("additional_contexts") or {}).values()):
+        root = Path(str(context))
+        if "://" in str(context):
+            raise Refusal(
+                f"services.{name}.build: the context {context} is somewhere else",
+                "check it out, and name its folder: a release is known by its content",
+            )
+        if not root.is_dir():
+            raise Refusal(f"services.{name}.build.context: there is no folder {root}", "correct the path in the Compose file")
+        ignored = root / ".dockerignore"
+        patterns = (
+            [line.strip() for line in ignored.read_text(encoding="utf-8").splitlines() if line.strip() and not line.startswith("#")]
+            if ignored.is_file()
+            else []
+        )
+        for relative in sorted(exclude_paths(str(root), patterns, dockerfile=str(build.get("dockerfile") or "Dockerfile"))):
+            path = root / relative
+            if path.is_symlink():
+                digest.update(f"{relative}\0link\0{path.readlink()}\0".encode())
+            elif path.is_file():
+                content = path.read_bytes()
+                digest.update(f"{relative}\0{path.stat().st_mode & 0o100:o}\0{len(content)}\0".encode())
+                digest.update(content)
+    return digest.hexdigest()[:12]
+
+
+def release_name(definition: Definition, images: Mapping[str, str]) -> str:
+    """The identity of a release: its version, where it has one, and a hash over its images and its definition."""
+    content = json.dumps([definition.digest, dict(images)], sort_keys=True)
+    return f"{definition.version}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"

@@ -1,0 +1,125 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module application: what a user's Compose file and its block x-echobase say."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application
+short_description: Read an application's Compose file
+description:
+  - Has Compose resolve the file with its includes, environment files and profiles, and reads the block C(x-echobase) in it.
+  - All that cannot be deployed in two colours is refused at once, each with its place in the file and what to do.
+  - It changes nothing.
+options:
+  file:
+    description: The Compose file.
+    type: path
+    required: true
+  variables:
+    description: Variables that the file may name as C(${NAME}), beside those of an C(.env) file beside it.
+    type: dict
+    default: {}
+  candidate:
+    description:
+      - The colour that will be made from this file. The edge then gets this file's routes for it.
+      - Empty means none; a colour that was never deployed has this file's routes, too.
+    type: str
+    choices: ["", blue, green]
+    default: ""
+extends_documentation_fragment:
+  - echobase.platform.environment
+attributes:
+  check_mode:
+    support: full
+    description: Nothing is ever changed.
+  diff_mode:
+    support: none
+    description: There is nothing to show.
+  idempotent:
+    support: full
+    description: Nothing is ever changed.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: Read the application's Compose file
+  echobase.platform.application:
+    environment: devlocal
+    file: /srv/shop/compose.yml
+  register: application_result
+"""
+
+RETURN = r"""
+definition:
+  description: The file as Compose resolved it.
+  returned: success
+  type: dict
+catalogue_images:
+  description: The images of this collection's catalogue that it names.
+  returned: success
+  type: list
+  elements: str
+notes:
+  description: What is done otherwise than the file says, a line each.
+  returned: success
+  type: list
+  elements: str
+jobs:
+  description: The service of each job that it has.
+  returned: success
+  type: dict
+edge_routes:
+  description: What role edge makes its configuration from.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.application.compose_answer import compose_answer
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_routes
+from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.images.application_images import catalogue_names
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    params = module.params
+    env = environment_of(params)
+    definition = Definition.of(compose_answer(params["file"], params["variables"]), params["file"])
+    stored = StoredDefinitions(env)
+    definitions = {}
+    for colour in env.colours:
+        deployed = None if colour == params["candidate"] else stored.of(colour)
+        definitions[colour] = deployed.definition if deployed else definition
+    facts = {
+        "definition": definition.project,
+        "catalogue_images": catalogue_names(definition),
+        "notes": list(definition.notes),
+        "jobs": dict(definition.settings.jobs),
+        "edge_routes": edge_routes(env, definitions),
+    }
+    return Outcome(changed=False, facts=facts)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **ENVIRONMENT_ARGUMENTS,
+            "file": {"type": "path", "required": True},
+            "variables": {"type": "dict", "default": {}},
+            "candidate": {"type": "str", "choices": ["", "blue", "green"], "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: operate(module))
+
+
+if __name__ == "__main__":
+    main()

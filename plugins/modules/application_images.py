@@ -1,0 +1,125 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module application_images: the images of an application's services, built or pulled."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application_images
+short_description: Build or pull the images of an application's services
+description:
+  - A service with a C(build:) section gets an image that is known by a hash over what goes into it; Compose builds it if it is not there.
+  - The image of another service is pulled if it is not there, and is from then on known by its digest.
+  - An image C(echobase/<name>) without a version is one of this collection's catalogue; so is one that is named in C(build.args).
+options:
+  definition:
+    description: The application, as M(echobase.platform.application) returns it.
+    type: dict
+    required: true
+  tags:
+    description: The tags of the catalogue's images, as M(echobase.platform.images) returns them.
+    type: dict
+    default: {}
+extends_documentation_fragment:
+  - echobase.platform.environment
+  - echobase.platform.progress
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be built or pulled.
+  diff_mode:
+    support: full
+    description: Lists the images before and after.
+  idempotent:
+    support: full
+    description: An image with the same content is never built twice.
+author:
+  - The echobase.platform authors (@echobase)
+"""
+
+EXAMPLES = r"""
+- name: Have the images of the application
+  echobase.platform.application_images:
+    environment: devlocal
+    definition: "{{ application_result.definition }}"
+    tags: "{{ images_result.tags }}"
+  register: application_images_result
+"""
+
+RETURN = r"""
+images:
+  description: The image of each service.
+  returned: success
+  type: dict
+release:
+  description: The identity of the release, which follows from its images and its definition.
+  returned: success
+  type: str
+version:
+  description: The version that people know it by.
+  returned: success
+  type: str
+built:
+  description: The images that were built; in check mode those that would be.
+  returned: success
+  type: list
+  elements: str
+pulled:
+  description: The images that were pulled; in check mode those that would be.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.images.application_images import ApplicationImages, release_name
+from ansible_collections.echobase.platform.plugins.module_utils.images.builder import PATIENCE_SECONDS, listing
+from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
+from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    params = module.params
+    definition = Definition.of(params["definition"])
+    lock = Path(params["home"]) / ".images.lock"
+    images = ApplicationImages(docker_client(PATIENCE_SECONDS), definition, params["tags"], Progress(params["progress"]), lock)
+    plan = images.plan()
+    found = plan.images if module.check_mode else images.provide(plan)
+    changed = [*plan.to_build, *plan.to_pull]
+    return Outcome(
+        changed=bool(changed),
+        before=listing(set(plan.images.values()) - set(changed)),
+        after=listing(set(plan.images.values())),
+        facts={
+            "images": found,
+            "release": release_name(definition, found),
+            "version": definition.version,
+            "built": list(plan.to_build),
+            "pulled": plan.to_pull,
+        },
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **ENVIRONMENT_ARGUMENTS,
+            "definition": {"type": "dict", "required": True},
+            "tags": {"type": "dict", "default": {}},
+            **PROGRESS_ARGUMENTS,
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: operate(module))
+
+
+if __name__ == "__main__":
+    main()
