@@ -1,6 +1,6 @@
 """`python -m order_processor.drain` ends when no unfinished order belongs to this colour.
 
-What is left at the deadline is handed to the other colour, or reported.
+What is left at the deadline is handed to the other colour, or reported. The platform says both in variables.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ class Drain:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m order_processor.drain")
-    parser.add_argument("--deadline", type=float, required=True, metavar="SECONDS")
-    parser.add_argument("--hand-to", required=True, metavar="COLOUR", help=f"the colour that takes what is left, or '{NOBODY}'")
+    parser.add_argument("--deadline", type=float, default=os.environ.get("ECHOBASE_DRAIN_SECONDS", "30"), metavar="SECONDS")
+    hand_to = os.environ.get("ECHOBASE_HAND_TO", NOBODY)
+    parser.add_argument("--hand-to", default=hand_to, metavar="COLOUR", help=f"the colour that takes what is left, or '{NOBODY}'")
     arguments = parser.parse_args()
     try:
         variables = Variables(os.environ)

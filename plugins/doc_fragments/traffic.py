@@ -59,8 +59,8 @@ options:
     description:
       - For unusual layouts, where the services of a colour listen that customers reach, by colour - each service's URL, with C(http) where
         it speaks plainly.
-      - The containers of such a colour are not looked for on this machine. Where it was not deployed from this machine either, a path in the
-        URL is what is asked; without one, the service has to take a connection.
+      - The containers of such a colour are not looked for on this machine. Where it was not deployed from this machine either, a path in
+        the URL is what is asked; without one, the service has to take a connection.
     type: dict
     default: {}
 """

@@ -9,7 +9,9 @@ DOCUMENTATION = r"""
 module: db_migration
 short_description: Move the schema of an environment's durable database
 description:
-  - Applies what is pending of one branch of the migrations in a release's image. With nothing pending, nothing is asked or changed.
+  - Runs the job C(schema) of a release, which tells what is pending and applies one branch. With nothing pending, nothing is asked or
+    changed. An application without that job may have plain commands, C(expand) and C(contract); these run once each time, and their exit
+    code decides. Without any of them there is nothing to do.
   - A database with rows is changed only when its newest proved backup and the log since could restore it to a moment recent enough,
     and after the same migration succeeded on a server restored from that backup, where the deployed releases and the new one then served.
   - Each statement commits alone, waits at most a second for a table and then gives way, so that no customer queues up behind it for longer.
@@ -24,16 +26,23 @@ options:
     type: str
     choices: [expand, contract, backfill, status]
     required: true
-  image:
-    description: The backend image of the release whose migrations are meant.
+  colour:
+    description: The colour whose release is meant. Either it or O(definition) is needed.
     type: str
-    required: true
-  emulator_image:
-    description: The emulator image of that release, for the rehearsal. When empty, only the deployed releases are rehearsed, not this one.
+    choices: [blue, green]
+  definition:
+    description: The application, for a release that is not deployed yet. It needs O(images) and O(release).
+    type: dict
+  images:
+    description: The image of each service.
+    type: dict
+    default: {}
+  release:
+    description: The identity of that release.
     type: str
     default: ""
-  release:
-    description: The name of that release, for the ledger.
+  version:
+    description: The version that people see. Empty means the part of the release's identity before the dash.
     type: str
     default: ""
   gate:
@@ -72,15 +81,15 @@ EXAMPLES = r"""
   echobase.platform.db_migration:
     environment: devlocal
     action: expand
-    image: "{{ images_result.tags.backend }}"
-    emulator_image: "{{ images_result.tags.emulator }}"
-    release: "{{ images_result.release }}"
+    definition: "{{ application_result.definition }}"
+    images: "{{ application_images_result.images }}"
+    release: "{{ application_images_result.release }}"
 
 - name: Take away what no release needs any more, although the backups are away
   echobase.platform.db_migration:
     environment: devlocal
     action: contract
-    image: "{{ images_result.tags.backend }}"
+    colour: green
     override: "the backup server burned down, ticket 4711"
 """
 
@@ -111,7 +120,7 @@ backfills:
   type: list
   elements: dict
 empty:
-  description: Whether no table of the application has a row.
+  description: Whether no table of the application has a row. V(false) where its jobs do not tell.
   returned: success
   type: bool
 sql:
@@ -138,23 +147,31 @@ rehearsal:
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.application.stored import Deployed, StoredDefinitions
 from ansible_collections.echobase.platform.plugins.module_utils.backups.published import published_restorable
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
+from ansible_collections.echobase.platform.plugins.module_utils.colours.endpoints import unknown_origin
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
-from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.database.acknowledged import has_tables
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of, engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.environment.published import OperationRecord
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.deployed_releases import DeployedReleases
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import ACTIONS, DbMigration, WantedMigration
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import SCHEMA, MigrationJob, ReachableDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import ACTIONS, DbMigration
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.plain_command import PlainMigration, nothing_to_migrate
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.preparation import Preparation, WantedMigration
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.rehearsal import MigrationRehearsal
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import DeployedRelease
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.restorable_gate import MigrationGate
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.restored_copy import restored_copy
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
@@ -164,16 +181,15 @@ from ansible_collections.echobase.platform.plugins.module_utils.replica.state im
 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
-    env, engine, image = environment_of(params), params["engine"], params["image"]
+    env, engine = environment_of(params), params["engine"]
+    release = _release(env, params)
+    wanted = WantedMigration(params["action"], params["patience"], params["override"], release.release)
+    jobs = release.definition.settings.jobs
+    if SCHEMA not in jobs and wanted.action not in jobs:
+        return nothing_to_migrate(wanted, tuple(job for job in ("expand", "contract") if job in jobs))
     docker = docker_client()
     deployed = DeployedReleases(docker, env)
-    has_replica = ReplicaWatch(docker, env, engine).is_running()
-    migration = DbMigration(
-        job=MigrationJob(docker, env, image, ReachableDatabase.live(env, engine, has_replica=has_replica)),
-        ledger=Ledger(Path(env.path("ledger.jsonl"))),
-        contracts=deployed.contracts,
-        progress=Progress(params["progress"]),
-    )
+    preparation = Preparation(Ledger(Path(env.path("ledger.jsonl"))), progress=Progress(params["progress"]))
     if params["gate"]:
         tool = backup_tool_of(params, docker, env)
 
@@ -182,15 +198,33 @@ def operate(module: AnsibleModule) -> Outcome:
                 tool.archive_now()
             return published_restorable(env, engine, tool, check_mode=module.check_mode)
 
-        releases = [release for release in deployed.all() if release.backend != image]
-        if params["emulator_image"]:
-            releases.append(DeployedRelease(params["release"] or image, image, params["emulator_image"]))
-        migration.gate = MigrationGate(up_to_date, params["restorable_minutes"])
-        migration.rehearsal = MigrationRehearsal(docker, env, image, releases, partial(restored_copy, docker, env, engine, tool))
-    wanted = WantedMigration(params["action"], params["patience"], params["override"], params["release"])
+        preparation.gate = MigrationGate(up_to_date, params["restorable_minutes"])
+        others = {name: one for name, one in deployed.known.items() if one.images != release.images}
+        served = others | {release.release: release}
+        preparation.rehearsal = MigrationRehearsal(docker, env, release, served, partial(restored_copy, docker, env, engine, tool))
+        preparation.warnings += deployed.notices
+    database = ReachableDatabase.live(env, engine, has_replica=ReplicaWatch(docker, env, engine).is_running())
+    migration: DbMigration | PlainMigration
+    if SCHEMA in jobs:
+        migration = DbMigration(MigrationJob(docker, env, release, database), preparation, deployed.contracts)
+    else:
+        console = ServerConsole(engine_named(engine), env)
+        migration = PlainMigration(
+            MigrationJob(docker, env, release, database, wanted.action), preparation, lambda: not has_tables(console)
+        )
     if module.check_mode or wanted.action == "status":
         return migration.ensure(wanted, module.check_mode)
     return OperationRecord(env, wanted.action, engine).of_quick(lambda: migration.ensure(wanted, check_mode=False))
+
+
+def _release(env: Environment, params: dict[str, Any]) -> Deployed:
+    if params["definition"]:
+        version = params["version"] or params["release"].rpartition("-")[0]
+        return Deployed(Definition.of(params["definition"]), params["release"], version, params["images"])
+    release = StoredDefinitions(env).of(params["colour"])
+    if release is None:
+        raise Refusal(f"nobody knows which migrations are meant: {params['colour']} has none", unknown_origin(params["colour"]))
+    return release
 
 
 def main() -> None:
@@ -199,15 +233,19 @@ def main() -> None:
             **ENVIRONMENT_ARGUMENTS,
             **BACKUP_ARGUMENTS,
             "action": {"type": "str", "choices": list(ACTIONS), "required": True},
-            "image": {"type": "str", "required": True},
-            "emulator_image": {"type": "str", "default": ""},
+            "colour": {"type": "str", "choices": ["blue", "green"]},
+            "definition": {"type": "dict"},
+            "images": {"type": "dict", "default": {}},
             "release": {"type": "str", "default": ""},
+            "version": {"type": "str", "default": ""},
             "gate": {"type": "bool", "default": True},
             "restorable_minutes": {"type": "int", "default": 60},
             "override": {"type": "str", "default": ""},
             "patience": {"type": "int", "default": 300},
             **PROGRESS_ARGUMENTS,
         },
+        required_one_of=[("colour", "definition")],
+        mutually_exclusive=[("colour", "definition")],
         supports_check_mode=True,
     )
     run(module, lambda: operate(module))

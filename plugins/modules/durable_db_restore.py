@@ -10,7 +10,7 @@ module: durable_db_restore
 short_description: Restore the durable database of an environment to an earlier state
 description:
   - Never overwrites a database. The volume holds generations of data; a restore builds the next one beside the one that is served,
-    tries it with a throw-away server, and lists the orders that it lacks.
+    tries it with a throw-away server, and lists what was acknowledged and is not in it.
   - Only then, and only with the volume's exact name typed, it takes the other one's place. The one before is kept until that is confirmed.
   - Killed at any step it goes on with the next run, or back with O(state=abandoned). How far it is stands in
     C(<home>/<environment>/durable/restore.json).
@@ -100,7 +100,7 @@ rows:
   returned: success
   type: int
 discarded:
-  description: How many orders the served database has that this one lacks.
+  description: How many acknowledged entries the served database has that this one lacks.
   returned: success
   type: int
 discarded_unknown:
@@ -108,7 +108,7 @@ discarded_unknown:
   returned: success
   type: str
 discarded_newest:
-  description: The newest of them, with the moment they were accepted and their status.
+  description: The newest of them, as the application lists them.
   returned: success
   type: list
   elements: str

@@ -38,7 +38,7 @@ options:
     type: str
     default: ""
   confirm:
-    description: With O(state=reverted) the exact name of the volume, since the orders of after the upgrade are discarded.
+    description: With O(state=reverted) the exact name of the volume, since what was acknowledged after the upgrade is discarded.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -115,11 +115,15 @@ seconds:
   returned: success
   type: float
 discarded:
-  description: How many orders were accepted since the upgrade, with O(state=reverted).
+  description: How many entries were acknowledged since the upgrade, with O(state=reverted).
   returned: success
   type: int
+discarded_unknown:
+  description: Why that is not known; empty when it is.
+  returned: success
+  type: str
 discarded_newest:
-  description: The newest of them, with the moment they were accepted and their status.
+  description: The newest of them, as the application lists them.
   returned: success
   type: list
   elements: str

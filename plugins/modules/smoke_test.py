@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Module smoke_test: does a colour serve a customer from end to end?"""
+"""Module smoke_test: does a colour serve its customers?"""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ DOCUMENTATION = r"""
 module: smoke_test
 short_description: Ask a colour, as a customer would, whether it serves
 description:
-  - Reads the page and the readiness of one colour through the edge's operators' entrance (its preview) or through the public one.
-  - With O(place_order=true) registers or logs in a fixed test customer, places one order, repeats it with the same idempotency key,
-    and waits until it is processed.
+  - Asks one colour through the edge's operators' entrance (its preview) or through the public one. A page has to answer without a failure,
+    each C(ready) path that customers reach has to say so, and who says which colour and release it is has to be the expected one.
+  - Then runs the application's job C(smoke) once, on the network of this machine. Its exit code decides, its last line is the reason.
+  - An application without that job is proved when each of its services is ready; RV(proof) then says so.
 options:
   colour:
     description: The colour that must answer.
@@ -31,16 +32,19 @@ options:
     description: Whether this run has moved traffic to the colour already. A failure then says so, and how to move it back.
     type: bool
     default: false
-  place_order:
-    description: Place a whole order. This writes to the database, so the module then reports a change.
-    type: bool
-    default: false
+  depth:
+    description:
+      - How far the job may go, which is told in its variable E(ECHOBASE_SMOKE_DEPTH). With V(read) it only reads.
+      - With V(write) it does the whole of what a customer does, which writes to the database, so that the module reports a change.
+    type: str
+    choices: [read, write]
+    default: read
 extends_documentation_fragment:
   - echobase.platform.environment
 attributes:
   check_mode:
     support: full
-    description: In check mode only the reading part runs.
+    description: In check mode the job only reads.
 author:
   - The echobase.platform authors (@echobase)
 """
@@ -50,28 +54,32 @@ EXAMPLES = r"""
   echobase.platform.smoke_test:
     environment: devlocal
     colour: green
-    place_order: true
+    depth: write
 """
 
 RETURN = r"""
+proof:
+  description: What the colour was proved by - V(smoke), its own job, or V(readiness), since it has none.
+  returned: success
+  type: str
+  sample: smoke
 passed:
   description: The steps that passed.
   returned: success
   type: list
   elements: str
-order:
-  description: The id of the order that was placed and processed.
-  returned: when an order was placed
-  type: str
+told:
+  description: What else the job said in its last line, where that is a JSON object.
+  returned: success
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
-from ansible_collections.echobase.platform.plugins.module_utils.colours.preview import preview_headers
-from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_test import SmokeTest, remedy_for
+from ansible_collections.echobase.platform.plugins.module_utils.colours.proof import Proof
+from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_job import DEPTHS
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.reader import read_secret
-from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
@@ -79,23 +87,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.environme
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
-    preview = params["entrance"] == "preview"
-    test = SmokeTest(
-        client=HttpsClient(
-            host="127.0.0.1",
-            port=env.operators_port if preview else env.edge_port,
-            ca_file=env.path("tls", "ca.crt"),
-            headers=preview_headers(env, params["colour"], read_secret(env, "preview_key")) if preview else {},
-        ),
-        colour=params["colour"],
-        release=params["release"],
-        password=read_secret(env, "operator_password"),
-        remedy=remedy_for(env.colour(params["colour"]).container("api-gateway"), params["traffic_moved"]),
-    )
-    test.read_only()
-    if params["place_order"] and not module.check_mode:
-        return Outcome(changed=True, facts={"order": test.place_order(), "passed": test.passed})
-    return Outcome(changed=bool(params["place_order"]), facts={"passed": test.passed})
+    key = read_secret(env, "preview_key") if params["entrance"] == "preview" else ""
+    proof = Proof(env, env.colour(params["colour"]), params["release"], key, params["traffic_moved"])
+    return proof.run(params["depth"], module.check_mode)
 
 
 def main() -> None:
@@ -106,7 +100,7 @@ def main() -> None:
             "release": {"type": "str", "default": ""},
             "entrance": {"type": "str", "choices": ["preview", "public"], "default": "preview"},
             "traffic_moved": {"type": "bool", "default": False},
-            "place_order": {"type": "bool", "default": False},
+            "depth": {"type": "str", "choices": list(DEPTHS), "default": "read"},
         },
         supports_check_mode=True,
     )

@@ -13,10 +13,10 @@ class Statements:
     disconnect_writers: str
     count_writers: str
 
-    # 1 where there is a table of orders.
-    has_orders: str
-    # Identifier, moment and status of each order, the newest first, in an answer that the client does not gather in memory.
-    orders: str
+    # How many tables the application has in its database.
+    count_tables: str
+    # Any {statement} that reads, which may change nothing, in an answer that the client does not gather in memory.
+    only_read: str
 
     # A table beside the application's, so that nothing of the application can trip over it: restore_drill.written (n).
     make_drill_table: str

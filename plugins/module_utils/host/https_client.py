@@ -55,9 +55,7 @@ class HttpsClient:
         try:
             return self.ask(method, path, body, headers)
         except NoAnswerError as error:
-            raise Refusal(
-                f"{method} {self.url}{path} got no answer ({error})", f"is the edge up? see {playbook('status')}"
-            ) from error
+            raise Refusal(f"{method} {self.url}{path} got no answer ({error})", f"is the edge up? see {playbook('status')}") from error
 
     def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         sent = {**self.headers, **(headers or {})}

@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
-from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger, new_entry
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.contract_gate import refuse_while_needed
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.restorable_gate import MigrationGate
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.preparation import Preparation, WantedMigration
 
 BRANCHES = ("expand", "contract")
 ACTIONS = (*BRANCHES, "backfill", "status")
 
 
-class Rehearsal(Protocol):
-    def run(self, action: str) -> dict[str, Any]:
-        """What it measured; refuses when the migration or a release fails on the copy."""
-
-
-@dataclass(frozen=True)
-class WantedMigration:
-    action: str
-    patience: int
-    override: str = ""
-    release: str = ""
-
-
 @dataclass
 class DbMigration:
-    """Without a gate nothing is asked of the backups; without a rehearsal nothing is tried on a copy.
+    """By a job that speaks the protocol: it says what is applied and pending, and does one branch at a time.
 
     `contracts` asks every release that is deployed which contracts it can live with, by the name of its colour.
     """
 
     job: MigrationJob
-    ledger: Ledger
-    gate: MigrationGate | None = None
-    rehearsal: Rehearsal | None = None
+    preparation: Preparation
     contracts: Callable[[], Mapping[str, Sequence[str]]] = dict
-    progress: Progress = field(default_factory=lambda: Progress(None))
-    _warnings: list[str] = field(default_factory=list, init=False)
 
     def ensure(self, wanted: WantedMigration, check_mode: bool) -> Outcome:
         try:
@@ -65,42 +45,16 @@ class DbMigration:
         if not pending:
             return self._outcome(status, [])
         if check_mode:
-            self._foretell(wanted, status)
+            if not status["empty"]:
+                self.preparation.foretell(wanted)
             return self._outcome(status, pending, report=self.job.run("plan", wanted.action))
-        rehearsal = {} if status["empty"] else self._prepare(wanted)
-        self.progress.say(f"applying {', '.join(pending)}")
+        rehearsal = {} if status["empty"] else self.preparation.prepare(wanted)
+        self.preparation.progress.say(f"applying {', '.join(pending)}")
         move = self.job.run(wanted.action, "--patience", str(wanted.patience))
         details = {"from": move["before"], "to": move["after"], "rehearsed": bool(rehearsal), "runs_on": status["runs_on"]}
-        self._record(wanted, "migrated", details)
+        self.preparation.record(wanted, "migrated", details)
         report = {"statements": move["statements"], "rehearsal": rehearsal}
         return self._outcome(move["state"], pending, before=status, report=report)
-
-    def _foretell(self, wanted: WantedMigration, status: Mapping[str, Any]) -> None:
-        problem = self.gate.problem(datetime.now(UTC)) if self.gate and not status["empty"] else ""
-        if problem and not wanted.override:
-            self._warnings.append(f"it would be refused: {problem}")
-
-    def _prepare(self, wanted: WantedMigration) -> dict[str, Any]:
-        if self.gate is None:
-            return {}
-        self.progress.say("looking up to when the database can be restored")
-        problem = self.gate.problem(datetime.now(UTC))
-        if problem and not wanted.override:
-            raise self.gate.refusal(problem)
-        if problem:
-            self._record(wanted, "overridden", {"action": wanted.action, "problem": problem, "reason": wanted.override})
-            self._warnings.append(f"not rehearsed, and nothing to go back to: {problem}")
-            return {}
-        return self._rehearsed(self.rehearsal, wanted.action) if self.rehearsal else {}
-
-    def _rehearsed(self, rehearsal: Rehearsal, action: str) -> dict[str, Any]:
-        self.progress.say(f"rehearsing {action} on a restored copy")
-        report = rehearsal.run(action)
-        for one in report["statements"]:
-            self.progress.say(f"{one['seconds']:.3f} s, held up a writer for {one['held_up_seconds']:.3f} s: {one['statement']}")
-        for release, passed in report["passed"].items():
-            self.progress.say(f"{release} served on it: {', '.join(passed)}")
-        return report
 
     def _backfill(self, wanted: WantedMigration, status: Mapping[str, Any], check_mode: bool) -> Outcome:
         left = sum(one["rows_left"] for one in status["backfills"])
@@ -108,9 +62,6 @@ class DbMigration:
             return self._outcome(status, [], rows=left)
         move = self.job.run("backfill", "--patience", str(wanted.patience))
         return self._outcome(move["state"], [], before=status, rows=int(move["rows_filled"]))
-
-    def _record(self, wanted: WantedMigration, event: str, details: Mapping[str, Any]) -> None:
-        self.ledger.append(new_entry(event, "", wanted.release, details))
 
     def _outcome(
         self,
@@ -136,5 +87,5 @@ class DbMigration:
                 "statements": report.get("statements", []),
                 "rehearsal": report.get("rehearsal", {}),
             },
-            warnings=[*self._warnings, *status.get("notices", ())],
+            warnings=[*self.preparation.warnings, *status.get("notices", ())],
         )

@@ -1,122 +1,140 @@
-"""A release at work on a copy of the database: its gateway, its processor and its emulator, without a colour's ports and traffic."""
+"""A release at work on a copy of the database: all of its services, without a colour's ports, traffic, cache and volumes."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.colour_project import ColourPlace, as_text, colour_project
+from ansible_collections.echobase.platform.plugins.module_utils.application.stored import Deployed
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.colours.endpoints import Endpoint
+from ansible_collections.echobase.platform.plugins.module_utils.colours.health import ColourHealth
+from ansible_collections.echobase.platform.plugins.module_utils.colours.job_service import place_of
+from ansible_collections.echobase.platform.plugins.module_utils.colours.smoke_job import JOB, SmokeJob
+from ansible_collections.echobase.platform.plugins.module_utils.containers.one_off import OneOff
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import ReachableDatabase, hardened
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import ReachableDatabase
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.stand_in_edge import stand_in_edge
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from docker.models.containers import Container
 
-# This is no colour's name: a release on a copy must not handle what waits in a colour's outbox.
+# This is no colour's name: a release on a copy must not handle what waits for a colour.
 REHEARSAL_COLOUR = "rehearsal"
+# Whose certificate its services show.
+_CERTIFICATE_OF = "blue"
 _READY_SECONDS = 120.0
-_GATEWAY_PORT = 8443
-_EMULATOR_PORT = 4566
-
-
-@dataclass(frozen=True)
-class DeployedRelease:
-    """`name` is what a user knows it by; the images are those of its containers."""
-
-    name: str
-    backend: str
-    emulator: str
 
 
 @dataclass(frozen=True)
 class ReleaseOnCopy:
     docker: DockerClient
     env: Environment
-    release: DeployedRelease
+    release: Deployed
     database: ReachableDatabase
 
-    @contextmanager
-    def serving(self) -> Iterator[HttpsClient]:
-        """Gives a client of the release's gateway once that is ready. All of the release is removed in the end."""
-        backend, emulator = self.release.backend, self.release.emulator
-        with self._container("emulator", emulator, [], "") as cloud:
-            address = f"http://{cloud.name}:{_EMULATOR_PORT}"
-            with (
-                self._container("api-gateway", backend, ["python", "-m", "api_gateway"], address) as gateway,
-                self._container("order-processor", backend, ["python", "-m", "order_processor"], address),
-            ):
-                client = self._client(gateway)
-                self._await_ready(gateway, client)
-                yield client
+    def prove(self) -> list[str]:
+        """Gives the steps that passed: its own smoke job's, or that it got ready. All of the release is removed in the end."""
+        remedy = "correct the release or the migration"
+        with self._running() as hosts:
+            if JOB not in self.release.definition.settings.jobs:
+                return ["readiness"]
+            tls = Path(self.env.path("tls", _CERTIFICATE_OF))
+            with stand_in_edge(self.release.definition.settings, hosts, tls) as port:
+                url = f"https://localhost:{port}"
+                told = SmokeJob(self.env, self.release, REHEARSAL_COLOUR, url, release=self.release.release).run("write", remedy)
+        return [str(step) for step in told.get("passed", ["the smoke job"])]
 
     @contextmanager
-    def _container(self, service: str, image: str, command: list[str], cloud: str) -> Iterator[Container]:
-        secret_folder = self.env.path("secrets", "app" if cloud else "emulator")
-        published: dict[str, Any] = {"ports": {f"{_GATEWAY_PORT}/tcp": ("127.0.0.1", None)}} if service == "api-gateway" else {}
-        container = self.docker.containers.create(
-            image,
-            command or None,
-            name=f"echobase-{self.env.name}-rehearsal-{service}-{secrets.token_hex(3)}",
-            restart_policy={"Name": "on-failure"},
-            environment=self._variables(cloud),
-            labels={ENVIRONMENT_LABEL: self.env.name},
-            network=self.database.network,
-            **hardened(self.env, {secret_folder: "/run/secrets", self.env.path("tls", "blue"): "/run/tls"}),
-            **published,
+    def _running(self) -> Iterator[Mapping[str, str]]:
+        """Gives the addresses of the services that customers reach, once they are ready."""
+        place = self._place()
+        project = OneOff(
+            place.colour.project,
+            as_text(on_copy(colour_project(self.release.definition, place), place, self.database), place),
+            seconds=_READY_SECONDS,
         )
+        # What a killed run left of it.
+        project.down()
         try:
-            container.start()
-            yield container
+            started = project.up()
+            hosts = self._hosts(place) if started.code == 0 else {}
+            problem = self._problem(hosts) if hosts else f"its containers do not: {started.reason}"
+            if problem:
+                said = " | ".join(project.logs(4)[-8:])
+                raise Refusal(
+                    f"release {self.release.release} does not get ready: {problem}; its last words: {said}",
+                    "correct the release or the migration",
+                )
+            yield hosts
         finally:
-            container.remove(force=True, v=True)
+            project.down()
 
-    def _variables(self, cloud: str) -> dict[str, str]:
-        name = self.env.name
+    def _place(self) -> ColourPlace:
+        place = self.database.told_to(place_of(self.env, self.release, self.database.engine, colour=_CERTIFICATE_OF))
+        # Named by its network, of which there is one for each copy.
+        name = f"echobase-{self.env.name}-rehearsal-{hashlib.sha256(self.database.network.encode()).hexdigest()[:6]}"
+        return replace(place, colour=replace(place.colour, name=REHEARSAL_COLOUR, project=name, container_prefix=name))
+
+    def _hosts(self, place: ColourPlace) -> dict[str, str]:
         return {
-            **self.database.variables(self.env, self.env.database_user),
-            "ECHOBASE_ENV": name,
-            "ECHOBASE_COLOUR": REHEARSAL_COLOUR,
-            "ECHOBASE_RELEASE": self.release.name,
-            "ECHOBASE_VERSION": self.release.name,
-            "JWT_SECRET_ID": f"echobase/{name}/jwt",
-            "JWT_KEY_FILE": "/run/secrets/jwt_key",
-            "KMS_KEY_ID": f"alias/echobase-{name}",
-            "ORDERS_QUEUE": f"echobase-{name}-{REHEARSAL_COLOUR}-orders",
-            "AWS_ENDPOINT_URL": cloud,
-            "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_SHARED_CREDENTIALS_FILE": "/run/secrets/cloud_credentials",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "TLS_CERT_FILE": "/run/tls/tls.crt",
-            "TLS_KEY_FILE": "/run/tls/tls.key",
+            service: next(iter(_addresses(self.docker.api.inspect_container(place.colour.container(service)))))
+            for service in self.release.definition.settings.routed
         }
 
-    def _client(self, gateway: Container) -> HttpsClient:
-        gateway.reload()
-        binding = (gateway.ports[f"{_GATEWAY_PORT}/tcp"] or [{"HostPort": "0"}])[0]
-        return HttpsClient("127.0.0.1", int(binding["HostPort"]), self.env.path("tls", "ca.crt"))
-
-    def _await_ready(self, gateway: Container, client: HttpsClient) -> None:
+    def _problem(self, hosts: Mapping[str, str]) -> str:
+        settings = self.release.definition.settings
+        endpoints = [
+            Endpoint(service, host, settings.route_of(service).port, not settings.route_of(service).tls, settings.ready.get(service, ""))
+            for service, host in hosts.items()
+        ]
+        tls_name = self.env.colour(_CERTIFICATE_OF).tls_name
+        health = ColourHealth(endpoints, tls_name, self.env.path("tls", "ca.crt"), timeout=5)
+        problems: list[str] = []
         for _look in looks(_READY_SECONDS):
-            problem = _problem(client)
-            if not problem:
-                return
-        log = gateway.logs(tail=4).decode(errors="replace").splitlines()
-        raise Refusal(
-            f"release {self.release.name} does not get ready: {problem}; its last words: {' | '.join(log)}",
-            "correct the release or the migration",
-        )
+            problems = [f"{probe.url} {probe.problem}" for probe in health.readiness() if probe.problem]
+            if not problems:
+                break
+        return "; ".join(problems)
 
 
-def _problem(client: HttpsClient) -> str:
-    try:
-        answer = client.request("GET", "/ready")
-    except Refusal as refusal:
-        return refusal.cause
-    return "" if answer.status == 200 else f"{answer.status} {answer.body.decode(errors='replace')}"
+def on_copy(project: Mapping[str, Any], place: ColourPlace, database: ReachableDatabase) -> dict[str, Any]:
+    """A colour's project as one that touches nothing of the environment but the copy: networks and volumes of its own, no ports or jobs."""
+    services = {name: _service(service, place) for name, service in project["services"].items() if "profiles" not in service}
+    own = {
+        name: {key: value for key, value in network.items() if key not in ("name", "ipam")} for name, network in project["networks"].items()
+    }
+    volumes: dict[str, Any] = {"volumes": {name: {} for name in project["volumes"]}} if "volumes" in project else {}
+    return {
+        **project,
+        "services": services,
+        "networks": {
+            **{name: network for name, network in own.items() if name not in ("durable", "edge")},
+            "durable": {"name": database.network, "external": True},
+        },
+        **volumes,
+    }
+
+
+def _service(service: Mapping[str, Any], place: ColourPlace) -> dict[str, Any]:
+    networks = {name: _floating(options) for name, options in service.get("networks", {}).items() if name != "edge"}
+    certificate, there = (place.env.path("tls", name) for name in (place.colour.name, _CERTIFICATE_OF))
+    mounts = [{**mount, "source": there} if mount.get("source") == certificate else mount for mount in service["volumes"]]
+    kept = {key: value for key, value in service.items() if key != "ports"}
+    return {**kept, "networks": networks, "volumes": mounts, "pull_policy": "never"}
+
+
+def _floating(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != "ipv4_address"}
+
+
+def _addresses(container: Mapping[str, Any]) -> Iterator[str]:
+    for network in container["NetworkSettings"]["Networks"].values():
+        if network["IPAddress"]:
+            yield str(network["IPAddress"])

@@ -12,9 +12,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.backups.record i
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
+from ansible_collections.echobase.platform.plugins.module_utils.database.acknowledged import Acknowledged, discarded_facts
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
-from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, discarded_facts, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.trial_server import trial_server
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
@@ -55,6 +55,7 @@ class DatabaseRestore:
         self._names = self.env.server(self.engine)
         self._journal = GenerationJournal(self.env)
         self._console = ServerConsole(engine_named(self.engine), self.env)
+        self._acknowledged = Acknowledged.by_live_release(self.env, self.engine)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached)
         self._warnings: list[str] = []
 
@@ -167,26 +168,26 @@ class DatabaseRestore:
         )
 
     def _tried(self, restore: GenerationChange, volume: DataVolume, *, building: bool) -> GenerationChange:
-        """A server serves from the new generation, the application logs in, and the orders that only the served one has are listed."""
+        """A server serves from the new generation, the application logs in, and what only the served one has is listed."""
         self.progress.say(f"trying generation {restore.generation}")
         folder = volume.building(restore.generation) if building else f"generations/{restore.generation}"
         with trial_lock(self.env.name), trial_server(self.docker, self.env, self.engine, volume.name, folder) as trial:
             rows = sum(count for count, _checksum in self.tool.contents(trial.container).values())
             trial.log_in_as_application()
-            write_ids(self._ids_file, orders(trial.console))
+            unknown = self._acknowledged.write_ids(trial.console, self._ids_file)
         self.reached("tried")
         if building:
             volume.settle(restore.generation)
         self.reached("settled")
-        return self._counted(replace(restore, rows=rows))
+        return replace(restore, rows=rows, unknown=unknown) if unknown else self._counted(replace(restore, rows=rows))
 
     def _counted(self, restore: GenerationChange) -> GenerationChange:
         if not self._console.is_answering():
-            unknown = f"{self._names.container} does not answer, so nobody knows which orders it has beyond the restored ones"
+            unknown = f"{self._names.container} does not answer, so nobody knows what it has beyond what is restored"
             self._warnings.append(unknown)
             return replace(restore, unknown=unknown)
-        count = discarded(self._discarded_file(restore), orders(self._console), self._ids_file)
-        return replace(restore, discarded=count, unknown="")
+        count, unknown = self._acknowledged.discarded(self._console, self._discarded_file(restore), self._ids_file)
+        return replace(restore, discarded=count, unknown=unknown)
 
     # The new generation takes the place of the served one.
 
@@ -270,14 +271,14 @@ class DatabaseRestore:
             )
         if not check_mode:
             self._volume().remove(before.previous)
-            for file in (self._ids_file, self._journal.folder / f"orders-of-{before.previous}"):
+            for file in (self._ids_file, self._journal.folder / f"acknowledged-of-{before.previous}"):
                 file.unlink(missing_ok=True)
             self._journal.remove()
         return self._outcome(changed=True, before=before, after=None)
 
     @property
     def _ids_file(self) -> Path:
-        return self._journal.folder / "restored-orders"
+        return self._journal.folder / "restored-entries"
 
     def _discarded_file(self, restore: GenerationChange) -> Path:
         return self._journal.folder / f"discarded-by-{restore.generation}.tsv"
@@ -315,7 +316,7 @@ def _refuse_upgrade(before: GenerationChange | None) -> None:
 
 
 def _described(restore: GenerationChange) -> str:
-    return restore.unknown or f"{restore.discarded} orders"
+    return restore.unknown or f"{restore.discarded} acknowledged entries"
 
 
 def _picture(restore: GenerationChange | None) -> dict[str, Any]:

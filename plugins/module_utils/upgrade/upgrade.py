@@ -15,10 +15,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container
 from ansible_collections.echobase.platform.plugins.module_utils.containers.stop import stop_server
+from ansible_collections.echobase.platform.plugins.module_utils.database.acknowledged import Acknowledged, discarded_facts
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import BackupTool, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import is_older_major
-from ansible_collections.echobase.platform.plugins.module_utils.database.orders import discarded, discarded_facts, orders, write_ids
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition
 from ansible_collections.echobase.platform.plugins.module_utils.database.writer_fence import WriterFence
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
@@ -64,6 +64,7 @@ class DatabaseUpgrade:
         self._journal = GenerationJournal(self.env)
         self._engine = engine_named(self.engine)
         self._console = ServerConsole(self._engine, self.env)
+        self._acknowledged = Acknowledged.by_live_release(self.env, self.engine)
         self._swap = GenerationSwap(self.docker, self.env, self._console, self.progress, self.reached, UPGRADE_WAYS)
         self._copy = UpgradedCopy(
             self.docker, self.env, self._engine, self.wanted.image, self.present_image, self.tool, self.progress, self.reached
@@ -184,7 +185,7 @@ class DatabaseUpgrade:
             if upgrade.is_disposable:
                 self._build(upgrade)
             else:
-                upgrade = replace(upgrade, discarded=self._count_discarded(upgrade.previous, upgrade.generation))
+                upgrade = self._counted(upgrade, upgrade.previous, upgrade.generation)
         upgrade = self._journal.write(upgrade.at(ChangeStep.SWAPPING))
         self._serve(upgrade.generation, self.wanted)
         upgrade = self._journal.write(upgrade.at(ChangeStep.LIVE))
@@ -198,7 +199,8 @@ class DatabaseUpgrade:
         WriterFence(self.env, self._console).close()
         self.reached("closed")
         self._warnings += self.tool.archive_if_possible("of before")
-        write_ids(self._ids_file(served), orders(self._console))
+        if unknown := self._acknowledged.write_ids(self._console, self._ids_file(served)):
+            self._warnings.append(f"going back later cannot say what it discards: {unknown}")
 
     def _build(self, upgrade: GenerationChange) -> None:
         contents = self.tool.contents(self._names.container)
@@ -255,17 +257,19 @@ class DatabaseUpgrade:
                 "there is no upgrade that could be undone",
                 "it is not live, or was confirmed, or followed by a restore; see docs/operate/upgrade.md for a server on an older backup",
             )
-        count = self._count_discarded(before.generation, before.previous)
-        return replace(before.turned_round(), step=ChangeStep.CLOSING, began=datetime.now(UTC), builds=False, discarded=count)
+        way_back = replace(before.turned_round(), step=ChangeStep.CLOSING, began=datetime.now(UTC), builds=False)
+        return self._counted(way_back, before.generation, before.previous)
 
-    def _count_discarded(self, left: str, gone_to: str) -> int:
-        """How many orders came after the other generation was left."""
-        return discarded(self._discarded_file(left), orders(self._console), self._ids_file(gone_to))
+    def _counted(self, way_back: GenerationChange, left: str, gone_to: str) -> GenerationChange:
+        """With how much was acknowledged after the other generation was left."""
+        count, unknown = self._acknowledged.discarded(self._console, self._discarded_file(left), self._ids_file(gone_to))
+        return replace(way_back, discarded=count, unknown=unknown)
 
     def _refuse_unconfirmed(self, way_back: GenerationChange, confirm: str) -> None:
         if confirm != self._names.volume:
+            lost = way_back.unknown or f"the {way_back.discarded} entries acknowledged since"
             raise Refusal(
-                f"going back to {way_back.to} discards the {way_back.discarded} orders since, and '{confirm}' does not confirm that",
+                f"going back to {way_back.to} discards {lost}, and '{confirm}' does not confirm that",
                 f"read {self._discarded_file(way_back.previous)}, then confirm:"
                 f" {playbook('upgrade', durable_db_go_back='true', upgrade_confirm=self._names.volume)}",
             )
@@ -314,8 +318,8 @@ class DatabaseUpgrade:
         return DataVolume(self.docker, self.env.name, self._names.volume, image)
 
     def _ids_file(self, generation: str) -> Path:
-        """The file with the orders that this generation held when it was left."""
-        return self._journal.folder / f"orders-of-{generation}"
+        """The file with what this generation had acknowledged when it was left."""
+        return self._journal.folder / f"acknowledged-of-{generation}"
 
     def _discarded_file(self, left: str) -> Path:
         return self._journal.folder / f"discarded-by-leaving-{left}.tsv"
@@ -336,6 +340,7 @@ class DatabaseUpgrade:
                 "generation": shown.generation if shown else "",
                 "previous": shown.previous if shown else "",
                 "discarded": shown.discarded if shown else 0,
+                "discarded_unknown": shown.unknown if shown else "",
                 **discarded_facts(self._discarded_file(shown.previous) if shown else None),
                 "backup": "",
                 "rows": 0,

@@ -10,8 +10,8 @@ MARIADB_STATEMENTS = Statements(
     unlock_writers="SET sql_log_bin = 0; ALTER USER '{0}'@'%' ACCOUNT UNLOCK; ALTER USER '{1}'@'%' ACCOUNT UNLOCK",
     disconnect_writers="KILL USER '{0}'@'%'; KILL USER '{1}'@'%'",
     count_writers="SELECT COUNT(*) FROM information_schema.processlist WHERE user IN ('{0}', '{1}')",
-    has_orders="SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'orders_db' AND table_name = 'orders'",
-    orders="SELECT id, created_at, status FROM orders_db.orders ORDER BY created_at DESC, id",
+    count_tables="SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()",
+    only_read="START TRANSACTION READ ONLY; {statement}",
     make_drill_table=("CREATE DATABASE IF NOT EXISTS restore_drill; CREATE OR REPLACE TABLE restore_drill.written (n BIGINT PRIMARY KEY)"),
     remove_drill_table="DROP DATABASE IF EXISTS restore_drill",
     activity=(

@@ -9,9 +9,9 @@ POSTGRES_STATEMENTS = Statements(
     unlock_writers="ALTER ROLE {0} LOGIN; ALTER ROLE {1} LOGIN",
     disconnect_writers="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IN ('{0}', '{1}')",
     count_writers="SELECT count(*) FROM pg_stat_activity WHERE usename IN ('{0}', '{1}')",
-    has_orders="SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'orders'",
+    count_tables="SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
     # This one streams; the client would hold the answer of a mere SELECT in its memory.
-    orders="COPY (SELECT id, created_at, status FROM orders ORDER BY created_at DESC, id) TO STDOUT",
+    only_read="SET TRANSACTION READ ONLY; COPY ({statement}) TO STDOUT",
     make_drill_table=(
         "CREATE SCHEMA IF NOT EXISTS restore_drill; DROP TABLE IF EXISTS restore_drill.written;"
         " CREATE TABLE restore_drill.written (n BIGINT PRIMARY KEY)"

@@ -1,0 +1,82 @@
+"""The work that a colour has accepted and not finished: it finishes it, or hands it over, by the application's job `drain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.echobase.platform.plugins.module_utils.application.stored import Deployed, StoredDefinitions
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import containers_of
+from ansible_collections.echobase.platform.plugins.module_utils.colours.endpoints import unknown_origin
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.containers.one_off import Ended, OneOff
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour, Environment
+
+JOB = "drain"
+NOBODY = "none"
+# Beyond the seconds that the job is told, for its start and its end.
+_SECONDS_TO_SPARE = 60
+
+
+@dataclass(frozen=True)
+class ColourWork:
+    env: Environment
+    colour: Colour
+
+    def finish(self, seconds: float, hand_to: str, check: bool) -> Outcome:
+        """The colour accepts nothing more, and works off what it has; `hand_to` is the colour that takes what is left, or `none`."""
+        deployed = StoredDefinitions(self.env).of(self.colour.name)
+        if deployed is None:
+            found = containers_of(docker_client(), [self.colour])[self.colour.name]
+            return _nothing([f"nothing was worked off: {unknown_origin(self.colour.name)}"] if found else [])
+        if not check:
+            self._close(deployed)
+        if check or JOB not in deployed.definition.settings.jobs:
+            return _nothing()
+        ended = self._run(deployed, self.colour.name, seconds, hand_to)
+        if ended.code == 0:
+            return _outcome(ended)
+        if hand_to == NOBODY:
+            return _nothing([f"{self.colour.name} leaves work behind: {ended.reason}"])
+        raise Refusal(
+            f"{self.colour.name} did not finish or hand over its work: {ended.reason}",
+            f"it takes no more, and was not removed; remove that cause, then run this again, or see {playbook('status')}",
+        )
+
+    def adopt(self, check: bool) -> Outcome:
+        """Takes what the other colour left behind when it was removed: else it would belong to nobody."""
+        deployed = StoredDefinitions(self.env).of(self.colour.name)
+        if deployed is None or check or JOB not in deployed.definition.settings.jobs:
+            return _nothing()
+        ended = self._run(deployed, self.env.other(self.colour.name).name, 0, self.colour.name)
+        if ended.code != 0:
+            raise Refusal(
+                f"{self.colour.name} could not take what the other colour left behind: {ended.reason}",
+                "remove that cause, then run this again",
+            )
+        return _outcome(ended)
+
+    def _run(self, deployed: Deployed, whose: str, seconds: float, hand_to: str) -> Ended:
+        variables = {"ECHOBASE_COLOUR": whose, "ECHOBASE_DRAIN_SECONDS": f"{seconds:g}", "ECHOBASE_HAND_TO": hand_to}
+        project = OneOff(self.colour.project, file=self._file, seconds=seconds + _SECONDS_TO_SPARE)
+        return project.run(self.colour.host(deployed.definition.settings.jobs[JOB]), variables=variables)
+
+    def _close(self, deployed: Deployed) -> None:
+        docker = docker_client()
+        for service in deployed.definition.settings.routed:
+            for container in docker.containers.list(filters={"name": f"^/{self.colour.container(service)}$"}):
+                container.stop()
+
+    @property
+    def _file(self) -> str:
+        return self.env.path("compose", f"{self.colour.name}.yml")
+
+
+def _nothing(warnings: list[str] | None = None) -> Outcome:
+    return Outcome(changed=False, facts={"told": {}}, warnings=warnings or [])
+
+
+def _outcome(ended: Ended) -> Outcome:
+    """The job may say in its last line, as a JSON object, how much it handed over."""
+    return Outcome(changed=bool(ended.told.get("handed_over")), facts={"told": ended.told})
