@@ -201,8 +201,7 @@ class SettingsReader:
             if not isinstance(given, kind) or (kind is int and isinstance(given, bool)):
                 example = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
                 self._object(f"{where}.{key}", f"is '{given}'", f"give {example}")
-                given = default
-            options[key] = given
+            options[key] = given if isinstance(given, kind) else default
         if options.get("body") and not _SIZE.fullmatch(options["body"]):
             self._object(f"{where}.body", f"is '{options['body']}', which is no size", "write for instance 64k, 10m")
         return Route(prefix, str(value["service"]), int(port), **options)
