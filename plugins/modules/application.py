@@ -67,6 +67,11 @@ notes:
   returned: success
   type: list
   elements: str
+secrets:
+  description: The secrets that it asks for.
+  returned: success
+  type: list
+  elements: str
 jobs:
   description: The service of each job that it has.
   returned: success
@@ -102,6 +107,7 @@ def operate(module: AnsibleModule) -> Outcome:
         "definition": definition.project,
         "catalogue_images": catalogue_names(definition),
         "notes": list(definition.notes),
+        "secrets": list(definition.settings.secrets),
         "jobs": dict(definition.settings.jobs),
         "edge_routes": edge_routes(env, definitions),
     }
