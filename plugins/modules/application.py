@@ -67,6 +67,11 @@ notes:
   returned: success
   type: list
   elements: str
+secrets:
+  description: The secrets that it asks for.
+  returned: success
+  type: list
+  elements: str
 jobs:
   description: The service of each job that it has.
   returned: success
@@ -75,13 +80,17 @@ edge_routes:
   description: What role edge makes its configuration from.
   returned: success
   type: dict
+edge_knows_routes:
+  description: Whether the edge's configuration was made from just these.
+  returned: success
+  type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.compose_answer import compose_answer
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
-from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_routes
+from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_knows, edge_routes
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.images.application_images import catalogue_names
@@ -98,12 +107,15 @@ def operate(module: AnsibleModule) -> Outcome:
     for colour in env.colours:
         deployed = None if colour == params["candidate"] else stored.of(colour)
         definitions[colour] = deployed.definition if deployed else definition
+    routes = edge_routes(env, definitions)
     facts = {
         "definition": definition.project,
         "catalogue_images": catalogue_names(definition),
         "notes": list(definition.notes),
+        "secrets": list(definition.settings.secrets),
         "jobs": dict(definition.settings.jobs),
-        "edge_routes": edge_routes(env, definitions),
+        "edge_routes": routes,
+        "edge_knows_routes": edge_knows(env, routes),
     }
     return Outcome(changed=False, facts=facts)
 

@@ -29,6 +29,11 @@ options:
   volume_exists:
     description: Whether a database volume exists. Looked up in the Docker engine, when it matters, if not given.
     type: bool
+  application:
+    description: Names of the secrets that the application's definition asks for. Each is made once and never forgotten.
+    type: list
+    elements: str
+    default: []
   renew:
     description:
       - Passwords that get a new value, whatever they are now.
@@ -140,7 +145,7 @@ def operate(module: AnsibleModule) -> Outcome:
     if params["state"] == "absent":
         return secrets.absent(module.check_mode)
     given = {f"backup_{name}": params[name] for name in ("s3_key", "s3_secret") if params[name]}
-    return secrets.present(module.check_mode, params["renew"], given)
+    return secrets.present(module.check_mode, params["renew"], given, params["application"])
 
 
 def main() -> None:
@@ -150,6 +155,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "vault_password_file": {"type": "path", "default": "", "no_log": False},
             "volume_exists": {"type": "bool"},
+            "application": {"type": "list", "elements": "str", "default": []},
             "s3_key": {"type": "str", "default": "", "no_log": True},
             "s3_secret": {"type": "str", "default": "", "no_log": True},
             "renew": {"type": "list", "elements": "str", "default": [], "choices": RENEWABLE, "no_log": False},

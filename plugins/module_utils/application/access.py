@@ -40,18 +40,22 @@ class Server:
             "password_file": f"{SECRETS}/{self.password_file}",
             "authority_file": AUTHORITY_FILE,
             "replica": self.replica,
-            "url": self.url(self.password),
         }
 
-    def url(self, password: str) -> str:
+    def url(self, scheme: str, query: str | None) -> str:
         """The address in one line, as most frameworks read it. The server has to show that it is who it says."""
-        login = f"{quote(self.user, safe='')}:{quote(password, safe='')}"
-        place = f"{login}@{self.host}:{self.port}"
-        if self.engine == "postgresql":
-            return f"postgresql://{place}/{self.name}?sslmode=verify-full&sslrootcert={AUTHORITY_FILE}"
-        if self.engine == "redis":
-            return f"rediss://{place}/0"
-        return f"mysql://{place}/{self.name}?ssl-ca={AUTHORITY_FILE}&ssl-mode=VERIFY_IDENTITY"
+        usual_scheme, usual_query = _URLS[self.engine]
+        place = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@{self.host}:{self.port}"
+        end = usual_query if query is None else query
+        return f"{scheme or usual_scheme}://{place}/{self.name}{'?' if end else ''}{end}"
+
+
+# How an address of each engine begins, and what it says of TLS.
+_URLS = {
+    "postgresql": ("postgresql", f"sslmode=verify-full&sslrootcert={AUTHORITY_FILE}"),
+    "mariadb": ("mysql", f"ssl-ca={AUTHORITY_FILE}&ssl-mode=VERIFY_IDENTITY"),
+    "redis": ("rediss", ""),
+}
 
 
 def needs_password(access: Access | None) -> bool:
@@ -60,5 +64,5 @@ def needs_password(access: Access | None) -> bool:
 
 
 def told(access: Access, server: Server) -> Mapping[str, str]:
-    facts = server.facts
+    facts = {**server.facts, "url": server.url(access.scheme, access.query)}
     return {variable: facts[fact] for fact, variable in access.variables.items() if facts[fact]}

@@ -126,8 +126,8 @@ def _mount_problems(where: str, mount: Mapping[str, Any], volumes: Mapping[str, 
         yield Problem(
             f"volumes.{source}",
             what,
-            f"say `{BLOCK}: {{volumes: {{{source}: shared}}}}` for one that both colours use and no release removes, or `colour` for one that goes"
-            " with its colour; a database belongs into the durable layer (database.instead_of)",
+            f"say `{BLOCK}: {{volumes: {{{source}: shared}}}}` for one that both colours use and no release removes, or `colour` for one"
+            " that goes with its colour; a database belongs into the durable layer (database.instead_of)",
         )
 
 

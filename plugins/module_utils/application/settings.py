@@ -62,6 +62,9 @@ class Access:
     instead_of: Sequence[str] = ()
     # Who is told; empty means everybody.
     services: Sequence[str] = ()
+    # How the address in one line begins and ends, where the program wants it otherwise than most, such as postgresql+psycopg.
+    scheme: str = ""
+    query: str | None = None
 
 
 @dataclass(frozen=True)
@@ -201,8 +204,7 @@ class SettingsReader:
             if not isinstance(given, kind) or (kind is int and isinstance(given, bool)):
                 example = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
                 self._object(f"{where}.{key}", f"is '{given}'", f"give {example}")
-                given = default
-            options[key] = given
+            options[key] = given if isinstance(given, kind) else default
         if options.get("body") and not _SIZE.fullmatch(options["body"]):
             self._object(f"{where}.body", f"is '{options['body']}', which is no size", "write for instance 64k, 10m")
         return Route(prefix, str(value["service"]), int(port), **options)
@@ -248,7 +250,7 @@ class SettingsReader:
         engine = value.get("engine", "")
         if engine and engine not in ENGINES:
             self._object("database.engine", f"is '{engine}'", f"choose {' or '.join(ENGINES)}, or leave it out for the environment's")
-        self._refuse_unknown("database", value, ("engine", "as", "instead_of", "services", "acknowledged"))
+        self._refuse_unknown("database", value, ("engine", "as", "instead_of", "services", "scheme", "query", "acknowledged"))
         acknowledged = value.get("acknowledged", {})
         if isinstance(acknowledged, str):
             acknowledged = dict.fromkeys([engine] if engine else ENGINES, acknowledged)
@@ -268,7 +270,7 @@ class SettingsReader:
             return None
         if value.get("engine", "redis") != "redis":
             self._object("cache.engine", f"is '{value['engine']}'", "choose redis")
-        self._refuse_unknown("cache", value, ("engine", "as", "instead_of", "services"))
+        self._refuse_unknown("cache", value, ("engine", "as", "instead_of", "services", "scheme", "query"))
         return Access(**self._access("cache", value, CACHE_FACTS))
 
     def _refuse_unknown(self, where: str, value: Mapping[str, Any], known: Sequence[str]) -> None:
@@ -293,6 +295,8 @@ class SettingsReader:
             "variables": variables or {fact: f"{where.upper()}_{fact.upper()}" for fact in facts if fact not in ("password", "url")},
             "instead_of": tuple(self._service_names(f"{where}.instead_of", value.get("instead_of", ()))),
             "services": tuple(self._service_names(f"{where}.services", value.get("services", ()))),
+            "scheme": str(value.get("scheme") or ""),
+            "query": None if value.get("query") is None else str(value["query"]),
         }
 
     def _service_names(self, where: str, value: Any) -> Iterator[str]:

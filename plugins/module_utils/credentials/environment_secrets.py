@@ -26,7 +26,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
     wanted_accounts,
     warning,
 )
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import KINDS
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import APPLICATION, KINDS, application_secret
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import (
     SecretStore,
     completed,
@@ -78,13 +78,15 @@ class EnvironmentSecrets:
         self._link = Path(env.path("secrets"))
         self._folder = VOLATILE_HOME / env.name / "secrets" if vault_password else self._link
 
-    def present(self, check: bool, renew: Sequence[str] = (), given: Mapping[str, str] | None = None) -> Outcome:
-        """`renew` names passwords that get a new value; `given` are those that come from elsewhere."""
+    def present(
+        self, check: bool, renew: Sequence[str] = (), given: Mapping[str, str] | None = None, application: Sequence[str] = ()
+    ) -> Outcome:
+        """`renew` names passwords that get a new value; `given` are those that come from elsewhere; `application` those it asks for."""
         given = given or {}
-        plan = self._plan(renew, given)
+        plan = self._plan(renew, given, application)
         if not plan.is_empty and not check:
             with secrets_lock(self._env):
-                plan = self._plan(renew, given)
+                plan = self._plan(renew, given, application)
                 self._apply(plan)
         return self._outcome(plan)
 
@@ -127,22 +129,24 @@ class EnvironmentSecrets:
             self._folder / ACCOUNTS_FILE,
         )
 
-    def _plan(self, renew: Sequence[str], given: Mapping[str, str]) -> SecretsPlan:
+    def _plan(self, renew: Sequence[str], given: Mapping[str, str], application: Sequence[str]) -> SecretsPlan:
         known = self._store.load()
+        asked = [name for wish in application if (name := f"{APPLICATION}{wish}") not in known]
         news = [name for name, value in given.items() if known.get(name) != value]
         lacking = missing(known)
         recorded = self._record.load()
         self._refuse_to_orphan(known, lacking, recorded)
         values = completed({name: value for name, value in known.items() if name not in renew}) | dict(given)
+        values |= {name: application_secret() for name in asked}
         # What lies behind a link that will go counts for nothing.
         current = self._link / "nowhere" if self._leaves_vault() else self._folder
         line_record = LineRecord.load(self._line_record_file)
         accounts = wanted_accounts(values["operator_password"], self._accounts_file, line_record, "operator_password" in renew)
         return SecretsPlan(
             values=values,
-            generated=[name for name in KINDS if name in lacking or name in renew],
+            generated=[*(name for name in KINDS if name in lacking or name in renew), *asked],
             renewed=[*renew, *news],
-            rewrites_store=bool(lacking or renew or news or expired_values(known)) or self._store.needs_rewrite(),
+            rewrites_store=bool(lacking or asked or renew or news or expired_values(known)) or self._store.needs_rewrite(),
             rewrites_record=recorded != fingerprints(values),
             accounts=accounts,
             line_record=line_record,

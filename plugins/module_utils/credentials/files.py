@@ -16,6 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
     LineRecord,
     wanted_accounts,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import APPLICATION as APPLICATION_PREFIX
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import GIVEN
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import TokenKeys
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import MONITOR_USER
@@ -29,6 +30,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.insi
 )
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
+# An application's programs run as whoever their images say; all of them are in this group.
+_FOR_PROGRAMS = 0o440
 _NEXT_BACKUP_KEY, _NEXT_VOLUME_KEY = "db/backup_key_next", "volume_key_next"
 
 
@@ -57,15 +60,16 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         SecretFile("observability/monitor_password", values["db_monitor_password"], OBSERVER),
         SecretFile("observability/mariadb.cnf", _login_of_exporter(values["db_monitor_password"]), OBSERVER),
         SecretFile("volume_key", values["db_volume_key"], ROOT, 0o600),
-        SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION),
-        SecretFile("app/db_password", values["db_app_password"], APPLICATION),
-        SecretFile("app/jwt_key", values["jwt_key"], APPLICATION),
-        SecretFile("app/jwt_keys", TokenKeys.of(values).document, APPLICATION),
+        SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION, _FOR_PROGRAMS),
+        SecretFile("app/db_password", values["db_app_password"], APPLICATION, _FOR_PROGRAMS),
+        SecretFile("app/jwt_key", values["jwt_key"], APPLICATION, _FOR_PROGRAMS),
+        SecretFile("app/jwt_keys", TokenKeys.of(values).document, APPLICATION, _FOR_PROGRAMS),
+        *_files_of_application(values),
         SecretFile("emulator/kms_key", values["kms_key"], APPLICATION),
         SecretFile("emulator/kms_keys", keys_document(values), APPLICATION),
         SecretFile("emulator/db_password", values["db_app_password"], APPLICATION),
         SecretFile("emulator/jwt_key", values["jwt_key"], APPLICATION),
-        *(SecretFile(f"{consumer}/cloud_credentials", _cloud_credentials(env, values), APPLICATION) for consumer in ("app", "emulator")),
+        *(SecretFile(f"{consumer}/cloud_credentials", _cloud_credentials(env, values), APPLICATION, _FOR_PROGRAMS) for consumer in ("app", "emulator")),
         SecretFile("emulator/jwt_keys", TokenKeys.of(values).document, APPLICATION),
         SecretFile(ACCOUNTS_FILE, accounts.content, APPLICATION),
         SecretFile("desk/desk_key", values["desk_key"], APPLICATION),
@@ -77,6 +81,12 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         *([SecretFile(_NEXT_BACKUP_KEY, values["db_backup_key_next"], DATABASE)] if "db_backup_key_next" in values else []),
         *([SecretFile(_NEXT_VOLUME_KEY, values["db_volume_key_next"], ROOT, 0o600)] if "db_volume_key_next" in values else []),
     ]
+
+
+def _files_of_application(values: Mapping[str, str]) -> Iterator[SecretFile]:
+    for name, value in values.items():
+        if name.startswith(APPLICATION_PREFIX):
+            yield SecretFile(f"app/{name.removeprefix(APPLICATION_PREFIX)}", value, APPLICATION, _FOR_PROGRAMS)
 
 
 def _files_of_engines(env: Environment, values: Mapping[str, str]) -> Iterator[SecretFile]:
@@ -130,7 +140,7 @@ def _difference(path: Path, file: SecretFile) -> str:
 def _make_folder(folder: Path, uid: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     os.chown(folder, uid, uid)
-    folder.chmod(0o700 if uid == ROOT else 0o500)
+    folder.chmod({ROOT: 0o700, APPLICATION: 0o550}.get(uid, 0o500))
 
 
 def _cloud_credentials(env: Environment, values: Mapping[str, str]) -> str:

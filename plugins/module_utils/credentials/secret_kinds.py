@@ -59,7 +59,14 @@ FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
 # What the administrator's password was when the data were made. It opens nothing any more, but the fingerprint that is written on their
 # volume for ever is made from it.
 FIRST_ROOT_PASSWORD = "db_root_password_first"
+# Before the name of a secret that the application's definition asks for. What it is for only the application knows, so none is ever made
+# anew or forgotten.
+APPLICATION = "application_"
 # The S3 service that keeps the backups gave these to the user; nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
 # These passwords can get a new value at the next set-up: those of the database's accounts, and the operator's.
 RENEWABLE = [*(f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")), "operator_password"]
+
+
+def application_secret() -> str:
+    return _password()
