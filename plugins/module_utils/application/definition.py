@@ -12,6 +12,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.comp
 from ansible_collections.echobase.platform.plugins.module_utils.application.problems import Problem, refuse
 from ansible_collections.echobase.platform.plugins.module_utils.application.settings import BLOCK, Settings, SettingsReader
 
+# The names of the services whose place the durable layer takes, in a project without them.
+_REPLACED = "x-echobase-replaced"
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -25,10 +28,11 @@ class Definition:
     @classmethod
     def of(cls, project: Mapping[str, Any], file: str = "the Compose file") -> Definition:
         services = project.get("services") or {}
-        reader = SettingsReader(project.get(BLOCK), list(services))
+        # A definition that was kept lacks them already.
+        reader = SettingsReader(project.get(BLOCK), [*services, *project.get(_REPLACED, ())])
         settings = reader.read()
         replaced = [*(settings.database.instead_of if settings.database else ()), *(settings.cache.instead_of if settings.cache else ())]
-        kept = without(project, replaced)
+        kept = {**without(project, replaced), **({_REPLACED: replaced} if replaced else {})}
         refuse(file, [*reader.problems, *problems_of(kept, settings.volumes), *_contradictions(settings, kept, replaced)])
         return cls(kept, settings, tuple(str(note) for note in notes_of(kept)))
 

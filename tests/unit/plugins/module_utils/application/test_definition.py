@@ -18,6 +18,12 @@ def test_a_service_whose_place_the_durable_layer_takes_is_gone_with_its_volume_a
     assert definition.project["volumes"] == {}
 
 
+def test_what_was_kept_of_it_is_read_again_as_the_same() -> None:
+    definition = Definition.of(shop())
+    again = Definition.of(definition.project)
+    assert (again.project, again.settings, again.digest) == (definition.project, definition.settings, definition.digest)
+
+
 def test_a_services_place_on_the_builders_disk_is_no_part_of_a_release() -> None:
     moved = shop()
     moved["services"]["web"]["build"]["context"] = "/home/somebody/shop/web"
