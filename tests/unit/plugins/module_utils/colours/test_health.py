@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.colours.health import ColourHealth, Endpoints, Probe, probe
+from ansible_collections.echobase.platform.plugins.module_utils.colours.endpoints import Endpoint
+from ansible_collections.echobase.platform.plugins.module_utils.colours.health import ColourHealth, Probe, probe
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import Answer, HttpsClient, NoAnswerError
 
@@ -20,6 +25,11 @@ class Client(HttpsClient):
     def ask(self, method: str, path: str, body: Any = None, headers: Any = None) -> Answer:
         del method, path, body, headers
         return Answer(self.port, {"x-echobase-release": "1"}, self.ca_file.encode())
+
+
+def test_any_good_answer_will_do() -> None:
+    assert asked(204, {}).problem == ""
+    assert asked(302, {}).problem == "answered 302"
 
 
 def asked(status: int, body: object) -> Probe:
@@ -47,15 +57,46 @@ def test_nobody_who_answers_is_told_as_that() -> None:
     assert probe(Away("10.0.0.1", 8443, ""), "/ready") == Probe(URL, "no answer (timed out)")
 
 
-def test_a_colour_is_asked_where_it_listens_unless_somebody_says_otherwise() -> None:
-    assert Endpoints.of(BLUE).gateway == f"https://{BLUE.gateway_address}:8443"
-    given = Endpoints.of(BLUE, {"frontend": "https://localhost:1"})
-    assert (given.frontend, given.tls_name) == ("https://localhost:1", "blue.echobase.internal")
-    with pytest.raises(Refusal, match="unknown service 'emulator' in the endpoints of blue"):
-        Endpoints.of(BLUE, {"emulator": "x"})
+class Service(BaseHTTPRequestHandler):
+    """Is alive and not ready, and knows itself by one name."""
+
+    def do_GET(self) -> None:
+        known = self.headers["Host"] == "localhost" and self.headers["X-Forwarded-Proto"] == "https"
+        self.send_response(503 if self.path == "/ready" else 200 if known else 400)
+        self.end_headers()
+        self.wfile.write(b'{"in_flight": 3}')
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
-def test_both_services_are_asked_and_told_in_order() -> None:
-    nobody = Endpoints("https://127.0.0.1:1", "https://127.0.0.1:2", BLUE.tls_name)
+@pytest.fixture
+def service() -> Iterator[Endpoint]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Endpoint("web", "127.0.0.1", server.server_port, is_plain=True, ready="/ready", live="/", in_flight="/in-flight")
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_plain_service_is_asked_as_the_edge_would_ask_it(service: Endpoint) -> None:
+    health = ColourHealth([service], BLUE.tls_name, "/nowhere/ca.crt")
+    url = f"http://127.0.0.1:{service.port}"
+    assert [(probe.url, probe.problem) for probe in health.readiness()] == [(f"{url}/ready", "answered 503")]
+    assert [(probe.url, probe.problem) for probe in health.liveness()] == [(f"{url}/", "")]
+    assert health.in_flight()["web"].body == {"in_flight": 3}
+
+
+def test_of_a_service_without_paths_its_port_has_to_take_a_connection(service: Endpoint) -> None:
+    silent = replace(service, ready="", live="", in_flight="")
+    health = ColourHealth([silent], BLUE.tls_name, "/nowhere/ca.crt")
+    assert [(probe.url, probe.problem) for probe in health.readiness()] == [(f"http://127.0.0.1:{service.port}", "")]
+    assert health.in_flight() == {}
+    nobody = ColourHealth([replace(silent, port=1)], BLUE.tls_name, "/nowhere/ca.crt")
+    assert "no answer" in nobody.liveness()[0].problem
+
+
+def test_over_tls_there_has_to_be_an_authority() -> None:
+    nobody = [Endpoint("web", "127.0.0.1", 1, is_plain=False, ready="/ready")]
     with pytest.raises(Refusal, match="certificate authority"):
-        ColourHealth(nobody, "/nowhere/ca.crt").readiness()
+        ColourHealth(nobody, BLUE.tls_name, "/nowhere/ca.crt").readiness()

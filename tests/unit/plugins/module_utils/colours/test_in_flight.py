@@ -11,7 +11,7 @@ GATEWAY, FRONTEND = Probe("https://g/in-flight", body={"in_flight": 2}), Probe("
 
 
 def counts(*totals: int) -> Iterator[InFlight]:
-    yield from (InFlight(total, 0) for total in totals)
+    yield from (InFlight({"api": total, "web": 0}) for total in totals)
 
 
 def test_it_waits_until_there_was_silence_twice_in_a_row() -> None:
@@ -22,7 +22,7 @@ def test_it_waits_until_there_was_silence_twice_in_a_row() -> None:
 
 
 def test_at_the_ceiling_it_tells_what_is_left() -> None:
-    drained = Drain(lambda _: InFlight(2, 1), ceiling=0.01).await_silence(["blue"])
+    drained = Drain(lambda _: InFlight({"api": 2, "web": 1}), ceiling=0.01).await_silence(["blue"])
     assert (drained["blue"]["in_flight"], drained["blue"]["problem"]) == (3, "")
 
 
@@ -32,7 +32,7 @@ def test_nobody_is_waited_for_who_does_not_count() -> None:
 
 
 def test_each_colour_has_its_own_silence() -> None:
-    drained = Drain(lambda colour: InFlight(int(colour == "green"), 0), ceiling=0.3).await_silence(["blue", "green"])
+    drained = Drain(lambda colour: InFlight({"api": int(colour == "green")}), ceiling=0.3).await_silence(["blue", "green"])
     assert (drained["blue"]["in_flight"], drained["green"]["in_flight"]) == (0, 1)
 
 
@@ -45,8 +45,9 @@ def test_nothing_to_wait_for(colours: list[str], ceiling: float) -> None:
 
 
 def test_the_question_itself_is_not_counted() -> None:
-    found = InFlight.of(GATEWAY, FRONTEND)
-    assert (found.gateway, found.frontend, found.total, found.problem) == (2, 3, 5, "")
+    found = InFlight.of({"api": GATEWAY, "web": FRONTEND})
+    assert (found.counts, found.total, found.problem) == ({"api": 2, "web": 3}, 5, "")
+    assert found.known_by == {"api": "count", "web": "count"}
 
 
 @pytest.mark.parametrize(
@@ -58,5 +59,23 @@ def test_the_question_itself_is_not_counted() -> None:
     ],
 )
 def test_what_does_not_count_is_named(gateway: Probe, frontend: Probe, problem: str) -> None:
-    found = InFlight.of(gateway, frontend)
+    found = InFlight.of({"api": gateway, "web": frontend})
     assert (found.total, found.problem) == (None, problem)
+
+
+def test_a_service_that_does_not_count_is_silent_when_the_edge_has_no_connection_to_it() -> None:
+    connections = iter([1, 1, 0, 0])
+    seen = Drain(lambda _: InFlight({"api": 0}, {"web": next(connections)}), ceiling=60).await_silence(["blue"])["blue"]
+    assert (seen["in_flight"], seen["problem"], seen["by"]) == (0, "", {"api": "count", "web": "connections"})
+    assert list(connections) == []
+
+
+def test_connections_that_stay_are_no_requests() -> None:
+    drained = Drain(lambda _: InFlight({}, {"web": 4}), ceiling=0.01).await_silence(["blue"])["blue"]
+    assert (drained["in_flight"], drained["problem"], drained["by"]) == (None, "", {"web": "connections"})
+
+
+def test_where_nobody_sees_connections_time_has_to_pass() -> None:
+    drained = Drain(lambda _: InFlight({}, {"web": None}), ceiling=0.3).await_silence(["blue"])["blue"]
+    assert (drained["in_flight"], drained["by"]) == (None, {"web": "time"})
+    assert drained["seconds"] >= 0.3

@@ -26,13 +26,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import wanted_leaves
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.files import wanted_files
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import completed
+from ansible_collections.echobase.platform.plugins.module_utils.database.acknowledged import Acknowledged
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import DatabaseAccounts, account_passwords
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.client import DatabaseClient
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import DatabaseEngine
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import DatabaseLogin, Login
-from ansible_collections.echobase.platform.plugins.module_utils.database.orders import orders
 from ansible_collections.echobase.platform.plugins.module_utils.database.replication import LogReader, LogSlot, Replication
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ServerDefinition, health_check, read_only
 from ansible_collections.echobase.platform.plugins.module_utils.database.statements import Statements
@@ -207,8 +207,8 @@ class Elephantine(DatabaseEngine):
         unlock_writers="UNLOCK {0} {1}",
         disconnect_writers="THROW OUT {0} {1}",
         count_writers="COUNT {0} {1}",
-        has_orders="HAS ORDERS",
-        orders="ORDERS",
+        count_tables="COUNT TABLES",
+        only_read="ONLY READ {statement}",
         make_drill_table="MAKE",
         remove_drill_table="REMOVE",
         activity="ACTIVITY OF {database}",
@@ -355,7 +355,7 @@ def test_it_is_looked_at(env: Environment, asked: dict[str, list[list[str]]]) ->
     assert screen._durable()[0].startswith("DATABASE  ElephantineDB 2.0 ready, TLS_AES_256_GCM_SHA384, 127.0.0.1:7402, ")
 
 
-def test_nobody_writes_into_it_and_its_orders_are_read(env: Environment, asked: dict[str, list[list[str]]]) -> None:
+def test_nobody_writes_into_it_and_what_it_acknowledged_is_read(env: Environment, asked: dict[str, list[list[str]]]) -> None:
     console = ServerConsole(engine_named(NAME), env)
     fence = WriterFence(env, console)
     fence.close()
@@ -366,9 +366,9 @@ def test_nobody_writes_into_it_and_its_orders_are_read(env: Environment, asked: 
         "EXECUTE /run/secrets/elephant.sql",
         "UNLOCK app_user migrate_user",
     ]
-    asked["HAS ORDERS"] = [["1"]]
-    asked["ORDERS"] = [["o1", "2026-11-28", "new"]]
-    assert list(orders(console)) == [["o1", "2026-11-28", "new"]]
+    asked["COUNT TABLES"] = [["1"]]
+    asked["ONLY READ SELECT id"] = [["o1", "2026-11-28", "new"]]
+    assert list(Acknowledged("SELECT id;").entries(console)) == [["o1", "2026-11-28", "new"]]
 
 
 def test_its_backups_are_planned(env: Environment) -> None:

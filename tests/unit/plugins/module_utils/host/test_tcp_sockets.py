@@ -3,7 +3,13 @@ from __future__ import annotations
 import os
 import socket
 
-from ansible_collections.echobase.platform.plugins.module_utils.host.tcp_sockets import ESTABLISHED, LISTENING, open_in, sockets
+from ansible_collections.echobase.platform.plugins.module_utils.host.tcp_sockets import (
+    ESTABLISHED,
+    LISTENING,
+    connections_to,
+    open_in,
+    sockets,
+)
 
 
 def inode(of: socket.socket) -> str:
@@ -28,3 +34,12 @@ def test_a_process_has_its_sockets_open_and_one_that_is_gone_has_none() -> None:
         closed = inode(server)
     assert closed not in open_in([str(os.getpid())])
     assert open_in(["999999999"]) == set()
+
+
+def test_connections_to_a_place_are_counted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert connections_to("127.0.0.1", port) == 0
+        with socket.create_connection(server.getsockname()), socket.create_connection(server.getsockname()):
+            assert connections_to("127.0.0.1", port) == 2
+            assert connections_to("127.0.0.2", port) == 0

@@ -8,7 +8,8 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import DbMigration, WantedMigration
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import DbMigration
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.preparation import Preparation, WantedMigration
 
 NOTICE = "accounts 1 and 2 have one e-mail address in two spellings"
 
@@ -27,5 +28,5 @@ def test_what_a_migration_has_to_say_about_the_data_becomes_a_warning(
     """An older release says nothing at all."""
     move = {"before": [], "after": ["expand_0003"], "statements": [], "state": status(notices, [])}
     job = SimpleNamespace(run=lambda action, *_: status(notices, pending) if action == "status" else move)
-    migration = DbMigration(cast(MigrationJob, job), Ledger(tmp_path / "ledger.jsonl"))
+    migration = DbMigration(cast(MigrationJob, job), Preparation(Ledger(tmp_path / "ledger.jsonl")))
     assert migration.ensure(WantedMigration(action, 5), check_mode=False).warnings == warned
