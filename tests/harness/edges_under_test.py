@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreemen
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from harness.module_runner import CHECKOUT
+from harness.application_under_test import store_definition
 from harness.throwaway_tls import make_certificates
 
 
@@ -34,6 +36,7 @@ class EdgesUnderTest:
             self.home(name).joinpath("tls").mkdir(parents=True, exist_ok=True)
             if name != self.names[0]:
                 shutil.copy(self.env.path("tls", "ca.crt"), self.home(name) / "tls" / "ca.crt")
+            store_definition(replace(self.env, home=str(self.home(name))))
             self.routes(name).initialise()
             self.routes(name).commit(self.routes(name).prepare(Weights.all_to("blue")))
         self.variables: dict[str, dict[str, Any]] = {name: {"echobase_home": str(folder / name)} for name in self.names}
@@ -57,7 +60,7 @@ class EdgesUnderTest:
 
     def endpoints(self) -> dict[str, dict[str, str]]:
         return {
-            name: {"gateway": f"https://{colour.gateway_address}:8443", "frontend": f"https://{colour.frontend_address}:8443"}
+            name: {"api-gateway": f"https://{colour.gateway_address}:8443", "frontend": f"https://{colour.frontend_address}:8443"}
             for name, colour in self.env.colours.items()
         }
 

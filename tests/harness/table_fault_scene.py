@@ -47,7 +47,7 @@ class FaultScene:
     def endpoints(self) -> dict[str, dict[str, str]]:
         """The addresses of the colours, which are told to the modules, since the colours are no containers."""
         return {
-            name: {service: f"https://{colour[f'{service}_address']}:8443" for service in ("gateway", "frontend")}
+            name: {"api-gateway": f"https://{colour['gateway_address']}:8443", "frontend": f"https://{colour['frontend_address']}:8443"}
             for name, colour in self.edge.facts["colours"].items()
         }
 

@@ -67,7 +67,8 @@ def job_project(
 def command_of(deployed: Deployed, job: str) -> list[str]:
     """The job's own command, to which arguments are added; empty where its image has one, or an entry point that reads them."""
     command = deployed.definition.jobs[deployed.definition.settings.jobs[job]].get("command") or []
-    return [command] if isinstance(command, str) else [str(part) for part in command]
+    # In a Compose file, unlike on a command line, a dollar is written twice.
+    return [part.replace("$$", "$") for part in ([command] if isinstance(command, str) else map(str, command))]
 
 
 _MOUNT: dict[str, Any] = {"type": "bind", "read_only": True, "bind": {"create_host_path": False}}

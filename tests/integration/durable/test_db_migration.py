@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import MigrationJob, ReachableDatabase
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import DbMigration, WantedMigration
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import DbMigration
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.plain_command import PlainMigration
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.preparation import Preparation, WantedMigration
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.rehearsal import MigrationRehearsal
-from ansible_collections.echobase.platform.plugins.module_utils.migrations.release_on_copy import DeployedRelease
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.restorable_gate import MigrationGate
+from harness.application_under_test import deployed_order_system, order_system
 from harness.backend_fixtures import DATABASE_IMAGES, DATABASE_PORTS, Backend, docker, empty_backend
-from harness.images_under_test import image_tag
 from migrations.schema import Schema
 
 pytestmark = pytest.mark.long_on("postgresql")
@@ -49,8 +52,9 @@ class Scene:
             backend.sql(f"DROP TABLE IF EXISTS {table}")
 
     def migration(self, **options: Any) -> DbMigration:
-        job = MigrationJob(self.docker, self.backend.env, image_tag("backend"), self.database)
-        return DbMigration(job, self.ledger, **options)
+        job = MigrationJob(self.docker, self.backend.env, deployed_order_system("0.1.0-test"), self.database)
+        contracts = options.pop("contracts", dict)
+        return DbMigration(job, Preparation(self.ledger, **options), contracts)
 
     def run(self, action: str, check: bool = False, override: str = "", **options: Any) -> Any:
         return self.migration(**options).ensure(WantedMigration(action, 5, override, "0.1.0-test"), check)
@@ -168,8 +172,8 @@ def test_a_rehearsal_measures_and_has_releases_serve(scene: Scene, tmp_path: Pat
 
     scene.expand()
     scene.an_order()
-    release = DeployedRelease("0.1.0-old", image_tag("backend"), image_tag("emulator"))
-    rehearsal = MigrationRehearsal(scene.docker, scene.backend.env, image_tag("backend"), [release], copy)
+    release = deployed_order_system("0.1.0-old")
+    rehearsal = MigrationRehearsal(scene.docker, scene.backend.env, release, {"green": release}, copy)
     gate = MigrationGate(lambda: restorable_for(1), 60)
     report = scene.run("contract", gate=gate, rehearsal=rehearsal, progress=progress).facts["rehearsal"]
     assert [one["revision"] for one in report["statements"]] == ["contract_0001"] * len(report["statements"])
@@ -177,14 +181,17 @@ def test_a_rehearsal_measures_and_has_releases_serve(scene: Scene, tmp_path: Pat
         assert one["seconds"] >= 0
         assert one["held_up_seconds"] is not None
     assert report["passed"] == {
-        "0.1.0-old": ["registering", "logging in", "placing an order", "repeating an order", "reading the order", "processing an order"]
+        "green": [
+            "the page", "readiness",
+            "registering", "logging in", "placing an order", "repeating an order", "reading the order", "processing an order",
+        ]
     }
     lines = told.read_text().splitlines()
     assert any("held up a writer for" in line and "ALTER TABLE orders" in line for line in lines)
     assert lines[-1] == "applying contract_0001"
-    assert any(line.startswith("0.1.0-old served on it: ") for line in lines)
-    leftovers = docker("ps", "--all", "--quiet", "--filter", f"network={scene.backend.network}", "--filter", "name=-rehearsal-")
-    assert leftovers == ""
+    assert any(line.startswith("green served on it: ") for line in lines)
+    for kind in ("ps --all", "network ls", "volume ls"):
+        assert docker(*kind.split(), "--quiet", "--filter", "name=-rehearsal-") == "", kind
 
 
 def test_a_contract_waits_until_no_deployed_release_needs_the_old_schema(scene: Scene) -> None:
@@ -209,7 +216,9 @@ def test_a_backfill_ahead_of_its_contract(scene: Scene) -> None:
 
 def test_before_a_first_setup_check_mode_says_that_it_cannot_tell(scene: Scene) -> None:
     migration = scene.migration()
-    migration.job = MigrationJob(scene.docker, scene.backend.env, "echobase/backend:not-built", scene.database)
+    release = deployed_order_system("0.1.0-test")
+    not_built = replace(release, images=dict.fromkeys(release.images, "echobase/backend:not-built"))
+    migration.job = MigrationJob(scene.docker, scene.backend.env, not_built, scene.database)
     outcome = migration.ensure(WantedMigration("expand", 5), check_mode=True)
     assert (outcome.changed, outcome.warnings) == (
         True,
@@ -234,3 +243,28 @@ def test_what_the_database_complains_of_is_one_line(scene: Scene) -> None:
         "ps", "--all", "--quiet", "--filter", "label=io.echobase.job=migrations", "--filter", f"network={scene.backend.network}"
     )
     assert leftovers == ""
+
+
+def test_a_command_of_the_applications_own_is_run_and_its_exit_code_decides(scene: Scene) -> None:
+    """Of an application's own framework nothing is known but whether it succeeded."""
+
+    def migration(command: str) -> PlainMigration:
+        project = order_system()
+        services = {**project["services"], "migrations": {**project["services"]["migrations"], "command": ["sh", "-c", command]}}
+        block = {**project["x-echobase"], "jobs": {"expand": "migrations"}}
+        definition = Definition.of({**project, "services": services, "x-echobase": block})
+        release = replace(deployed_order_system("0.1.0-plain"), definition=definition)
+        job = MigrationJob(scene.docker, scene.backend.env, release, scene.database, "expand")
+        return PlainMigration(job, Preparation(scene.ledger, MigrationGate(never, 60)), lambda: True)
+
+    wanted = WantedMigration("expand", 5, release="0.1.0-plain")
+    foretold = migration("false").ensure(wanted, check_mode=True)
+    assert (foretold.changed, scene.events) == (True, [])
+    assert "cannot be told" in foretold.warnings[0]
+    # It has the account that may change the schema.
+    assert migration('test "$$DB_USER" = migrate_user && python -m migrations expand').ensure(wanted, check_mode=False).changed
+    assert scene.applied == {"expand_0004"}
+    assert scene.events == [("migrated", "0.1.0-plain")]
+    with pytest.raises(Refusal, match="^no such column"):
+        migration("echo 'no such column' >&2; exit 3").ensure(wanted, check_mode=False)
+    assert scene.events == [("migrated", "0.1.0-plain")]

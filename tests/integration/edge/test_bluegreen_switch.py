@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, as_facts, environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import as_facts, environment
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
+from harness.application_under_test import store_definition
 from harness.colour_under_test import ColourUnderTest, running_colour
 from harness.images_under_test import image_tag
 from harness.module_runner import RunningModule, run_module
 from harness.throwaway_tls import make_certificates
 from harness.waiting import eventually
 
+# The services of the order system, from whose definition the colours are.
+SERVICES = ("api-gateway", "frontend", "localstack", "order-processor")
 # The colours' addresses are then this machine's own, and the tests answer there.
 NETWORK_PREFIX = "127.78"
 
@@ -71,6 +74,7 @@ def docker(*arguments: str) -> str:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     scene = Scene(tmp_path_factory.mktemp("bluegreen"))
     make_certificates(Path(scene.env.path("tls")), [colour.tls_name for colour in scene.env.colours.values()])
+    store_definition(scene.env)
     started = []
     try:
         for colour in COLOURS:
@@ -153,7 +157,7 @@ def test_an_unready_colour_gets_no_traffic_except_by_a_rollback(scene: Scene, co
         for check in (False, True):
             refused = scene.switch(check=check, to="green", purpose=purpose)
             assert refused["msg"].startswith(
-                f"green cannot take traffic: https://{scene.env.colour('green').gateway_address}:8443/ready answered 503"
+                f"green cannot take traffic: https://{scene.env.colour('green').edge_addresses[1]}:8443/ready answered 503"
             )
     assert scene.routes.current().weights == Weights.all_to("blue")
     assert scene.switch(to="green", purpose="rollback")["changed"]
@@ -175,7 +179,7 @@ def test_a_colour_that_hangs_is_refused_in_time(scene: Scene, colours: dict[str,
 def test_the_other_colours_certificate_does_not_pass(scene: Scene, colours: dict[str, ColourUnderTest]) -> None:
     place = scene.env.colour("blue")
     # Blue answers well, but it is not green.
-    endpoints = {"green": {"gateway": f"https://{place.gateway_address}:8443", "frontend": f"https://{place.frontend_address}:8443"}}
+    endpoints = {"green": {"api-gateway": f"https://{place.edge_addresses[1]}:8443", "frontend": f"https://{place.edge_addresses[0]}:8443"}}
     assert "CERTIFICATE_VERIFY_FAILED" in scene.switch(to="green", endpoints=endpoints)["msg"]
 
 
@@ -234,7 +238,7 @@ def test_an_answer_that_takes_too_long_is_told_and_is_no_error(scene: Scene, col
     # Two at its gateway, two at its front end.
     assert (answer["changed"], answer["drained"]["blue"]["in_flight"]) == (True, 4)
     assert "traffic left blue, which after " in str(answer["warnings"])
-    assert scene.info()["colours"]["blue"]["in_flight"] == {"gateway": 2, "frontend": 2}
+    assert scene.info()["colours"]["blue"]["in_flight"] == {"api-gateway": 2, "frontend": 2}
     assert scene.switch(to="blue", drain_seconds=0)["drained"] == {}
 
 
@@ -243,7 +247,7 @@ def test_a_colour_that_does_not_count_is_not_waited_for(scene: Scene, colours: d
     answer = scene.switch(to="green", drain_seconds=300)
     assert answer["drained"]["blue"]["in_flight"] is None
     assert "/in-flight answered 503" in answer["drained"]["blue"]["problem"]
-    assert scene.info()["colours"]["blue"]["in_flight"] == {"gateway": None, "frontend": None}
+    assert scene.info()["colours"]["blue"]["in_flight"] == {"api-gateway": None, "frontend": None}
 
 
 def test_an_outdated_run_cannot_flip_traffic_back(scene: Scene) -> None:
@@ -266,7 +270,7 @@ def test_info_tells_everything_and_changes_nothing(scene: Scene, colours: dict[s
     blue, green = info["colours"]["blue"], info["colours"]["green"]
     assert [container["name"] for container in blue["containers"]] == sorted(scene.env.colour("blue").container(name) for name in SERVICES)
     assert (blue["ready"], blue["release"], blue["version"]) == (True, "1.0.0-test", "1.0.0")
-    assert blue["in_flight"] == {"gateway": 0, "frontend": 0}
+    assert blue["in_flight"] == {"api-gateway": 0, "frontend": 0}
     assert blue["schema"] == {"expand": "0002", "contract": None}
     assert (green["running"], green["ready"], green["release"]) == (True, False, "1.1.0-next")
     assert "/ready answered 503" in green["problem"]

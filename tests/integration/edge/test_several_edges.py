@@ -73,7 +73,7 @@ def test_all_edges_switch_as_one_and_only_once(scene: EdgesUnderTest) -> None:
 
 
 def test_an_edge_that_cannot_reach_the_colour_leaves_all_as_they_were(scene: EdgesUnderTest) -> None:
-    scene.variables["south"]["traffic_endpoints"] = {"green": {"gateway": NOBODY_LISTENS, "frontend": NOBODY_LISTENS}}
+    scene.variables["south"]["traffic_endpoints"] = {"green": {"api-gateway": NOBODY_LISTENS, "frontend": NOBODY_LISTENS}}
     code, output = scene.run("switch", "-e", "switch_to=green")
     assert code != 0
     assert "green cannot take traffic: https://127.81.0.1:9/ready no answer" in output
