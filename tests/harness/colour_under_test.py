@@ -213,7 +213,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 def running_colour(facts: Mapping[str, Any], name: str) -> Iterator[ColourUnderTest]:
     """Runs a colour. Its addresses must be this machine's, as those of network prefix 127.x are."""
     place = facts["colours"][name]
-    addresses = {"gateway": place["gateway_address"], "frontend": place["frontend_address"]}
+    addresses = {"gateway": place["edge_addresses"][1], "frontend": place["edge_addresses"][0]}
     colour = ColourUnderTest(name, addresses, Path(facts["home"]) / "tls" / name)
     colour.start()
     try:

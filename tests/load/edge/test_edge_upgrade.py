@@ -99,7 +99,7 @@ def another_image(nginx_image: str) -> Iterator[str]:
 
 @pytest.fixture
 def upstream(edge: UpgradedEdge) -> Iterator[Upstream]:
-    blue = Upstream("blue", edge.env.colours["blue"].gateway_address, 8443, Path(edge.env.path("tls", "blue")))
+    blue = Upstream("blue", edge.env.colours["blue"].edge_addresses[1], 8443, Path(edge.env.path("tls", "blue")))
     with running(blue):
         yield blue
 
