@@ -9,7 +9,7 @@ import ssl
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -174,8 +174,11 @@ def routes_of(facts: dict[str, Any], settings: Mapping[str, Settings]) -> dict[s
     return routes_at({name: colour["edge_addresses"] for name, colour in facts["colours"].items()}, settings)
 
 
-def order_system_at(facts: dict[str, Any]) -> dict[str, Any]:
-    return routes_of(facts, dict.fromkeys(facts["colours"], _order_system()))
+def order_system_at(facts: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """`options`: of all its routes, where a test wants others."""
+    settings = _order_system()
+    settings = replace(settings, routes=tuple(replace(route, **options) for route in settings.routes))
+    return routes_of(facts, dict.fromkeys(facts["colours"], settings))
 
 
 def routes_settings(services: Collection[str], **block: Any) -> Settings:
