@@ -31,6 +31,8 @@ http {{
     server {{
         listen {address}:{port} ssl backlog=4096;
         default_type application/json;
+        # As an application does that knows of colours.
+        add_header X-Echobase-Colour {colour};
         location / {{ return 200 '{{"status":"ok","item":"a small answer of the application"}}'; }}
     }}
 }}
@@ -72,7 +74,7 @@ class Upstream:
     """Answers 200 from memory."""
 
     def __init__(self, place: Place, colour: str, cores: str) -> None:
-        self._configuration = _UPSTREAM.format(address=place.address(colour), port=COLOUR_PORT)
+        self._configuration = _UPSTREAM.format(colour=colour, address=place.address(colour), port=COLOUR_PORT)
         self._folder = place.new_folder(f"upstream-{colour}")
         reads = {self._folder: "/conf", place.tls / colour: "/tls"}
         command = ["nginx", "-e", "/dev/stderr", "-c", "/conf/nginx.conf", "-g", "daemon off;"]

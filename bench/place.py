@@ -47,7 +47,7 @@ class Place:
 
     def address(self, colour: str) -> str:
         """Of the colour's gateway: a loopback address of this machine."""
-        return str(self.facts["colours"][colour]["gateway_address"])
+        return str(self.facts["colours"][colour]["edge_addresses"][1])
 
     def tls_name(self, colour: str) -> str:
         return str(self.facts["colours"][colour]["tls_name"])

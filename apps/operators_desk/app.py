@@ -21,7 +21,7 @@ from operators_desk.span_sender import SpanSender
 
 def make_app(context: Context) -> FastAPI:
     settings = context.settings
-    spans = EdgeSpans(EdgeRoutes(settings.tools)) if settings.telemetry else None
+    spans = EdgeSpans(EdgeRoutes(settings.tools, settings.routes)) if settings.telemetry else None
     metrics = EdgeMetrics(settings.edge_log, spans)
     sender = SpanSender(settings.telemetry, spans) if settings.telemetry and spans else None
 

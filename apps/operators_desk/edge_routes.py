@@ -6,27 +6,17 @@ import re
 from collections.abc import Iterable
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-# More than one segment only where a segment more tells something else.
-_KNOWN = (
-    "/api/orders",
-    "/api/auth",
-    "/api",
-    "/assets",
-    "/health",
-    "/ready",
-    "/docs",
-    "/openapi.json",
-    "/login",
-    "/logout",
-    "/preview",
-    "/edge",
-)
+_OWN = ("/login", "/logout", "/preview", "/edge")
 _ANY_OTHER = "/*"
 
 
 class EdgeRoutes:
-    def __init__(self, tools: Iterable[str]) -> None:
-        prefixes = "|".join(re.escape(route) for route in (*_KNOWN, *(f"/{tool}" for tool in tools)))
+    """The application's routes, and where the edge and the desk answer."""
+
+    def __init__(self, tools: Iterable[str], routes: Iterable[str]) -> None:
+        known = {*_OWN, *(f"/{tool}" for tool in tools), *routes} - {"/"}
+        # The longest first, since the first that fits is taken.
+        prefixes = "|".join(re.escape(route) for route in sorted(known, key=len, reverse=True))
         self._known = re.compile(f"({prefixes})(?=/|$)")
 
     def route(self, path: str) -> str:

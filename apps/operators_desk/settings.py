@@ -18,6 +18,8 @@ class DeskSettings:
     operators_port: int
     # What the edge opens to whoever is logged in, each at /<name>/.
     tools: tuple[str, ...]
+    # The application's routes, by which the edge's spans are named.
+    routes: tuple[str, ...]
     # operators.htpasswd, desk_key, preview_key and metrics_password.
     secrets: Path
     data: Path
@@ -44,6 +46,7 @@ class DeskSettings:
             preview_cookie=variables.text("PREVIEW_COOKIE"),
             operators_port=variables.number("OPERATORS_PORT", at_least=1),
             tools=tuple(variables.text("TOOLS", default="").split()),
+            routes=tuple(variables.text("ROUTES", default="").split()),
             secrets=variables.path("SECRETS_FOLDER"),
             data=variables.path("DATA_FOLDER"),
             edge_log=variables.path("EDGE_LOG_FILE"),

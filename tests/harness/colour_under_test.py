@@ -10,12 +10,14 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.echobase.platform.plugins.module_utils.application.settings import Settings
 
 _WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 PORT = 8443
@@ -61,6 +63,10 @@ class ColourUnderTest:
     # The requests whose answer has left but for what one buffer holds.
     sent: list[Request] = field(default_factory=list)
     port: int = PORT
+    # Other ports than that one, by service; the services that speak plain HTTP; whether answers say which colour and release they are of.
+    ports: Mapping[str, int] = field(default_factory=dict)
+    plain: Collection[str] = ()
+    tells_its_name: bool = True
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _thread: threading.Thread | None = None
 
@@ -102,8 +108,10 @@ class ColourUnderTest:
         await asyncio.gather(*connections, return_exceptions=True)
 
     async def _serve(self, service: str, address: str) -> asyncio.Server:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.tls_folder / "tls.crt", self.tls_folder / "tls.key")
+        context = None
+        if service not in self.plain:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(self.tls_folder / "tls.crt", self.tls_folder / "tls.key")
 
         async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
@@ -114,7 +122,7 @@ class ColourUnderTest:
             finally:
                 writer.close()
 
-        return await asyncio.start_server(connection, address, self.port, ssl=context, backlog=1024)
+        return await asyncio.start_server(connection, address, self.ports.get(service, self.port), ssl=context, backlog=1024)
 
     async def _exchange(self, service: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -167,10 +175,10 @@ class ColourUnderTest:
             "padding": "x" * self.padding.get(request.path, 0),
         }
         content = json.dumps(seen).encode()
-        further = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        names = {"X-Echobase-Colour": self.name, "X-Echobase-Release": self.release} if self.tells_its_name else {}
+        further = "".join(f"{name}: {value}\r\n" for name, value in {**names, **self.headers}.items())
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n"
-            f"X-Echobase-Colour: {self.name}\r\nX-Echobase-Release: {self.release}\r\n"
             f"X-Request-Id: {request.headers.get('x-request-id', '')}\r\n{further}\r\n"
         )
         answer = head.encode() + content
@@ -210,11 +218,22 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 @contextmanager
-def running_colour(facts: Mapping[str, Any], name: str) -> Iterator[ColourUnderTest]:
-    """Runs a colour. Its addresses must be this machine's, as those of network prefix 127.x are."""
-    place = facts["colours"][name]
-    addresses = {"gateway": place["gateway_address"], "frontend": place["frontend_address"]}
-    colour = ColourUnderTest(name, addresses, Path(facts["home"]) / "tls" / name)
+def running_colour(facts: Mapping[str, Any], name: str, settings: Settings | None = None) -> Iterator[ColourUnderTest]:
+    """Runs a colour: of the order system, or of an application that never heard of colours. Its addresses must be this machine's, as those of
+    network prefix 127.x are."""
+    places, tls = facts["colours"][name]["edge_addresses"], Path(facts["home"]) / "tls" / name
+    if settings is None:
+        colour = ColourUnderTest(name, {"gateway": places[1], "frontend": places[0]}, tls)
+    else:
+        routes = {service: settings.route_of(service) for service in settings.routed}
+        colour = ColourUnderTest(
+            name,
+            dict(zip(settings.routed, places, strict=False)),
+            tls,
+            ports={service: route.port for service, route in routes.items()},
+            plain=[service for service, route in routes.items() if not route.tls],
+            tells_its_name=False,
+        )
     colour.start()
     try:
         yield colour

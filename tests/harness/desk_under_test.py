@@ -16,7 +16,7 @@ from typing import Any
 import bcrypt
 import httpx
 
-from harness.edge_under_test import EdgeUnderTest
+from harness.edge_under_test import EdgeUnderTest, order_system_at
 from harness.waiting import eventually
 from operators_desk import PORT
 
@@ -70,6 +70,7 @@ class DeskUnderTest:
             "PREVIEW_COOKIE": str(self.facts["preview_cookie"]),
             "OPERATORS_PORT": str(self.facts["operators_port"]),
             "TOOLS": " ".join(self.facts["tools"]),
+            "ROUTES": " ".join(route["prefix"] for route in order_system_at(self.facts)["routes"]),
             "SECRETS_FOLDER": str(self.secrets),
             "DATA_FOLDER": str(self.home / "desk"),
             "EDGE_LOG_FILE": str(self.home / "edge-log" / "access.log"),

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from harness.colour_under_test import ColourUnderTest, running_colour
-from harness.edge_under_test import EdgeUnderTest, edge_facts, running_edge
+from harness.edge_under_test import EdgeUnderTest, edge_facts, routes_of, running_edge
 from harness.images_under_test import image_tag
 
 BLUE, GREEN = Weights.all_to("blue"), Weights.all_to("green")
@@ -20,16 +20,22 @@ PAGE = {"Accept": "text/html,application/xhtml+xml"}
 
 @pytest.fixture(scope="module")
 def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeUnderTest]:
-    """A test module may set EDGE_OPTIONS, other values of the role's variables, and EDGE_PLACE, a name, port and network of its own."""
+    """A test module may set EDGE_OPTIONS, other values of the role's variables or functions of the edge's facts, EDGE_PLACE, a name, port and network of its own, and APPLICATION,
+    the definition of each colour, instead of the order system."""
     place = getattr(request.module, "EDGE_PLACE", ("customers", 20443, "127.77"))
     facts = edge_facts(tmp_path_factory.mktemp("edge"), *place)
-    with running_edge(facts, image_tag("nginx"), **getattr(request.module, "EDGE_OPTIONS", {})) as edge:
+    given = getattr(request.module, "EDGE_OPTIONS", {})
+    options = {name: value(facts) if callable(value) else value for name, value in given.items()}
+    if application := getattr(request.module, "APPLICATION", None):
+        options["edge_routes"] = routes_of(facts, application)
+    with running_edge(facts, image_tag("nginx"), **options) as edge:
         yield edge
 
 
 @pytest.fixture(scope="module")
-def colours(edge: EdgeUnderTest) -> Iterator[dict[str, ColourUnderTest]]:
-    with running_colour(edge.facts, "blue") as blue, running_colour(edge.facts, "green") as green:
+def colours(request: pytest.FixtureRequest, edge: EdgeUnderTest) -> Iterator[dict[str, ColourUnderTest]]:
+    of = getattr(request.module, "APPLICATION", {}).get
+    with running_colour(edge.facts, "blue", of("blue")) as blue, running_colour(edge.facts, "green", of("green")) as green:
         yield {"blue": blue, "green": green}
 
 

@@ -7,15 +7,18 @@ import os
 import signal
 import ssl
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import yaml
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import routes_at
+from ansible_collections.echobase.platform.plugins.module_utils.application.settings import BLOCK, Settings, SettingsReader
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import DESK_TLS_NAME
 from ansible_collections.echobase.platform.plugins.module_utils.edge.log_folder import EdgeLogFolder
 from ansible_collections.echobase.platform.plugins.module_utils.edge.pages import page_files
@@ -24,7 +27,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_ro
 from harness.throwaway_tls import make_certificates
 from harness.waiting import eventually
 
-ROLE = Path(__file__).resolve().parents[2] / "roles" / "edge"
+CHECKOUT = Path(__file__).resolve().parents[2]
+ROLE = CHECKOUT / "roles" / "edge"
+ORDER_SYSTEM = CHECKOUT / "apps" / "orders" / "compose.yml"
 
 
 @dataclass
@@ -60,7 +65,11 @@ class EdgeUnderTest:
 
     def render(self, template: str) -> str:
         variables: dict[str, Any] = {"ansible_managed": "rendered by a test", "edge_topology": self.facts, "edge_image": self.image}
-        templated = {"edge_ipv6": Path("/proc/net/if_inet6").exists(), "edge_telemetry": True}
+        templated = {
+            "edge_ipv6": Path("/proc/net/if_inet6").exists(),
+            "edge_telemetry": True,
+            "edge_routes": order_system_at(self.facts),
+        }
         variables = _role_defaults() | variables | templated | self.options
         loader = jinja2.FileSystemLoader(ROLE / "templates")
         templates = jinja2.Environment(loader=loader, trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
@@ -158,6 +167,32 @@ class EdgeUnderTest:
 
 def _role_defaults() -> dict[str, Any]:
     return dict(yaml.safe_load((ROLE / "defaults" / "main.yml").read_text()))
+
+
+def routes_of(facts: dict[str, Any], settings: Mapping[str, Settings]) -> dict[str, Any]:
+    """What role edge gets for these definitions of the colours."""
+    return routes_at({name: colour["edge_addresses"] for name, colour in facts["colours"].items()}, settings)
+
+
+def order_system_at(facts: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """`options`: of all its routes, where a test wants others."""
+    settings = _order_system()
+    settings = replace(settings, routes=tuple(replace(route, **options) for route in settings.routes))
+    return routes_of(facts, dict.fromkeys(facts["colours"], settings))
+
+
+def routes_settings(services: Collection[str], **block: Any) -> Settings:
+    """An application of the test's own: its services, and its block x-echobase."""
+    reader = SettingsReader(block, list(services))
+    settings = reader.read()
+    assert not reader.problems, reader.problems
+    return settings
+
+
+@cache
+def _order_system() -> Settings:
+    project = yaml.safe_load(ORDER_SYSTEM.read_text())
+    return routes_settings(project["services"], **project[BLOCK])
 
 
 def edge_facts(home: Path, name: str, port: int, network_prefix: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A small real upstream that names its colour, echoes what it is told, and remembers the id of every request it answered.
 
-    python echo_upstream.py COLOUR HOST PORT CERTIFICATE KEY [--fail SHARE]
+    python echo_upstream.py COLOUR HOST PORT [CERTIFICATE KEY] [--fail SHARE]
 
 POST                       answered with the id of its header X-Counting-Id and with the SHA-256 of its body
 GET, Upgrade: websocket    a session that echoes every text message
@@ -199,8 +199,10 @@ class EchoProtocol(asyncio.Protocol):
 
 
 async def serve(options: argparse.Namespace) -> None:
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(options.certificate, options.key)
+    tls = None
+    if options.certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(options.certificate, options.key)
     colour = Colour(options.colour.encode(), options.fail)
     loop = asyncio.get_running_loop()
     terminated = asyncio.Event()
@@ -218,8 +220,8 @@ def main() -> None:
     parser.add_argument("colour")
     parser.add_argument("host")
     parser.add_argument("port", type=int)
-    parser.add_argument("certificate")
-    parser.add_argument("key")
+    parser.add_argument("certificate", nargs="?")
+    parser.add_argument("key", nargs="?")
     parser.add_argument("--fail", type=float, default=0.0, metavar="SHARE", help="of the POSTs, on purpose")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(parser.parse_args()))

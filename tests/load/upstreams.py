@@ -24,8 +24,8 @@ class Upstream:
     colour: str
     address: str
     port: int
-    # With tls.crt and tls.key.
-    tls: Path
+    # With tls.crt and tls.key; without it, plain HTTP.
+    tls: Path | None
     # The share of its requests that it fails on purpose.
     fail: float = 0.0
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
@@ -33,7 +33,8 @@ class Upstream:
     def start(self) -> None:
         """Returns when it listens."""
         command = [sys.executable, str(_PROGRAM), self.colour, self.address, str(self.port)]
-        command += [str(self.tls / "tls.crt"), str(self.tls / "tls.key"), "--fail", str(self.fail)]
+        command += [str(self.tls / "tls.crt"), str(self.tls / "tls.key")] if self.tls else []
+        command += ["--fail", str(self.fail)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "listening\n", f"upstream {self.colour} did not start"
@@ -69,17 +70,20 @@ class Upstream:
         eventually(each_listener_has_had_an_event, lambda: f"{self.colour} has {self._get('/sessions')!r}, not {wanted}", seconds)
 
     def _get(self, path: str) -> bytes:
-        connection = http.client.HTTPSConnection(self.address, self.port, context=self._trusting_itself(), timeout=20)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=20)
+        if self.tls:
+            connection = http.client.HTTPSConnection(self.address, self.port, context=_trusting(self.tls / "tls.crt"), timeout=20)
         connection.request("GET", path)
         content = connection.getresponse().read()
         connection.close()
         return content
 
-    def _trusting_itself(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(self.tls / "tls.crt"))
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        context.check_hostname = False
-        return context
+
+def _trusting(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.check_hostname = False
+    return context
 
 
 @contextmanager

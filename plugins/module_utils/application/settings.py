@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.problems import Problem
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import MOST_ROUTED
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import MOST_ROUTED, TOOLS
 
 BLOCK = "x-echobase"
 # What can be told to an application about its database; `as` names the variable for each.
@@ -22,12 +22,14 @@ CACHE_FACTS = ("host", "port", "user", "password", "password_file", "authority_f
 JOBS = ("schema", "expand", "contract", "smoke", "drain")
 # Whether both colours use one volume, or each has its own, which goes with it.
 VOLUME_KINDS = ("shared", "colour")
-_PREFIX = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?")
+PREFIX = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?")
 _SIZE = re.compile(r"[1-9][0-9]*[kmg]?")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+]{0,39}")
 _LAST_PORT = 65535
+# Where the edge itself answers, at one of its entrances at least.
+RESERVED = ("edge", "login", "logout", "otlp", "preview", *TOOLS)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Route:
     body: str = ""
     # How many seconds an answer may take; 0 means the edge's.
     seconds: int = 0
+    # How many seconds the service leaves an idle connection open. The edge hangs up before: what it sends must not meet a service that hangs up.
+    idle: int = 2
     # Files of one release that an open page may still want: the other colour is asked where this one has none.
     shared: bool = False
     # Answers hold secrets, so they are never compressed.
@@ -110,11 +114,16 @@ _ROUTE_DEFAULTS: dict[str, tuple[type, Any]] = {
     "tls": (bool, False),
     "body": (str, ""),
     "seconds": (int, 0),
+    "idle": (int, 2),
     "shared": (bool, False),
     "secret": (bool, False),
     "operators": (bool, False),
     "pages": (bool, False),
 }
+
+
+def is_reserved(path: str) -> bool:
+    return path.split("/")[1] in RESERVED
 
 
 class SettingsReader:
@@ -178,8 +187,11 @@ class SettingsReader:
 
     def _route(self, prefix: str, value: Any) -> Route | None:
         where = f"routes.{prefix}"
-        if not _PREFIX.fullmatch(prefix):
+        if not PREFIX.fullmatch(prefix):
             self._object(where, "is no path", "begin with / and write letters, digits, . _ ~ - between slashes, without one at the end")
+            return None
+        if is_reserved(prefix):
+            self._object(where, "is where the edge itself answers", f"choose a path that begins with none of /{', /'.join(RESERVED)}")
             return None
         if isinstance(value, str):
             service, _separator, port = value.partition(":")
@@ -201,7 +213,7 @@ class SettingsReader:
                 self._object(f"{where}.{key}", "is no option of a route", f"choose from {', '.join(_ROUTE_DEFAULTS)}")
                 continue
             kind, default = _ROUTE_DEFAULTS[key]
-            if not isinstance(given, kind) or (kind is int and isinstance(given, bool)):
+            if not isinstance(given, kind) or (kind is int and (isinstance(given, bool) or given < 0)):
                 example = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
                 self._object(f"{where}.{key}", f"is '{given}'", f"give {example}")
             options[key] = given if isinstance(given, kind) else default

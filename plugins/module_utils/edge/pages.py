@@ -63,7 +63,7 @@ PAGES = (
         "colour-away",
         502,
         "The application did not answer",
-        "It is probably back in a moment. Please try again; an order that was confirmed is safe.",
+        "It is probably back in a moment. Please try again; what was confirmed is safe.",
     ),
     EdgePage(
         "desk-away",

@@ -37,7 +37,7 @@ _EDGE_HOSTS = {"blue": 20, "green": 30}
 MOST_ROUTED = 10
 _DESK_HOST = 10
 # What is reached behind the operators' login: its last octet on the observability network, and its port.
-_TOOLS = {
+TOOLS = {
     "console": (45, 8443),
     "grafana": (40, 3000),
     "prometheus": (41, 9090),
@@ -374,7 +374,7 @@ def environment(name: str, home: str = "", network_prefix: str = "", placement: 
         collector_address=f"{durable}.{_COLLECTOR_HOST}",
         desk_observed_address=f"{observability}.{_OBSERVED_DESK_HOST}",
         colours=colours,
-        tools={tool: Tool(tool, f"{observability}.{host}", port) for tool, (host, port) in _TOOLS.items()},
+        tools={tool: Tool(tool, f"{observability}.{host}", port) for tool, (host, port) in TOOLS.items()},
         index=layout.index,
         subnets=str(layout.subnets),
         replica_ports={name: port for name, port in layout.ports.items() if name.endswith("_replica")},

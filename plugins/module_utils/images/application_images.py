@@ -78,7 +78,8 @@ class ApplicationImages:
             reference = str(service.get("image") or "")
             if service.get("build"):
                 build = self._build_section(name, service["build"])
-                tag = f"{_OURS}{self._project}-{name}:{content_address(name, build)}"
+                # Services that are built from the same have the same image.
+                tag = f"{_OURS}{self._project}:{content_address(f'services.{name}.build', build)}"
                 plan.images[name] = tag
                 if tag not in present:
                     plan.to_build[tag] = build
@@ -177,22 +178,22 @@ class ApplicationImages:
                 )
 
 
-def content_address(name: str, build: Mapping[str, Any]) -> str:
+def content_address(where: str, build: Mapping[str, Any]) -> str:
     """A hash over everything that goes into a build: files, Dockerfile, arguments, target."""
     from docker.utils.build import exclude_paths  # noqa: PLC0415 - see docker_client
 
-    digest = hashlib.sha256(f"{_BUILDER_VERSION}\0{name}\0".encode())
+    digest = hashlib.sha256(f"{_BUILDER_VERSION}\0".encode())
     settings = {key: value for key, value in build.items() if key not in ("context", "additional_contexts")}
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for context in (build.get("context"), *(build.get("additional_contexts") or {}).values()):
         root = Path(str(context))
         if "://" in str(context):
             raise Refusal(
-                f"services.{name}.build: the context {context} is somewhere else",
+                f"{where}: the context {context} is somewhere else",
                 "check it out, and name its folder: a release is known by its content",
             )
         if not root.is_dir():
-            raise Refusal(f"services.{name}.build.context: there is no folder {root}", "correct the path in the Compose file")
+            raise Refusal(f"{where}.context: there is no folder {root}", "correct the path in the Compose file")
         ignored = root / ".dockerignore"
         patterns = (
             [line.strip() for line in ignored.read_text(encoding="utf-8").splitlines() if line.strip() and not line.startswith("#")]

@@ -30,7 +30,7 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeUnderTest]:
     facts = edge_facts(tmp_path_factory.mktemp("edge-kills"), "kills", 28543, "127.63")
     with ExitStack() as stack:
         edge = stack.enter_context(running_edge(facts, image_tag("nginx")))
-        places = {name: place["gateway_address"] for name, place in facts["colours"].items()}
+        places = {name: place["edge_addresses"][1] for name, place in facts["colours"].items()}
         stack.enter_context(running(*(Upstream(name, address, 8443, edge.home / "tls" / name) for name, address in places.items())))
         move(edge, BLUE)
         yield edge

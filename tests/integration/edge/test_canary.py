@@ -28,13 +28,13 @@ from harness.edge_fixtures import (
     new_client_id,
     switch,
 )
-from harness.edge_under_test import EdgeUnderTest
+from harness.edge_under_test import EdgeUnderTest, order_system_at
 from harness.murmur import bucket_of
 
 __all__ = ["blue_is_live", "colours", "customer", "edge"]
 
-# Bodies that nginx keeps in a file are replayed as well; by its own default the API takes none so large.
-EDGE_OPTIONS = {"edge_candidate_timeout": 1, "edge_max_api_body": "1m"}
+# Bodies that nginx keeps in a file are replayed as well; by its own definition the API takes none so large.
+EDGE_OPTIONS = {"edge_candidate_timeout": 1, "edge_routes": lambda facts: order_system_at(facts, body="")}
 CANARY = Weights(80, 20)
 KEYED = {"Idempotency-Key": "4711"}
 FAILURES = ["500", "502", "503", "504", "reset", "hang"]

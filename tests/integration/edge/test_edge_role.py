@@ -20,8 +20,12 @@ from typing import Any
 import httpx
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_routes
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
+from harness.edge_under_test import routes_settings
 from harness.images_under_test import image_tag
 from harness.killed_runs import kill_with_descendants
 from harness.role_run import RoleRun, role_run, start_playbook
@@ -199,6 +203,20 @@ def test_a_changed_configuration_goes_live_and_nobody_is_cut_off(running: Scene)
     assert running.containers() == {running.env.edge_container, running.env.sockets_container}
     assert not (running.home / "edge-next").exists()
     assert running.run(edge_max_body="2m").changed == 0
+
+
+def test_other_routes_go_live_and_nobody_is_cut_off(running: Scene) -> None:
+    """First there are none, and then somebody who does not answer."""
+    table = NginxRoutes(running.home / "routes")
+    table.commit(table.prepare(Weights.all_to("blue")))
+    assert running.post(10) == 404
+    routes = edge_routes(running.env, {"blue": Definition({}, routes_settings(["web"], routes={"/": "web:80"})), "green": None})
+    with Customer(running) as customer:
+        assert running.run(edge_routes=routes).changed == 1
+        assert running.post(10) == 502
+    assert customer.failures == []
+    assert set(customer.answers) == {404, 502}
+    assert running.run(edge_routes=routes).changed == 0
 
 
 def test_a_renewed_certificate_is_shown_to_the_next_client(running: Scene) -> None:

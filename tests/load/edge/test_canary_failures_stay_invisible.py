@@ -52,7 +52,7 @@ def canary(edge: EdgeUnderTest, stable: Upstream, candidate: Upstream) -> Iterat
 
 
 def upstream(edge: EdgeUnderTest, colour: str, fail: float) -> Upstream:
-    return Upstream(colour, edge.facts["colours"][colour]["gateway_address"], 8443, edge.home / "tls" / colour, fail)
+    return Upstream(colour, edge.facts["colours"][colour]["edge_addresses"][1], 8443, edge.home / "tls" / colour, fail)
 
 
 def count(edge: EdgeUnderTest, seconds: float, **profile: Any) -> Report:

@@ -18,6 +18,7 @@ import docker
 import pytest
 from upstreams import Upstream, running
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.settings import Settings
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.edge.configuration import EdgeConfiguration, WantedEdge
 from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import EdgeServers
@@ -26,7 +27,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from counting_client import ClientConfig, Committed, CountingClient, PlannedSwitch, Target
-from harness.edge_under_test import EdgeUnderTest
+from harness.edge_under_test import EdgeUnderTest, routes_of, routes_settings
 from harness.throwaway_tls import make_certificates
 from harness.waiting import eventually
 from run_results import Results
@@ -40,6 +41,7 @@ LONGEST_PAUSE = 12.0
 # Longer than any pause, so that only HTTP/2 connections, which are told to go elsewhere, are left.
 DRAIN_SECONDS = 16.0
 SECONDS = 130.0
+ROUTES_SECONDS = 110.0
 
 
 @dataclass
@@ -99,7 +101,7 @@ def another_image(nginx_image: str) -> Iterator[str]:
 
 @pytest.fixture
 def upstream(edge: UpgradedEdge) -> Iterator[Upstream]:
-    blue = Upstream("blue", edge.env.colours["blue"].gateway_address, 8443, Path(edge.env.path("tls", "blue")))
+    blue = Upstream("blue", edge.env.colours["blue"].edge_addresses[1], 8443, Path(edge.env.path("tls", "blue")))
     with running(blue):
         yield blue
 
@@ -155,6 +157,55 @@ def test_nobody_is_refused_while_a_killed_edge_comes_back(edge: UpgradedEdge, up
     # A killed nginx has at most one connection of each caller.
     assert outcomes["reset"] <= 3 * len(callers)
     assert set(outcomes) <= {"answered", "reset"}, outcomes
+
+
+def test_a_release_with_other_routes_loses_nothing(edge: UpgradedEdge, nginx_image: str, results: Results) -> None:
+    """What answers the orders is a service with TLS in one release, and in the next, which has no route of their own, another one without."""
+    services = ("web", "api")
+    old = routes_settings(services, routes={"/": "web:8080", "/api": {"service": "api", "port": 8443, "tls": True, "idle": 120}})
+    new = routes_settings(services, routes={"/": "web:8080", "/reports": {"service": "api", "port": 8443, "tls": True}})
+    facts, colours = as_facts(edge.env), edge.env.colours
+
+    def have(weights: Weights, **settings: Settings) -> Committed:
+        assert edge.ensure(nginx_image, edge_routes=routes_of(facts, settings))
+        return Committed(weights.as_dict())
+
+    def switch(weights: Weights) -> Committed:
+        table = NginxRoutes(edge.env.path("routes"))
+        table.commit(table.prepare(weights))
+        return Committed(weights.as_dict())
+
+    blue = Upstream("blue", colours["blue"].edge_addresses[1], 8443, Path(edge.env.path("tls", "blue")))
+    green = Upstream("green", colours["green"].edge_addresses[0], 8080, None)
+    config = ClientConfig(
+        Target(f"https://localhost:{EDGE_PORT}/api/orders", edge.env.path("tls", "ca.crt"), ("127.0.0.1", EDGE_PORT)),
+        seconds=ROUTES_SECONDS,
+        busy=40,
+        idle=20,
+        longest_pause=LONGEST_PAUSE,
+        http2_connections=3,
+        http2_streams=4,
+        rate=200.0,
+        weights=WEIGHTS.as_dict(),
+    )
+    only_blue, canary, only_green = WEIGHTS, Weights(70, 30), Weights(0, 100)
+    steps = [
+        lambda: have(only_blue, blue=old, green=new),
+        *(lambda weights=weights: switch(weights) for weights in (canary, only_green, only_blue, canary, only_green)),
+        lambda: have(only_green, green=new),
+    ]
+    plan = [PlannedSwitch(3.0 + 2.0 * number, step) for number, step in enumerate(steps)]
+    assert edge.ensure(nginx_image, edge_routes=routes_of(facts, {"blue": old}))
+
+    with running(blue, green) as upstreams:
+        report = CountingClient(config, plan).run()
+        report.compare_with_upstreams(request_id for upstream in upstreams for request_id in upstream.seen())
+    results.keep(report)
+
+    report.assert_nothing_lost()
+    assert len(report.switches) == len(steps)
+    assert max(switch.committed for switch in report.switches) < ROUTES_SECONDS
+    assert min(report.by_colour.values()) > 500
 
 
 class _Caller(threading.Thread):

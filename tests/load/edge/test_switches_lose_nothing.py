@@ -35,7 +35,7 @@ def edge(nginx_image: str, tmp_path: Path) -> Iterator[EdgeUnderTest]:
 def upstreams(edge: EdgeUnderTest) -> Iterator[tuple[Upstream, ...]]:
     colours = edge.facts["colours"].values()
     with running(
-        *(Upstream(colour["name"], colour["gateway_address"], 8443, edge.home / "tls" / colour["name"]) for colour in colours)
+        *(Upstream(colour["name"], colour["edge_addresses"][1], 8443, edge.home / "tls" / colour["name"]) for colour in colours)
     ) as started:
         yield started
 

@@ -20,7 +20,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 @pytest.fixture
 def spans() -> EdgeSpans:
-    return EdgeSpans(EdgeRoutes([]))
+    return EdgeSpans(EdgeRoutes([], []))
 
 
 def add(spans: EdgeSpans, number: int = 1) -> None:
