@@ -69,7 +69,15 @@ APPLICATION = {
 NOBODY = "not-found"
 SETS = {
     "blue": {"/": "web", "/api": "api", "/api/orders": "api", "/api/v1/x": "reports", "/api/v2/x": "api", "/new": "web", "/admin/x": "web"},
-    "green": {"/": NOBODY, "/api": "api", "/api/orders": "api", "/api/v1/x": "api", "/api/v2/x": "reports", "/new": "api", "/admin/x": NOBODY},
+    "green": {
+        "/": NOBODY,
+        "/api": "api",
+        "/api/orders": "api",
+        "/api/v1/x": "api",
+        "/api/v2/x": "reports",
+        "/new": "api",
+        "/admin/x": NOBODY,
+    },
 }
 
 
