@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: bluegreen_info
 short_description: Tell which colour has traffic, and how edge and colours are
 description:
-  - Reads the routing table, lists the colours' containers, and asks edge, gateways and front ends whether they are ready, all at once.
+  - Reads the routing table, lists the colours' containers, and asks the edge and the colours' services whether they are ready, all at once.
   - Before an environment is set up, nothing is live and blue is idle.
   - A routing table that is there but cannot be understood is an error, since whoever asks would otherwise take it for an empty one.
 options:

@@ -110,7 +110,7 @@ author:
 EXAMPLES = r"""
 - name: Build what a colour runs
   echobase.platform.images:
-    names: [backend, emulator, frontend]
+    names: [mariadb, nginx]
     progress: "{{ lookup('ansible.builtin.env', 'ECHOBASE_PROGRESS') }}"
   register: images_result
 """

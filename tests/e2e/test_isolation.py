@@ -87,7 +87,7 @@ def test_an_account_of_the_host_learns_nothing_from_the_cloud(colour: Colour) ->
             status, text = ask_as_nobody(f"http://127.0.0.1:{port}/", f"echobase/test/{secret}")
             assert (status, "SecretString" in text) == (403, False)
     secret_key = secret_key_in(Path(TEST.path("secrets", "app", "cloud_credentials")).read_text())
-    cloud = cloud_client("secretsmanager", f"http://127.0.0.1:{port_of(colour, "emulator_second")}", TEST.cloud_access_key, secret_key)
+    cloud = cloud_client("secretsmanager", f"http://127.0.0.1:{port_of(colour, 'emulator_second')}", TEST.cloud_access_key, secret_key)
     assert "password" in json.loads(cloud.get_secret_value(SecretId="echobase/test/database")["SecretString"])
 
 

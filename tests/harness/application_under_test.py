@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.compose_answer import compose_answer
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import Deployed, StoredDefinitions
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from harness.edge_under_test import ORDER_SYSTEM
 from harness.images_under_test import image_tag
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-ORDER_SYSTEM = CHECKOUT / "apps" / "orders" / "compose.yml"
 
 
 @cache

@@ -60,7 +60,7 @@ class EdgesUnderTest:
 
     def endpoints(self) -> dict[str, dict[str, str]]:
         return {
-            name: {"api-gateway": f"https://{colour.edge_addresses[1]}:8443", "frontend": f"https://{colour.edge_addresses[0]}:8443"}
+            name: {"frontend": f"https://{colour.edge_addresses[0]}:8443", "api-gateway": f"https://{colour.edge_addresses[1]}:8443"}
             for name, colour in self.env.colours.items()
         }
 

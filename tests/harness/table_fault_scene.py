@@ -47,7 +47,10 @@ class FaultScene:
     def endpoints(self) -> dict[str, dict[str, str]]:
         """The addresses of the colours, which are told to the modules, since the colours are no containers."""
         return {
-            name: {"api-gateway": f"https://{colour['edge_addresses'][1]}:8443", "frontend": f"https://{colour['edge_addresses'][0]}:8443"}
+            name: {
+                service: f"https://{address}:8443/ready"
+                for service, address in zip(("frontend", "api-gateway"), colour["edge_addresses"], strict=False)
+            }
             for name, colour in self.edge.facts["colours"].items()
         }
 

@@ -1,7 +1,7 @@
 """Every lock there is: what it guards, where it lies, and in which order locks are taken.
 
-Two runs that take two locks in different orders wait for each other for ever. So whoever holds a lock takes only those that stand
-below it in `_ORDER`. The first test that comes along a wrong way fails at once (`STRICT`); a user's run goes on, since a wrong order
+Two runs that take two locks, each beginning with another one, wait for each other for ever. So whoever holds a lock takes only those that
+stand below it in `_ORDER`. The first test that comes along a wrong way fails at once (`STRICT`); a user's run goes on, since a wrong order
 harms it only if another run does the opposite at the same moment.
 
 Locks of names that the whole machine has in common (containers, volumes, networks) lie in /run/lock: they hold across checkouts and

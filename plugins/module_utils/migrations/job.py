@@ -80,7 +80,7 @@ class MigrationJob:
         place = self.database.told_to(replace(place, colour=replace(place.colour, project=f"echobase-{self.env.name}-{_JOB}")))
         text = job_project(self.release, place, self.job, self.database.network)
         ended = OneOff(place.colour.project, text, labels={_JOB_LABEL: _JOB}).run(SERVICE, arguments)
-        if ended.code != 0 and "could not be found" in ended.complaint and self.database.network in ended.complaint:
+        if ended.code != 0 and f"network {self.database.network}" in ended.complaint:
             raise Refusal(f"the migrations cannot start: {ended.reason}", f"run {playbook('setup_durable')} first")
         return ended
 

@@ -182,8 +182,14 @@ def test_a_rehearsal_measures_and_has_releases_serve(scene: Scene, tmp_path: Pat
         assert one["held_up_seconds"] is not None
     assert report["passed"] == {
         "green": [
-            "the page", "readiness",
-            "registering", "logging in", "placing an order", "repeating an order", "reading the order", "processing an order",
+            "the page",
+            "readiness",
+            "registering",
+            "logging in",
+            "placing an order",
+            "repeating an order",
+            "reading the order",
+            "processing an order",
         ]
     }
     lines = told.read_text().splitlines()

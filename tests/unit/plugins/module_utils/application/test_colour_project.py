@@ -66,7 +66,9 @@ def test_ports_move_by_the_colours_offset_and_only_this_machine_reaches_them() -
 
 def test_the_database_is_told_as_the_program_wishes() -> None:
     variables = service("api")["environment"]
-    assert variables["DATABASE_URL"].startswith("postgresql://app_user:pa%24%24@echobase-devlocal-durable-postgres:5432/orders_db?sslmode=verify-full")
+    assert variables["DATABASE_URL"].startswith(
+        "postgresql://app_user:pa%24%24@echobase-devlocal-durable-postgres:5432/orders_db?sslmode=verify-full"
+    )
     assert service("migrate")["environment"]["DATABASE_URL"].startswith("postgresql://migrate_user:")
     files = service("api", database={"as": {"password_file": "PGPASSFILE", "password": "PGPASSWORD"}, "instead_of": ["db"]})
     # Compose reads a dollar as the beginning of a variable.
@@ -89,7 +91,11 @@ def test_limits_of_the_file_are_kept_and_others_set() -> None:
     project["services"]["web"] |= {"deploy": {"resources": {"limits": {"memory": "104857600", "cpus": 0.5}}}, "restart": "always"}
     made = colour_project(Definition.of(project), place())["services"]
     assert (made["green-web"]["mem_limit"], made["green-web"]["cpus"], made["green-web"]["restart"]) == ("104857600", 0.5, "always")
-    assert (made["green-api"]["mem_limit"], made["green-api"]["pids_limit"], made["green-api"]["restart"]) == ("512m", 512, "unless-stopped")
+    assert (made["green-api"]["mem_limit"], made["green-api"]["pids_limit"], made["green-api"]["restart"]) == (
+        "512m",
+        512,
+        "unless-stopped",
+    )
     assert made["green-api"]["security_opt"] == ["no-new-privileges:true"]
 
 
@@ -102,9 +108,7 @@ def test_a_job_runs_only_where_somebody_names_it() -> None:
 def test_a_shared_volume_is_the_environments_and_another_one_the_colours() -> None:
     project = shop(volumes={"uploads": "shared", "scratch": "colour"})
     project["volumes"] |= {"uploads": {}, "scratch": {}}
-    project["services"]["api"]["volumes"] = [
-        {"type": "volume", "source": name, "target": f"/{name}"} for name in ("uploads", "scratch")
-    ]
+    project["services"]["api"]["volumes"] = [{"type": "volume", "source": name, "target": f"/{name}"} for name in ("uploads", "scratch")]
     assert colour_project(Definition.of(project), place())["volumes"] == {
         "uploads": {"name": "echobase-devlocal-durable-uploads-data", "external": True},
         "scratch": {"name": "echobase-devlocal-green-scratch-data"},

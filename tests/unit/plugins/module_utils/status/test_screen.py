@@ -30,7 +30,14 @@ SWITCHED = [
 
 def colour(**changes: Any) -> dict[str, Any]:
     container = {"name": "x", "state": "running", "health": "healthy"}
-    return {"services": list("abcd"), "containers": [container] * 4, "ready": True, "problem": "", "version": "1.0.0", "release": "1.0.0-aa"} | changes
+    return {
+        "services": list("abcd"),
+        "containers": [container] * 4,
+        "ready": True,
+        "problem": "",
+        "version": "1.0.0",
+        "release": "1.0.0-aa",
+    } | changes
 
 
 def traffic(**changes: Any) -> dict[str, Any]:
