@@ -1,4 +1,4 @@
-"""A stranger's application, whose two releases have different routes: whoever belongs to a colour sees that colour's, whatever traffic does."""
+"""A stranger's application, whose releases have different routes: who belongs to a colour sees that colour's, whatever traffic does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harness.edge_fixtures import (
     new_client_id,
     switch,
 )
-from harness.edge_under_test import EdgeUnderTest, routes_of, routes_settings
+from harness.edge_under_test import EdgeUnderTest, routes_settings
 from harness.murmur import bucket_of
 from harness.raw_http1 import RawConnection
 
@@ -69,7 +69,15 @@ APPLICATION = {
 NOBODY = "not-found"
 SETS = {
     "blue": {"/": "web", "/api": "api", "/api/orders": "api", "/api/v1/x": "reports", "/api/v2/x": "api", "/new": "web", "/admin/x": "web"},
-    "green": {"/": NOBODY, "/api": "api", "/api/orders": "api", "/api/v1/x": "api", "/api/v2/x": "reports", "/new": "api", "/admin/x": NOBODY},
+    "green": {
+        "/": NOBODY,
+        "/api": "api",
+        "/api/orders": "api",
+        "/api/v1/x": "api",
+        "/api/v2/x": "reports",
+        "/new": "api",
+        "/admin/x": NOBODY,
+    },
 }
 
 
