@@ -124,7 +124,7 @@ class _Writer:
         else:
             self._say("# ready: {<service>: /ready}")
         self._say(
-            "# Where it says how many requests it is answering, so that nobody waits longer than needed. Otherwise connections are counted.",
+            "# Where it says how many requests it is answering, Otherwise connections are counted.",
             "# in_flight: {<service>: /in-flight}",
         )
 
@@ -153,14 +153,12 @@ class _Writer:
             if scheme not in ("", "postgresql", "mysql"):
                 self._say(f"  scheme: {scheme}")
             if "url" in told or "password" in told:
-                self._ask(
-                    "database.as: the password stands in a variable, which whoever may ask the engine sees; password_file is better if your program can read one"
-                )
+                self._ask("database.as: the password stands in a variable, which the engine shows; a file is better")
         else:
             self._say("  as: {url: DATABASE_URL}")
-            self._ask("database.as: no variable names the database; say under which ones your program learns of it")
+            self._ask("database.as: no variable names the database; say by which ones your program learns of it")
         self._say(
-            "  # What customers were promised, so that a restore can say what it would lose: an identifier, a moment, a state, newest first.",
+            "  # What customers were promised, for a restore to say what it would lose: identifier, moment, state, newest first.",
             "  # acknowledged: SELECT id, created_at, status FROM orders ORDER BY created_at DESC",
         )
         for other in list(self._databases)[1:]:
@@ -208,7 +206,7 @@ class _Writer:
     def _jobs(self) -> None:
         migrates = [name for name, one in self._own.items() if _MIGRATES.search(" ".join(map(str, one.get("command") or ())))]
         self._say(
-            "# Services that run once: expand and contract change the schema before and after a release, smoke proves a release as a customer",
+            "# Services that run once: expand and contract change the schema around a release, smoke proves a release as a customer",
             "# would (exit code 0), drain finishes what a removed colour has begun. They need `profiles: [jobs]`.",
         )
         if migrates:
@@ -217,7 +215,7 @@ class _Writer:
             self._say("# jobs: {expand: <service>, smoke: <service>}")
             if self._databases:
                 self._ask(
-                    "jobs.expand: no service seems to change the schema; name the one that does, or none if your program does it when it starts"
+                    "jobs.expand: no service seems to change the schema; name the one that does, or none if your program does so itself"
                 )
         self._ask("jobs.smoke: without one, a release is proved by its readiness alone")
 
@@ -230,9 +228,7 @@ class _Writer:
                 if value and _SECRET.search(name) and name not in told and not name.endswith("_FILE")
             }
         )
-        self._say(
-            "# Made once and kept with the environment: a file /run/secrets/<name>, and its path in <name>_FILE. `variable` gives the value itself."
-        )
+        self._say("# Made once and kept: a file /run/secrets/<name>, its path in <name>_FILE. `variable` gives the value itself.")
         if names:
             self._say("secrets: {" + ", ".join(f"{name}: variable" for name in names) + "}")
             self._ask(f"secrets: {', '.join(names)} would get a new, random value; take out what has to be a certain one")
@@ -251,7 +247,7 @@ class _Writer:
         if not used:
             return
         self._say(
-            "# shared: both colours write it and no release removes it (it is not backed up). colour: each has its own, which goes with it.",
+            "# shared: both colours write it, no release removes it, and nobody backs it up. colour: each has its own.",
             "volumes:",
             *(f"  {name}: shared" for name in used),
         )
