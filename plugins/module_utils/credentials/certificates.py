@@ -96,7 +96,7 @@ def wanted_leaves(env: Environment) -> list[Leaf]:
     leaves.append(Leaf("observability", (*observers, *local, env.collector_address), OBSERVER))
     for colour in env.colours.values():
         # Whichever services its application has: who calls one of them expects the colour's name.
-        names = (colour.tls_name, f"*.{colour.tls_name}", *local)
+        names = (colour.tls_name, *local)
         leaves.append(Leaf(colour.name, names, APPLICATION, key_mode=0o440))
     return leaves
 
