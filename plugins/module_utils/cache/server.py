@@ -19,7 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.cache.connection
     NotAnsweringError,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
-from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeError, ComposeFile
+from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.containers.described import DescribedContainers
 from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_container, our_network, our_volume
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE
@@ -47,8 +47,8 @@ class DurableCache:
     def ensure(self, compose: str, seconds: int, check: bool) -> Outcome:
         """Returns when the application can log in."""
         file = ComposeFile(self._env.durable_project, str(self._compose))
-        described = DescribedContainers(self._docker, self._env.name, file, compose, [self._cache.container])
-        has_volume = our_volume(self._docker, self._env.name, self._cache.volume) is not None
+        described = DescribedContainers(self._docker, self._env.name, file, compose, [self._cache.container], waits=False)
+        has_volume = self._has_volume()
         outcome = described.ensure(seconds, check=True)
         starts = any(self._cache.container in step for step in outcome.facts["steps"])
         repairs = [] if starts else self._repairs()
@@ -56,9 +56,8 @@ class DurableCache:
             self._refuse_unprepared(starts)
             if not has_volume:
                 self._make_volume()
-            # These come before anybody waits: whoever asks for its health logs in, too.
+            described.ensure(seconds, check=False)
             self._repair(repairs)
-            self._converge(described, seconds)
         steps = [*([] if has_volume else [f"make volume {self._cache.volume}"]), *outcome.facts["steps"], *repairs]
         return self._outcome(replace(outcome, changed=bool(steps), facts={"steps": steps}), seconds, check)
 
@@ -110,19 +109,16 @@ class DurableCache:
         paths = [self._env.path(*names) for names in (*tls, *(("secrets", *names) for names in passwords))]
         return [path for path in paths if not Path(path).exists()]
 
+    def _has_volume(self) -> bool:
+        """A run that is killed may leave one behind that Redis cannot write to."""
+        volume = our_volume(self._docker, self._env.name, self._cache.volume)
+        return volume is not None and Path(volume["Mountpoint"]).stat().st_uid == DATABASE
+
     def _make_volume(self) -> None:
         volume = self._docker.api.create_volume(self._cache.volume, labels={ENVIRONMENT_LABEL: self._env.name})
         folder = Path(volume["Mountpoint"])
         os.chown(folder, DATABASE, DATABASE)
         folder.chmod(0o700)
-
-    def _converge(self, described: DescribedContainers, seconds: int) -> None:
-        try:
-            described.ensure(seconds, check=False)
-        except ComposeError:
-            if our_container(self._docker, self._env.name, self._cache.container) is None:
-                raise
-            raise self._not_ready(f"is not healthy after {seconds} s") from None
 
     def _repairs(self) -> list[str]:
         """What a running cache has not taken over yet."""
@@ -169,7 +165,7 @@ class DurableCache:
                 problem = str(error)
         if check:
             return replace(outcome, facts={**outcome.facts, **facts, "ready": False})
-        raise self._not_ready(f"does not serve {self._env.database_user} ({problem})")
+        raise self._not_ready(f"does not let {self._env.database_user} in: {problem}")
 
     def _login(self, user: str, *password_file: str) -> CacheConnection:
         return CacheConnection.of_environment(self._env, user, *password_file)
