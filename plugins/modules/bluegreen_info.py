@@ -89,6 +89,7 @@ colours:
     - By colour the Compose C(project), the C(containers) with C(name), C(state), C(health), C(image) and C(release),
       whether all of them are C(running) and the colour is C(ready), else the C(problem),
       and C(release), C(version) and C(schema) as its gateway says, or as its containers are labelled while that does not answer.
+    - C(dead_letters) is how many the application could not handle, of either colour; nothing where it does not say.
     - C(in_flight) is how many requests its C(gateway) and its C(frontend) are answering right now; nothing where one does not say.
   returned: success
   type: dict

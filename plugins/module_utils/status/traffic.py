@@ -93,6 +93,7 @@ class BluegreenInfo:
             "release": str(gateway.get("release") or labelled),
             "version": str(gateway.get("version") or labelled.rpartition("-")[0]),
             "schema": gateway.get("schema"),
+            "dead_letters": gateway.get("dead_letters"),
             "in_flight": {"gateway": in_flight.gateway, "frontend": in_flight.frontend},
         }
 

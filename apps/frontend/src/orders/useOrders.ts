@@ -12,7 +12,7 @@ export interface Orders {
   add: (order: Order) => void;
 }
 
-export function useOrders(token: string, onExpired: () => void): Orders {
+export function useOrders(token: string, renew: () => Promise<string | null>): Orders {
   const [state, setState] = useState(NOTHING);
   const watch = useRef<Watch | null>(null);
 
@@ -23,13 +23,13 @@ export function useOrders(token: string, onExpired: () => void): Orders {
         setState((before) => withList(before, orders));
       },
       (problem) => {
-        if (problem.status === 401) onExpired();
+        if (problem.status === 401) void renew();
         else setState((before) => ({ ...before, problem }));
       },
     );
     watch.current = watching;
     return watching.stop;
-  }, [token, onExpired]);
+  }, [token, renew]);
 
   const add = useCallback((order: Order) => {
     setState((before) => withPlaced(before, order));
