@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -49,17 +49,6 @@ Email = Annotated[
 NewPassword = Annotated[Text, Field(min_length=8), AfterValidator(_short_enough)]
 
 
-def _refusals(usual: str, status: int) -> dict[int | str, dict[str, Any]]:
-    """What the published contract says beside success and 422."""
-    return {status: {"description": usual}, **_ALWAYS_POSSIBLE}
-
-
-_ALWAYS_POSSIBLE: dict[int | str, dict[str, Any]] = {
-    429: {"description": "Too many from this address. `Retry-After` says when to try again."},
-    503: {"description": "Too many at this moment, or the database is away. `Retry-After` says when to try again."},
-}
-
-
 class Registration(BaseModel):
     email: Email
     password: NewPassword
@@ -97,7 +86,7 @@ def _free_when_full(limit: RateLimit, client: str) -> Iterator[None]:
         raise
 
 
-@router.post("/register", status_code=201, response_model=Registered, responses=_refusals("There is an account already.", 409))
+@router.post("/register", status_code=201, response_model=Registered, responses={409: {"description": "There is an account already."}})
 async def register(body: Registration, context: Given, request: Request) -> JSONResponse:
     """Every attempt counts against the limit: each costs a hash, and a failure tells that there is an account."""
     client = context.client_address.of(request.scope)
@@ -113,7 +102,7 @@ async def register(body: Registration, context: Given, request: Request) -> JSON
     return JSONResponse({"id": account_id}, status_code=201)
 
 
-@router.post("/login", response_model=Session, responses=_refusals("Email or password is wrong.", 401))
+@router.post("/login", response_model=Session, responses={401: {"description": "Email or password is wrong."}})
 async def login(body: Login, context: Given, request: Request) -> JSONResponse:
     """Only failures count against the limits, but an attempt needs room before it is made.
 
@@ -133,7 +122,7 @@ async def login(body: Login, context: Given, request: Request) -> JSONResponse:
     return _session(context, await run_in_threadpool(context.sessions.open, account.id))
 
 
-@router.post("/refresh", response_model=Session, responses=_refusals("The session is over.", 401))
+@router.post("/refresh", response_model=Session, responses={401: {"description": "The session is over."}})
 async def refresh(body: Refresh, context: Given) -> JSONResponse:
     """Another token, and another refresh token in the place of this one. One that was used before ends its session."""
     try:
@@ -142,7 +131,7 @@ async def refresh(body: Refresh, context: Given) -> JSONResponse:
         raise unauthorised("The session is over. Please log in again.") from None
 
 
-@router.post("/logout", status_code=204, responses=_ALWAYS_POSSIBLE)
+@router.post("/logout", status_code=204)
 async def logout(body: Refresh, context: Given) -> Response:
     """Nothing refreshes the session any more. Tokens that it was given last until they expire."""
     await run_in_threadpool(context.sessions.end, body.refresh_token)

@@ -53,3 +53,21 @@ def test_the_page_of_the_contract_is_no_part_of_it(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert "/api/auth/login" in paths
     assert not any(path.startswith(("/docs", "/redoc")) for path in paths)
+
+
+def test_the_contract_names_every_refusal_as_a_problem(client: TestClient) -> None:
+    contract: dict[str, Any] = client.get("/openapi.json").json()
+    wanted = {
+        ("/api/auth/register", "post"): {"201", "400", "409", "413", "422", "429", "500", "503"},
+        ("/api/auth/login", "post"): {"200", "400", "401", "413", "422", "429", "500", "503"},
+        ("/api/auth/refresh", "post"): {"200", "400", "401", "413", "422", "429", "500", "503"},
+        ("/api/auth/logout", "post"): {"204", "400", "413", "422", "429", "500", "503"},
+        ("/api/orders", "post"): {"202", "400", "401", "409", "413", "422", "429", "500", "503"},
+        ("/api/orders", "get"): {"200", "401", "429", "500", "503"},
+        ("/api/orders/{order_id}", "get"): {"200", "401", "404", "422", "429", "500", "503"},
+    }
+    for (path, method), statuses in wanted.items():
+        responses = contract["paths"][path][method]["responses"]
+        assert responses.keys() == statuses
+        assert all(list(responses[status]["content"]) == ["application/problem+json"] for status in statuses if status >= "400")
+    assert "HTTPValidationError" not in str(contract)
