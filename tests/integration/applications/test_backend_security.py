@@ -1,6 +1,6 @@
 """The gateway against whoever means harm: forged tokens, others' orders, injected text, bombs, and what it tells them about itself.
 
-Of the edge there is tests/integration/edge. Limits for each client are in test_backend_orders.py, sessions and locks in test_backend_sessions.py.
+Limits for each client are in test_backend_orders.py, sessions and locks in test_backend_sessions.py; the edge has tests of its own.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@ import { type SyntheticEvent, useState } from "react";
 
 import type { Problem } from "../api/problem";
 import { type Explanations, asProblem, explain, explainRetry } from "../ui/explain";
+import type { Renew } from "../session/useSession";
 import { Field } from "../ui/Field";
 import { Messages } from "../ui/Messages";
 import { type Order, placeOrder } from "./order";
@@ -11,7 +12,7 @@ interface OrderFormProps {
   email: string;
   token: string;
   onPlaced: (order: Order) => void;
-  renew: () => Promise<string | null>;
+  renew: Renew;
 }
 
 const EMPTY = { item: "", quantity: "1", note: "" };
@@ -39,7 +40,7 @@ export function OrderForm({ email, token, onPlaced, renew }: OrderFormProps) {
           setProgress(explainRetry(retry));
         });
       const order = await place(token).catch(async (thrown: unknown) => {
-        const another = asProblem(thrown).status === 401 ? await renew() : null;
+        const another = asProblem(thrown).status === 401 ? await renew(token) : null;
         if (another === null) throw thrown;
         return place(another);
       });

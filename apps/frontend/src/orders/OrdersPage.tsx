@@ -1,4 +1,5 @@
 import type { Session } from "../session/session";
+import type { Renew } from "../session/useSession";
 import { type Explanations, explain } from "../ui/explain";
 import { OrderForm } from "./OrderForm";
 import { OrderList } from "./OrderList";
@@ -9,7 +10,7 @@ const LIST_EXPLANATIONS: Explanations = { 0: STALE, 500: STALE, 502: STALE, 503:
 
 interface OrdersPageProps {
   session: Session;
-  renew: () => Promise<string | null>;
+  renew: Renew;
 }
 
 export function OrdersPage({ session, renew }: OrdersPageProps) {

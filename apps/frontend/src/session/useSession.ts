@@ -6,13 +6,15 @@ import { type Session, pauseBeforeRefresh, storeSession, storedSession } from ".
 
 const EXPIRED = "Your session has expired. Please log in again.";
 
+export type Renew = (refused: string) => Promise<string | null>;
+
 export interface HeldSession {
   session: Session | null;
   notice: string;
   enter: (session: Session) => void;
   leave: () => void;
-  /** Another token, when the service no longer takes this one; null when there is none to be had. */
-  renew: () => Promise<string | null>;
+  /** Another token in the place of one that the service no longer takes; null when there is none to be had. */
+  renew: Renew;
 }
 
 /** Holds the session, and exchanges its token in time, so that nobody logs in again in the middle of something. */
@@ -32,9 +34,12 @@ export function useSession(onChange: () => void): HeldSession {
     [onChange],
   );
 
-  const renew = useCallback((): Promise<string | null> => {
+  const renew = useCallback<Renew>((refused) => {
+    const held = storedSession();
+    // Whoever was refused with a token that was exchanged meanwhile has the next one at once.
+    if (held && held.token !== refused) return Promise.resolve(held.token);
     // A token may be exchanged once, so whoever comes meanwhile waits for the same answer.
-    renewing.current ??= exchange(storedSession(), change, setSession).finally(() => {
+    renewing.current ??= exchange(held, change, setSession).finally(() => {
       renewing.current = null;
       setAttempts((before) => before + 1);
     });
@@ -43,7 +48,7 @@ export function useSession(onChange: () => void): HeldSession {
 
   useEffect(() => {
     if (!session?.refreshToken) return undefined;
-    const timer = setTimeout(() => void renew(), pauseBeforeRefresh(session));
+    const timer = setTimeout(() => void renew(session.token), pauseBeforeRefresh(session));
     return () => {
       clearTimeout(timer);
     };
