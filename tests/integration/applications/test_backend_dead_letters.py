@@ -164,7 +164,7 @@ def test_thirty_at_once_with_a_key_that_expired_are_one_order(backend: Backend, 
 
 def test_the_sweep_deletes_what_expired_in_batches(backend: Backend, blue: ColourUnderTest, anna: Customer) -> None:
     blue.processor.stop()
-    kept = anna.order(key="still counts")
+    kept = anna.order(key="still-counts")
     user = backend.sql("SELECT id FROM users WHERE email = %s", anna.email)[0][0]
     columns = "(user_id, key_hash, body_mac, order_id, created_at) VALUES"
     with backend.connect() as connection, connection.cursor() as cursor:
