@@ -9,6 +9,7 @@ import uvicorn
 
 from api_gateway import PORT
 from api_gateway.app import make_app
+from api_gateway.bounded_head import BoundedHead
 from api_gateway.context import Context
 from api_gateway.listeners import listeners
 from api_gateway.server import Server
@@ -41,6 +42,7 @@ def main() -> int:
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=LAST_REQUESTS_SECONDS,
         backlog=BACKLOG,
+        http=BoundedHead,
         access_log=False,
         proxy_headers=False,
         server_header=False,

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
-from api_gateway import account_routes, docs_routes, health_routes, order_routes
+from api_gateway import account_routes, contract, docs_routes, health_routes, order_routes
 from api_gateway.context import Context
 from api_gateway.identity import Identity
 from api_gateway.in_flight import InFlight
@@ -45,6 +45,7 @@ def make_app(context: Context, telemetry: Telemetry | None = None) -> ASGIApp:
     )
     for routes in (account_routes, order_routes, health_routes, docs_routes):
         api.include_router(routes.router)
+    contract.publish(api)
     answer_problems(api)
     limits = RequestLimits(api, RateLimit(settings.requests_per_minute), context.client_address)
     api.state.context = context

@@ -10,9 +10,11 @@ from fastapi import Depends, Request
 
 from api_gateway.accounts import Accounts
 from api_gateway.client_address import ClientAddress
+from api_gateway.lockout import Lockout
 from api_gateway.order_book import OrderBook
 from api_gateway.passwords import Passwords
 from api_gateway.rate_limit import RateLimit
+from api_gateway.sessions import Sessions
 from api_gateway.settings import GatewaySettings
 from api_gateway.tokens import Tokens
 from orders.cloud import Kms, SecretsManager
@@ -31,6 +33,8 @@ class Context:
     order_book: OrderBook
     passwords: Passwords
     tokens: Tokens
+    sessions: Sessions
+    lockout: Lockout
     logins: RateLimit
     registrations: RateLimit
     client_address: ClientAddress
@@ -45,9 +49,11 @@ class Context:
             database=database,
             notes=notes,
             accounts=Accounts(database),
-            order_book=OrderBook(database, notes, Outbox(settings.release.colour)),
+            order_book=OrderBook(database, notes, Outbox(settings.release.colour), settings.idempotency_seconds),
             passwords=Passwords(settings.bcrypt_cost),
             tokens=Tokens(partial(signing_keys, settings.cloud, secrets), settings.token_seconds),
+            sessions=Sessions(database, settings.refresh_seconds),
+            lockout=Lockout(database, settings.lock_after_failures, settings.lock_seconds),
             logins=RateLimit(settings.login_attempts_per_minute),
             registrations=RateLimit(settings.registrations_per_minute),
             client_address=ClientAddress(settings.trusted_proxies),

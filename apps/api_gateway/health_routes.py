@@ -76,6 +76,7 @@ async def ready(context: Given, request: Request) -> JSONResponse:
         # Whoever rotates keys waits for this. Their ids stand in every token and give nothing away.
         "token_keys": {"signs": keys.current, "accepted": sorted(keys.accepted(time.time()))},
         "note_key": context.notes.key_id,
+        "dead_letters": checks.dead_letters,
         "checks": {"database": checks.database, "schema": checks.schema_within_range, "encryption": checks.encryption},
     }
     return JSONResponse(content, status_code=200 if checks.ready else 503)

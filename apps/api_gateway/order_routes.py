@@ -46,9 +46,17 @@ class OrderAnswer(BaseModel):
     processed_at: str | None
 
 
-@router.post("", status_code=202, response_model=Accepted)
+@router.post(
+    "",
+    status_code=202,
+    response_model=Accepted,
+    responses={202: {"description": "Stored, now or earlier under this key."}, 409: {"description": "The key was used for another order."}},
+)
 async def place(body: OrderRequest, key: IdempotencyKey, user_id: UserId, context: Given) -> JSONResponse:
-    """The answer means that the order is stored and will be processed, whatever happens next."""
+    """The answer means that the order is stored and will be processed, whatever happens next.
+
+    The same key again gives the same order. A key counts for a day, if no other time was configured; after that it is as if it were new.
+    """
     order = NewOrder(body.item, body.quantity, body.note)
     request = RequestPrint.of(key, body.model_dump())
     try:
@@ -67,7 +75,7 @@ async def latest(user_id: UserId, context: Given) -> JSONResponse:
     return JSONResponse([_answer(order) for order in found])
 
 
-@router.get("/{order_id}", response_model=OrderAnswer)
+@router.get("/{order_id}", response_model=OrderAnswer, responses={404: {"description": "You have no such order."}})
 async def find(order_id: UUID, user_id: UserId, context: Given) -> JSONResponse:
     order = await run_in_threadpool(context.order_book.find, user_id, str(order_id))
     if order is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orders.settings import CloudSettings, DatabaseSettings, IpNetwork, Release, Variables
+from orders.settings import CloudSettings, DatabaseSettings, IpNetwork, Release, Variables, idempotency_seconds
 
 # Containers see the edge and the front end under addresses of Docker's networks.
 _PRIVATE_NETWORKS = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 ::1/128 fc00::/7"
@@ -25,6 +25,13 @@ class GatewaySettings:
     requests_per_minute: int
     bcrypt_cost: int
     token_seconds: int
+    # From a login until its last refresh.
+    refresh_seconds: int
+    # So many failed logins with one address lock it for so long; 0 locks nobody.
+    lock_after_failures: int
+    lock_seconds: int
+    # How long a repeated request is recognised by its key.
+    idempotency_seconds: int
     database_connections: int
     # Only a caller from here may say on whose behalf it calls.
     trusted_proxies: tuple[IpNetwork, ...]
@@ -44,7 +51,11 @@ class GatewaySettings:
             registrations_per_minute=variables.number("REGISTRATIONS_PER_MINUTE", default=10),
             requests_per_minute=variables.number("REQUESTS_PER_MINUTE", default=600),
             bcrypt_cost=variables.number("BCRYPT_COST", default=12, at_least=4),
-            token_seconds=variables.number("TOKEN_SECONDS", default=8 * 3600, at_least=1),
+            token_seconds=variables.number("TOKEN_SECONDS", default=3600, at_least=1),
+            refresh_seconds=variables.number("REFRESH_SECONDS", default=14 * 24 * 3600, at_least=1),
+            lock_after_failures=variables.number("LOCK_AFTER_FAILURES", default=10),
+            lock_seconds=variables.number("LOCK_SECONDS", default=15 * 60, at_least=1),
+            idempotency_seconds=idempotency_seconds(variables),
             database_connections=variables.number("DB_CONNECTIONS", default=16, at_least=1),
             trusted_proxies=variables.networks("ECHOBASE_TRUSTED_PROXIES", default=_PRIVATE_NETWORKS),
             unserved_networks=variables.networks("ECHOBASE_DURABLE_NETWORK", default=""),

@@ -12,6 +12,7 @@ from order_processor.result import Result
 from order_processor.told_orders import Outcome, ToldOutcomes
 from orders import utc
 from orders.database import Database
+from orders.dead_letters import DeadLetters
 from orders.envelope import Unreadable
 from orders.notes import Notes
 from orders.status import Status
@@ -38,6 +39,7 @@ class Fulfilment:
         self._notes = notes
         self._colour = colour
         self._most_failures = most_failures
+        self._letters = DeadLetters(colour)
         self._told = ToldOutcomes()
 
     def handle(self, wakeups: Mapping[str, str | None]) -> None:
@@ -63,6 +65,9 @@ class Fulfilment:
                 outcomes.append((task, Result.PROCESSED, ""))
         self._finish(connection, [task for task, result, _ in outcomes if result is Result.PROCESSED], Status.PROCESSED)
         self._finish(connection, [task for task, result, _ in outcomes if result is Result.FAILED], Status.FAILED)
+        given_up = {task.order_id: problem for task, result, problem in outcomes if result is Result.FAILED}
+        if given_up:
+            self._letters.add_orders(connection, given_up, utc.now())
         return [
             Outcome(task.order_id, result, task.accepted_at, wakeups[task.order_id] or task.trace_context, problem)
             for task, result, problem in outcomes

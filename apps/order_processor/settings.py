@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orders.settings import CloudSettings, DatabaseSettings, Release, Variables
+from orders.settings import CloudSettings, DatabaseSettings, Release, Variables, idempotency_seconds
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class ProcessorSettings:
     # An order that is not finished this long after it was sent is sent again.
     sweep_after: timedelta
     most_failures: int
+    # How long an idempotency key counts.
+    keys_count_for: timedelta
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ProcessorSettings:
@@ -30,4 +32,5 @@ class ProcessorSettings:
             relay_cap=variables.number("RELAY_CAP", default=100, at_least=1),
             sweep_after=timedelta(seconds=variables.number("SWEEP_AFTER", default=15, at_least=1)),
             most_failures=variables.number("MOST_FAILURES", default=5, at_least=1),
+            keys_count_for=timedelta(seconds=idempotency_seconds(variables)),
         )

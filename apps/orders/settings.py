@@ -122,3 +122,8 @@ class CloudSettings:
             queue=variables.text("ORDERS_QUEUE"),
             endpoint_url=variables.text("AWS_ENDPOINT_URL", default=""),
         )
+
+
+def idempotency_seconds(variables: Variables) -> int:
+    """How long an idempotency key counts: for the gateway, and for the sweep that deletes it afterwards."""
+    return variables.number("IDEMPOTENCY_SECONDS", default=24 * 3600, at_least=1)

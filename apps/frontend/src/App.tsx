@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef } from "react";
 
 import { useApiIdentity } from "./api/release";
 import { IdentityFooter } from "./identity/IdentityFooter";
@@ -7,28 +7,21 @@ import { usePageIdentity } from "./identity/usePageIdentity";
 import { OrdersPage } from "./orders/OrdersPage";
 import { forgetAnyPending } from "./orders/pending";
 import { greetApi } from "./session/accounts";
-import { type Session, storeSession, storedSession } from "./session/session";
 import { SignIn } from "./session/SignIn";
+import { useSession } from "./session/useSession";
 import { tellLater } from "./telemetry/begin";
 
 export function App() {
-  const [session, setSession] = useState<Session | null>(() => storedSession());
-  const [notice, setNotice] = useState("");
   const main = useRef<HTMLElement>(null);
   const page = usePageIdentity();
   const api = useApiIdentity();
 
-  const enter = useCallback((next: Session | null, why = "") => {
-    storeSession(next);
-    setSession(next);
-    setNotice(why);
+  const toNewContent = useCallback(() => {
     // The control which had the focus goes away: whoever uses a keyboard or hears the page starts at the new content.
     main.current?.focus();
   }, []);
 
-  const expire = useCallback(() => {
-    enter(null, "Your session has expired. Please log in again.");
-  }, [enter]);
+  const { session, notice, enter, leave, renew } = useSession(toNewContent);
 
   useEffect(() => {
     void greetApi();
@@ -52,7 +45,7 @@ export function App() {
               data-testid="logout"
               onClick={() => {
                 forgetAnyPending();
-                enter(null);
+                leave();
               }}
             >
               Log out
@@ -62,7 +55,7 @@ export function App() {
       </header>
       <NewVersionHint page={page} api={api} />
       <main ref={main} tabIndex={-1}>
-        {session ? <OrdersPage key={session.token} session={session} onExpired={expire} /> : <SignIn notice={notice} onSession={enter} />}
+        {session ? <OrdersPage key={session.email} session={session} renew={renew} /> : <SignIn notice={notice} onSession={enter} />}
       </main>
       <IdentityFooter page={page} api={api} />
     </>

@@ -19,7 +19,7 @@ BLOCK = "x-echobase"
 DATABASE_FACTS = ("engine", "host", "port", "name", "user", "password", "password_file", "authority_file", "url", "replica")
 CACHE_FACTS = ("host", "port", "user", "password", "password_file", "authority_file", "url")
 # `schema` speaks the protocol in docs/operate/migrations.md; who has none names one command for `expand` and one for `contract`.
-JOBS = ("schema", "expand", "contract", "smoke", "drain")
+JOBS = ("schema", "expand", "contract", "smoke", "drain", "dead_letters")
 # Whether both colours use one volume, or each has its own, which goes with it.
 VOLUME_KINDS = ("shared", "colour")
 PREFIX = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?")
