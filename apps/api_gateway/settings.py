@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orders.settings import CloudSettings, DatabaseSettings, IpNetwork, Release, Variables
+from orders.settings import CacheSettings, CloudSettings, DatabaseSettings, IpNetwork, Release, Variables
 
 # Containers see the edge and the front end under addresses of Docker's networks.
 _PRIVATE_NETWORKS = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 ::1/128 fc00::/7"
@@ -17,6 +17,7 @@ class GatewaySettings:
     release: Release
     database: DatabaseSettings
     cloud: CloudSettings
+    cache: CacheSettings | None
     tls_cert_file: Path
     tls_key_file: Path
     # Per client; 0 switches the limit off.
@@ -38,6 +39,7 @@ class GatewaySettings:
             release=Release.of(variables),
             database=DatabaseSettings.of(variables),
             cloud=CloudSettings.of(variables),
+            cache=CacheSettings.of(variables),
             tls_cert_file=variables.path("TLS_CERT_FILE"),
             tls_key_file=variables.path("TLS_KEY_FILE"),
             login_attempts_per_minute=variables.number("LOGIN_ATTEMPTS_PER_MINUTE", default=10),

@@ -10,6 +10,7 @@ import threading
 
 from order_processor.backlog import Backlog
 from order_processor.consumer import Consumer
+from order_processor.forgetter import Forgetter
 from order_processor.fulfilment import Fulfilment
 from order_processor.loop import Loop
 from order_processor.order_queue import OrderQueue
@@ -50,7 +51,8 @@ def _run(settings: ProcessorSettings, telemetry: Telemetry) -> int:
     colour = settings.release.colour
     stop = threading.Event()
     database = Database(settings.database, SecretsManager(settings.cloud), CONNECTIONS + telemetry.is_on)
-    fulfilment = Fulfilment(database, Notes(Kms(settings.cloud, settings.release.environment)), colour, settings.most_failures)
+    notes = Notes(Kms(settings.cloud, settings.release.environment))
+    fulfilment = Fulfilment(database, notes, colour, settings.most_failures, Forgetter(settings.cache))
     # Each loop has a queue of its own: one waits in it for messages most of the time.
     consumer = Consumer(OrderQueue(settings.cloud), fulfilment)
     relay = Relay(database, Outbox(colour), OrderQueue(settings.cloud), settings.relay_cap, settings.sweep_after)
