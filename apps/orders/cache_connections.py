@@ -122,3 +122,6 @@ class _Credentials(CredentialProvider):
             return self._settings.user, self._settings.password_file.read_text().strip()
         except OSError as error:
             raise RedisError(str(error)) from error
+
+    async def get_credentials_async(self) -> tuple[str, str]:
+        return self.get_credentials()
