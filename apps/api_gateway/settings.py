@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orders.settings import CacheSettings, CloudSettings, DatabaseSettings, IpNetwork, Release, Variables
+from orders.settings import CacheSettings, CloudSettings, DatabaseSettings, IpNetwork, Release, SettingsError, Variables
 
 # Containers see the edge and the front end under addresses of Docker's networks.
 _PRIVATE_NETWORKS = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 ::1/128 fc00::/7"
@@ -31,6 +31,8 @@ class GatewaySettings:
     trusted_proxies: tuple[IpNetwork, ...]
     # Networks of its container on which nobody has a reason to call it.
     unserved_networks: tuple[IpNetwork, ...]
+    # Where it is called without TLS, too; 0: nowhere.
+    plain_port: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> GatewaySettings:
@@ -50,4 +52,13 @@ class GatewaySettings:
             database_connections=variables.number("DB_CONNECTIONS", default=16, at_least=1),
             trusted_proxies=variables.networks("TRUSTED_PROXIES", default=_PRIVATE_NETWORKS),
             unserved_networks=variables.networks("UNSERVED_NETWORKS", default=""),
+            plain_port=_plain_port(variables),
         )
+
+
+def _plain_port(variables: Variables) -> int:
+    port = variables.number("PLAIN_PORT", default=0)
+    environment = variables.text("ECHOBASE_ENV")
+    if port and environment != "devlocal":
+        raise SettingsError(f"PLAIN_PORT is {port}: only devlocal is called without TLS, and this is {environment}; leave it empty")
+    return port

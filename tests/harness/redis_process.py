@@ -45,7 +45,8 @@ class RedisProcess:
         accounts = self.folder / "users.acl"
         accounts.write_text(f"user default on >{self._administrator} ~* +@all\nuser {USER} on >{self.password} {RIGHTS}\n")
         options = {
-            "port": 0, "protected-mode": "no", "tls-port": self.port, "bind": f"127.0.0.1 {self._address}", "tls-cert-file": leaf / "tls.crt",
+            "port": 0, "protected-mode": "no", "tls-port": self.port, "bind": f"127.0.0.1 {self._address}",
+            "tls-cert-file": leaf / "tls.crt",
             "tls-key-file": leaf / "tls.key", "tls-ca-cert-file": tls / "ca.crt", "tls-auth-clients": "no", "dir": self.folder,
             "aclfile": accounts, "appendonly": "yes", "appendfsync": "everysec", "daemonize": "no", "save": "",
         }  # fmt: skip
@@ -53,7 +54,7 @@ class RedisProcess:
         log = (self.folder / "redis.log").open("ab")
         self._process = subprocess.Popen([*command("redis-server"), *arguments], stdout=log, stderr=subprocess.STDOUT)
         log.close()
-        eventually(self._answers, lambda: (self.folder / "redis.log").read_text())
+        eventually(self._answers, (self.folder / "redis.log").read_text)
 
     def kill(self) -> None:
         assert self._process
