@@ -27,7 +27,7 @@ class Server(uvicorn.Server):
             self.servers.append(await loop.create_server(self._protocol, sock=plain, backlog=self.config.backlog))
 
     def _protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg,assignment]
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
