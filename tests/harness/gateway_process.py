@@ -17,11 +17,13 @@ from harness.redis_process import RedisProcess
 from harness.waiting import eventually
 
 _SERVE = """
-import os, sys, uvicorn
+import os, socket, sys, uvicorn
 from api_gateway.app import make_app
 from api_gateway.context import Context
+from api_gateway.server import Server
 from api_gateway.settings import GatewaySettings
-uvicorn.run(make_app(Context.of(GatewaySettings.from_environment(os.environ))), fd=int(sys.argv[1]), log_config=None, server_header=False)
+app = make_app(Context.of(GatewaySettings.from_environment(os.environ)))
+Server(uvicorn.Config(app, log_config=None)).run([socket.socket(fileno=int(sys.argv[1]))])
 """
 
 

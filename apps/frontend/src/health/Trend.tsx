@@ -1,0 +1,37 @@
+import type { Reading } from "./sample";
+import { MOST_SAMPLES } from "./useHealth";
+
+const WIDTH = 300;
+const HEIGHT = 48;
+const STEP = WIDTH / MOST_SAMPLES;
+
+interface TrendProps {
+  readings: Reading[];
+}
+
+/** How long the answers took, the newest at the right; a bar where there was none. */
+export function Trend({ readings }: TrendProps) {
+  const known = readings.flatMap(({ milliseconds }) => (milliseconds === null ? [] : [milliseconds]));
+  const most = Math.max(1, ...known);
+  const first = MOST_SAMPLES - readings.length;
+  const placed = readings.map((reading, index) => ({ ...reading, x: (first + index) * STEP }));
+  const points = placed
+    .filter(({ state, milliseconds }) => state === "healthy" && milliseconds !== null)
+    .map(({ x, milliseconds }) => `${(x + STEP / 2).toFixed(1)},${(HEIGHT - 3 - ((milliseconds ?? 0) / most) * (HEIGHT - 8)).toFixed(1)}`);
+  return (
+    <svg className="trend" viewBox={`0 0 ${String(WIDTH)} ${String(HEIGHT)}`} preserveAspectRatio="none" role="img" aria-label={inWords(readings, known)}>
+      {placed.map(({ state, x }) => state !== "healthy" && <rect key={x} className={`trend-${state}`} x={x} y="0" width={STEP - 1} height={HEIGHT} />)}
+      <polyline className="trend-line" points={points.join(" ")} />
+    </svg>
+  );
+}
+
+function inWords(readings: Reading[], known: number[]): string {
+  const bad = readings.filter(({ state }) => state !== "healthy").length;
+  const answers = `${String(readings.length - bad)} of ${String(readings.length)} looks found it healthy`;
+  return known.length ? `Trend: ${shown(Math.min(...known))} to ${shown(Math.max(...known))}; ${answers}` : `Trend: ${answers}`;
+}
+
+export function shown(milliseconds: number): string {
+  return `${milliseconds < 10 ? milliseconds.toFixed(1) : milliseconds.toFixed(0)} ms`;
+}
