@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -30,11 +32,12 @@ Server(uvicorn.Config(app, log_config=None)).run([socket.socket(fileno=int(sys.a
 @contextmanager
 def gateway_process(folder: Path, redis: RedisProcess, **variables: str) -> Iterator[httpx.Client]:
     listening = socket.create_server(("127.0.0.1", 0))
-    nowhere = folder / "nowhere"
+    nowhere, key = folder / "nowhere", folder / "jwt_key"
+    key.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
     environment = {
         "ECHOBASE_ENV": "test", "ECHOBASE_COLOUR": "blue", "ECHOBASE_RELEASE": "0.1.0-abc", "ECHOBASE_VERSION": "0.1.0",
         "DB_HOST": "localhost", "DB_PORT": "1", "DB_NAME": "orders_db", "DB_USER": "app_user", "DB_PASSWORD_FILE": str(nowhere),
-        "DB_CA_FILE": str(redis.settings.ca_file), "DB_SECRET_ID": "none", "JWT_SECRET_ID": "none", "JWT_KEY_FILE": str(nowhere),
+        "DB_CA_FILE": str(redis.settings.ca_file), "DB_SECRET_ID": "none", "JWT_SECRET_ID": "none", "JWT_KEY_FILE": str(key),
         "KMS_KEY_ID": "none", "ORDERS_QUEUE": "none", "AWS_DEFAULT_REGION": "eu-central-1", "AWS_ENDPOINT_URL": "http://localhost:1",
         "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "TLS_CERT_FILE": str(nowhere), "TLS_KEY_FILE": str(nowhere),
         "CACHE_HOST": redis.settings.host, "CACHE_PORT": str(redis.settings.port), "CACHE_USER": redis.settings.user,
