@@ -32,7 +32,7 @@ export function HealthPage() {
           <Card key={service} service={service} readings={samples.map(({ services }) => services[service])} />
         ))}
       </ul>
-      <p className="hint">
+      <p className="quiet">
         Asked every {SECONDS_BETWEEN_SAMPLES} seconds; the last {MINUTES} minutes are shown, as long as this page is open.
       </p>
     </>
@@ -59,7 +59,7 @@ function Card({ service, readings }: CardProps) {
         {now?.milliseconds == null ? "–" : shown(now.milliseconds)}
       </p>
       <Trend readings={readings} />
-      <p className="hint">{WORDS[service]}</p>
+      <p className="quiet">{WORDS[service]}</p>
     </li>
   );
 }

@@ -15,13 +15,21 @@ export function Trend({ readings }: TrendProps) {
   const most = Math.max(1, ...known);
   const first = MOST_SAMPLES - readings.length;
   const placed = readings.map((reading, index) => ({ ...reading, x: (first + index) * STEP }));
-  const points = placed
-    .filter(({ state, milliseconds }) => state === "healthy" && milliseconds !== null)
-    .map(({ x, milliseconds }) => `${(x + STEP / 2).toFixed(1)},${(HEIGHT - 3 - ((milliseconds ?? 0) / most) * (HEIGHT - 8)).toFixed(1)}`);
+  // Where there was no answer, there is no line.
+  let pen = "M";
+  const line = placed.map(({ state, milliseconds, x }) => {
+    if (state !== "healthy" || milliseconds === null) {
+      pen = "M";
+      return "";
+    }
+    const point = `${pen}${(x + STEP / 2).toFixed(1)},${(HEIGHT - 3 - (milliseconds / most) * (HEIGHT - 8)).toFixed(1)}`;
+    pen = "L";
+    return point;
+  });
   return (
     <svg className="trend" viewBox={`0 0 ${String(WIDTH)} ${String(HEIGHT)}`} preserveAspectRatio="none" role="img" aria-label={inWords(readings, known)}>
       {placed.map(({ state, x }) => state !== "healthy" && <rect key={x} className={`trend-${state}`} x={x} y="0" width={STEP - 1} height={HEIGHT} />)}
-      <polyline className="trend-line" points={points.join(" ")} />
+      <path className="trend-line" d={line.join("")} />
     </svg>
   );
 }
