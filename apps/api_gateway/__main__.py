@@ -1,4 +1,4 @@
-"""`python -m api_gateway` serves HTTPS on 8443."""
+"""`python -m api_gateway` serves HTTPS on 8443, and plain HTTP where it is told to."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def main() -> int:
         telemetry = Telemetry.begin("api-gateway", settings.release, os.environ)
         context = Context.of(settings)
         sockets = listeners(PORT, settings.unserved_networks, BACKLOG)
+        plain = listeners(settings.plain_port, settings.unserved_networks, BACKLOG) if settings.plain_port else []
     except (SettingsError, OSError) as error:
         print(f"api_gateway: {error}", file=sys.stderr)
         return 1
@@ -48,7 +49,7 @@ def main() -> int:
         server_header=False,
         log_config=None,
     )
-    Server(config).run(sockets)
+    Server(config, plain).run(sockets)
     return 0
 
 

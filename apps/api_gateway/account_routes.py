@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -16,9 +16,9 @@ from api_gateway.context import Context, Given
 from api_gateway.lane import LaneFull
 from api_gateway.passwords import MOST_BYTES
 from api_gateway.problem import Problem, too_many_requests
-from api_gateway.rate_limit import RateLimit
 from api_gateway.session import unauthorised
 from api_gateway.sessions import Refreshed, SessionOver
+from api_gateway.shared_limit import SharedLimit
 from api_gateway.text import Text
 from orders import utc
 from orders.email_key import email_key
@@ -76,13 +76,13 @@ class Session(BaseModel):
     refresh_expires_at: str
 
 
-@contextmanager
-def _free_when_full(limit: RateLimit, client: str) -> Iterator[None]:
+@asynccontextmanager
+async def _free_when_full(limit: SharedLimit, client: str) -> AsyncIterator[None]:
     """An attempt for which there was no room does not count."""
     try:
         yield
     except LaneFull:
-        limit.give_back(client)
+        await limit.give_back(client)
         raise
 
 
@@ -90,10 +90,10 @@ def _free_when_full(limit: RateLimit, client: str) -> Iterator[None]:
 async def register(body: Registration, context: Given, request: Request) -> JSONResponse:
     """Every attempt counts against the limit: each costs a hash, and a failure tells that there is an account."""
     client = context.client_address.of(request.scope)
-    wait = context.registrations.take(client)
+    wait = await context.registrations.take(client)
     if wait:
         raise too_many_requests("Too many registrations from your address. Please wait a little.", wait)
-    with _free_when_full(context.registrations, client):
+    async with _free_when_full(context.registrations, client):
         password_hash = await context.passwords.hash(body.password)
     try:
         account_id = await run_in_threadpool(context.accounts.create, body.email, password_hash)
@@ -109,16 +109,16 @@ async def login(body: Login, context: Given, request: Request) -> JSONResponse:
     Too many failures from one client, or with one address from anywhere, are answered with 429 until `Retry-After`.
     """
     client = context.client_address.of(request.scope)
-    _refuse_while(context.logins.take(client))
+    _refuse_while(await context.logins.take(client))
     _refuse_while(await run_in_threadpool(context.lockout.wait, body.email))
     account = await run_in_threadpool(context.accounts.find, body.email)
-    with _free_when_full(context.logins, client):
+    async with _free_when_full(context.logins, client):
         fits = await context.passwords.fits(body.password, account.password_hash if account else None)
     if account is None or not fits:
         _refuse_while(await run_in_threadpool(context.lockout.failed, body.email))
         raise Problem(401, "Email or password is wrong.")
     _refuse_while(await run_in_threadpool(context.lockout.passed, body.email))
-    context.logins.give_back(client)
+    await context.logins.give_back(client)
     return _session(context, await run_in_threadpool(context.sessions.open, account.id))
 
 

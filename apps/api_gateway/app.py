@@ -17,7 +17,6 @@ from api_gateway.in_flight import InFlight
 from api_gateway.no_store import NoStore
 from api_gateway.observed import Observed
 from api_gateway.problem import answer_problems
-from api_gateway.rate_limit import RateLimit
 from api_gateway.request_limits import RequestLimits
 from orders.telemetry import Telemetry
 
@@ -35,7 +34,11 @@ def make_app(context: Context, telemetry: Telemetry | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = settings.database_connections + _SPARE_THREADS
+        if context.cache:
+            await context.cache.start()
         yield
+        if context.cache:
+            await context.cache.stop()
         context.database.close()
         if telemetry:
             await to_thread.run_sync(telemetry.stop, _LAST_WORDS_SECONDS)
@@ -47,7 +50,7 @@ def make_app(context: Context, telemetry: Telemetry | None = None) -> ASGIApp:
         api.include_router(routes.router)
     contract.publish(api)
     answer_problems(api)
-    limits = RequestLimits(api, RateLimit(settings.requests_per_minute), context.client_address)
+    limits = RequestLimits(api, context.requests, context.client_address)
     api.state.context = context
     api.state.in_flight = InFlight(limits)
     # Outside of everything, so that no answer can leave without it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,6 +41,19 @@ class NewOrder:
 
 
 @dataclass(frozen=True)
+class SealedOrder:
+    """An order as the database has it."""
+
+    id: str
+    item: str
+    quantity: int
+    note: bytes | None
+    status: str
+    created_at: datetime
+    processed_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Order:
     id: str
     item: str
@@ -51,7 +64,7 @@ class Order:
     processed_at: datetime | None
 
 
-_COLUMNS = [orders.c[field.name] for field in fields(Order)]
+_COLUMNS = [orders.c[field.name] for field in fields(SealedOrder)]
 
 
 class OrderBook:
@@ -89,12 +102,18 @@ class OrderBook:
             return order_id
         raise UnknownAccount(user_id)
 
-    def find(self, user_id: str, order_id: str) -> Order | None:
-        found = self._select(user_id, order_id)
-        return found[0] if found else None
+    def read(self, user_id: str, order_id: str | None = None) -> list[SealedOrder]:
+        """One order of the customer's, or the latest."""
+        statement = (
+            select(*_COLUMNS).where(orders.c.user_id == user_id).order_by(orders.c.created_at.desc(), orders.c.id).limit(MOST_LISTED)
+        )
+        if order_id is not None:
+            statement = statement.where(orders.c.id == order_id)
+        rows = self._database.transaction(lambda connection: connection.execute(statement).mappings().all())
+        return [SealedOrder(**row) for row in rows]
 
-    def latest(self, user_id: str) -> list[Order]:
-        return self._select(user_id)
+    def opened(self, sealed: Sequence[SealedOrder]) -> list[Order]:
+        return [Order(**vars(order) | {"note": self._note(order.note, order.id)}) for order in sealed]
 
     def _store(self, connection: Connection, order: Mapping[str, Any], request: RequestPrint) -> None:
         # This comes first: of two requests with the same key one waits here for the other.
@@ -127,15 +146,6 @@ class OrderBook:
         if not request.same_body(row.body_mac):
             raise OtherBody
         return str(row.order_id)
-
-    def _select(self, user_id: str, order_id: str | None = None) -> list[Order]:
-        statement = (
-            select(*_COLUMNS).where(orders.c.user_id == user_id).order_by(orders.c.created_at.desc(), orders.c.id).limit(MOST_LISTED)
-        )
-        if order_id is not None:
-            statement = statement.where(orders.c.id == order_id)
-        rows = self._database.transaction(lambda connection: connection.execute(statement).mappings().all())
-        return [Order(**{**row, "note": self._note(row["note"], row["id"])}) for row in rows]
 
     def _note(self, sealed: bytes | None, order_id: str) -> str | None:
         return None if sealed is None else self._notes.open(sealed, order_id)

@@ -11,6 +11,7 @@ import threading
 from order_processor.backlog import Backlog
 from order_processor.consumer import Consumer
 from order_processor.dead_queue import Collector
+from order_processor.forgetter import Forgetter
 from order_processor.fulfilment import Fulfilment
 from order_processor.loop import Loop
 from order_processor.order_queue import DeadQueue, OrderQueue
@@ -54,7 +55,8 @@ def _run(settings: ProcessorSettings, telemetry: Telemetry) -> int:
     colour = settings.release.colour
     stop = threading.Event()
     database = Database(settings.database, SecretsManager(settings.cloud), CONNECTIONS + telemetry.is_on)
-    fulfilment = Fulfilment(database, Notes(Kms(settings.cloud, settings.release.environment)), colour, settings.most_failures)
+    notes = Notes(Kms(settings.cloud, settings.release.environment))
+    fulfilment = Fulfilment(database, notes, colour, settings.most_failures, Forgetter(settings.cache))
     # Each loop has a queue of its own: one waits in it for messages most of the time.
     letters = DeadLetters(colour)
     consumer = Consumer(OrderQueue(settings.cloud), fulfilment, database, letters)

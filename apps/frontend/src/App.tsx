@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef } from "react";
 
 import { useApiIdentity } from "./api/release";
+import { HealthPage } from "./health/HealthPage";
 import { IdentityFooter } from "./identity/IdentityFooter";
 import { NewVersionHint } from "./identity/NewVersionHint";
 import { usePageIdentity } from "./identity/usePageIdentity";
@@ -10,6 +11,9 @@ import { greetApi } from "./session/accounts";
 import { SignIn } from "./session/SignIn";
 import { useSession } from "./session/useSession";
 import { tellLater } from "./telemetry/begin";
+
+/** The only page beside the orders; whoever looks at it need not be logged in. */
+const HEALTH = "/status";
 
 export function App() {
   const main = useRef<HTMLElement>(null);
@@ -55,9 +59,15 @@ export function App() {
       </header>
       <NewVersionHint page={page} api={api} />
       <main ref={main} tabIndex={-1}>
-        {session ? <OrdersPage key={session.email} session={session} renew={renew} /> : <SignIn notice={notice} onSession={enter} />}
+        {window.location.pathname === HEALTH ? (
+          <HealthPage />
+        ) : session ? (
+          <OrdersPage key={session.email} session={session} renew={renew} />
+        ) : (
+          <SignIn notice={notice} onSession={enter} />
+        )}
       </main>
-      <IdentityFooter page={page} api={api} />
+      <IdentityFooter page={page} api={api} health={HEALTH} />
     </>
   );
 }

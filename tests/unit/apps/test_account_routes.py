@@ -22,6 +22,7 @@ from api_gateway.passwords import Passwords
 from api_gateway.problem import answer_problems
 from api_gateway.rate_limit import RateLimit
 from api_gateway.sessions import Refreshed, RefreshToken
+from api_gateway.shared_limit import SharedLimit
 from api_gateway.tokens import Token
 from orders import utc
 
@@ -52,8 +53,8 @@ def gateway(registrations_per_minute: int = 0) -> FastAPI:
         tokens=SimpleNamespace(issue=lambda user_id: Token(f"token of {user_id}", utc.now())),
         sessions=SimpleNamespace(open=lambda user_id: Refreshed(user_id, RefreshToken.new(uuid.uuid4()), utc.now())),
         lockout=SimpleNamespace(wait=lambda _: 0, failed=lambda _: 0, passed=lambda _: 0),
-        logins=RateLimit(0),
-        registrations=RateLimit(registrations_per_minute),
+        logins=SharedLimit("login", RateLimit(0), None),
+        registrations=SharedLimit("rate:registrations", RateLimit(registrations_per_minute), None),
         client_address=ClientAddress([]),
     )
     return api
@@ -107,7 +108,8 @@ def test_however_many_register_a_login_waits_for_none_of_them(stuck_hashing: thr
 
 def test_a_flood_of_logins_is_not_queued_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     api = gateway()
-    api.state.context.logins = limit = RateLimit(300)
+    limit = RateLimit(300)
+    api.state.context.logins = SharedLimit("login", limit, None)
     go_on = threading.Event()
     monkeypatch.setattr(bcrypt, "checkpw", lambda *_: go_on.wait(10))
 

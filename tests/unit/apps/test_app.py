@@ -8,19 +8,23 @@ from typing import Any, cast
 import pytest
 from fastapi.testclient import TestClient
 
-from api_gateway import health_routes
+from api_gateway import health_reports
 from api_gateway.app import make_app
 from api_gateway.client_address import ClientAddress
 from api_gateway.context import Context
+from api_gateway.rate_limit import RateLimit
+from api_gateway.shared_limit import SharedLimit
 from orders.settings import Release
 
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    monkeypatch.setattr(health_routes, "database_answers", lambda _: True)
+    monkeypatch.setattr(health_reports, "database_answers", lambda _: True)
     release = Release("test", "blue", "0.1.0-abc", "0.1.0")
     context = SimpleNamespace(
-        settings=SimpleNamespace(release=release, requests_per_minute=0),
+        settings=SimpleNamespace(release=release, database_connections=2),
+        requests=SharedLimit("rate:requests", RateLimit(0), None),
+        cache=None,
         client_address=ClientAddress([]),
         database=None,
     )

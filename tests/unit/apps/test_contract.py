@@ -59,11 +59,13 @@ def gateway(order_book: OneOrder) -> Any:
         tokens=SimpleNamespace(issue=lambda _: Token("token", utc.now()), user_id=lambda _: "somebody"),
         sessions=NewSessions(),
         lockout=SimpleNamespace(wait=lambda _: 0, failed=lambda _: 0, passed=lambda _: 0),
-        logins=RateLimit(0),
-        registrations=RateLimit(0),
+        requests=SharedLimit("rate:requests", RateLimit(0), None),
+        logins=SharedLimit("login", RateLimit(0), None),
+        registrations=SharedLimit("rate:registrations", RateLimit(0), None),
+        cache=None,
         passwords=Passwords(4),
         accounts=SimpleNamespace(create=lambda *_: str(uuid.uuid4()), find=lambda _: None),
-        order_book=order_book,
+        order_desk=OrderDesk(cast(OrderBook, order_book), OrderCache(None)),
     )
     return make_app(cast(Context, context))
 
