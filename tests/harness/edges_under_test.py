@@ -17,8 +17,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
-from harness.module_runner import CHECKOUT
 from harness.application_under_test import store_definition
+from harness.module_runner import CHECKOUT
 from harness.throwaway_tls import make_certificates
 
 

@@ -271,6 +271,6 @@ def test_a_command_of_the_applications_own_is_run_and_its_exit_code_decides(scen
     assert migration('test "$$DB_USER" = migrate_user && python -m migrations expand').ensure(wanted, check_mode=False).changed
     assert scene.applied == {"expand_0004"}
     assert scene.events == [("migrated", "0.1.0-plain")]
-    with pytest.raises(Refusal, match="^no such column"):
+    with pytest.raises(Refusal, match=r"^no such column"):
         migration("echo 'no such column' >&2; exit 3").ensure(wanted, check_mode=False)
     assert scene.events == [("migrated", "0.1.0-plain")]

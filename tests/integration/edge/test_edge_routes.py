@@ -25,7 +25,7 @@ from harness.edge_fixtures import (
     new_client_id,
     switch,
 )
-from harness.edge_under_test import EdgeUnderTest, routes_of, routes_settings
+from harness.edge_under_test import EdgeUnderTest, routes_settings
 from harness.murmur import bucket_of
 from harness.raw_http1 import RawConnection
 

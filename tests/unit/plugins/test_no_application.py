@@ -66,6 +66,8 @@ def test_a_file_of_the_list_still_needs_its_line(place: str) -> None:
     assert any(WORDS.search(file.read_text(encoding="utf-8", errors="replace")) for file in among if file.is_file())
 
 
-@pytest.mark.parametrize("line", ["in this order", "the order is the point", "order: Order", "orderly", 'gateway="10.0.0.1"', "DEBIAN_FRONTEND"])
+@pytest.mark.parametrize(
+    "line", ["in this order", "the order is the point", "order: Order", "orderly", 'gateway="10.0.0.1"', "DEBIAN_FRONTEND"]
+)
 def test_everyday_words_may_stay(line: str) -> None:
     assert not WORDS.search(line)

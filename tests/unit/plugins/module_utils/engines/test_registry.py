@@ -26,8 +26,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import wanted_leaves
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.files import wanted_files
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import completed
-from ansible_collections.echobase.platform.plugins.module_utils.database.acknowledged import Acknowledged
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import DatabaseAccounts, account_passwords
+from ansible_collections.echobase.platform.plugins.module_utils.database.acknowledged import Acknowledged
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
 from ansible_collections.echobase.platform.plugins.module_utils.database.client import DatabaseClient
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
