@@ -12,9 +12,11 @@ import pytest
 from conftest import DeployedEnvironment
 from docker.models.containers import Container
 
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import SERVICES, Colour
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour
 from harness.cloud_callers import ask_as_nobody, cloud_client, secret_key_in
 from harness.environment_under_test import TEST
+from harness.order_system import SERVICES, frontend_address, gateway_address
+from harness.order_system import port as port_of
 
 pytestmark = pytest.mark.usefixtures("both_colours")
 
@@ -39,13 +41,12 @@ def resolve(container: Container, name: str) -> set[str]:
 def test_no_name_of_a_stack_leads_to_the_other_colour(colour: Colour) -> None:
     mine = containers_of(colour.project)
     own = addresses_of(mine)
-    # Docker merges equal names of all stacks on a shared network: a bare one would be asked of both colours.
+    # Docker merges equal names of all stacks on a shared network, so bare ones are known on the colour's own networks alone.
     asked = [(container, name) for container in mine for service in SERVICES for name in (service, colour.host(service))]
     with ThreadPoolExecutor(len(mine)) as pool:
         found = list(pool.map(lambda one: resolve(*one), asked))
     for (container, name), addresses in zip(asked, found, strict=True):
-        allowed = set() if name in SERVICES else own
-        assert addresses <= allowed, f"{container.name} finds {addresses} as {name}"
+        assert addresses <= own, f"{container.name} finds {addresses} as {name}"
 
 
 def test_containers_of_the_application_run_with_as_little_as_they_need() -> None:
@@ -81,12 +82,12 @@ def test_no_secret_is_visible_to_inspection_or_in_any_output(deployed_environmen
 @pytest.mark.parametrize("colour", TEST.colours.values(), ids=TEST.colours)
 def test_an_account_of_the_host_learns_nothing_from_the_cloud(colour: Colour) -> None:
     """Published on loopback, as the interface promises, and worth nothing without the environment's credentials."""
-    for port in (colour.emulator_port, colour.emulator_second_port):
+    for port in (port_of(colour, "emulator"), port_of(colour, "emulator_second")):
         for secret in ("jwt", "database"):
             status, text = ask_as_nobody(f"http://127.0.0.1:{port}/", f"echobase/test/{secret}")
             assert (status, "SecretString" in text) == (403, False)
     secret_key = secret_key_in(Path(TEST.path("secrets", "app", "cloud_credentials")).read_text())
-    cloud = cloud_client("secretsmanager", f"http://127.0.0.1:{colour.emulator_second_port}", TEST.cloud_access_key, secret_key)
+    cloud = cloud_client("secretsmanager", f"http://127.0.0.1:{port_of(colour, 'emulator_second')}", TEST.cloud_access_key, secret_key)
     assert "password" in json.loads(cloud.get_secret_value(SecretId="echobase/test/database")["SecretString"])
 
 
@@ -136,8 +137,8 @@ def test_a_colour_reaches_neither_the_other_one_nor_the_desk_nor_the_outside() -
     database = f"{TEST.server('mariadb').address}:3306"
     cloud = f"{blue.host('localstack')}:4566"
     forbidden = [
-        f"{green.gateway_address}:8443",
-        f"{green.frontend_address}:8443",
+        f"{gateway_address(green)}:8443",
+        f"{frontend_address(green)}:8443",
         f"{address_in(green.container('localstack'), green.cloud_network.name)}:4566",
         f"{TEST.desk_address}:8443",
         "169.254.169.254:80",

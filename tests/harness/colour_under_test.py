@@ -219,8 +219,9 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 @contextmanager
 def running_colour(facts: Mapping[str, Any], name: str, settings: Settings | None = None) -> Iterator[ColourUnderTest]:
-    """Runs a colour: of the order system, or of an application that never heard of colours. Its addresses must be this machine's, as those of
-    network prefix 127.x are."""
+    """Runs a colour: of the order system, or of an application that never heard of colours. Its addresses must be this machine's, as those
+    of network prefix 127.x are.
+    """
     places, tls = facts["colours"][name]["edge_addresses"], Path(facts["home"]) / "tls" / name
     if settings is None:
         colour = ColourUnderTest(name, {"gateway": places[1], "frontend": places[0]}, tls)

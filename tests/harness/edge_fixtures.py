@@ -20,8 +20,11 @@ PAGE = {"Accept": "text/html,application/xhtml+xml"}
 
 @pytest.fixture(scope="module")
 def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeUnderTest]:
-    """A test module may set EDGE_OPTIONS, other values of the role's variables or functions of the edge's facts, EDGE_PLACE, a name, port and network of its own, and APPLICATION,
-    the definition of each colour, instead of the order system."""
+    """What a test module may set.
+
+    EDGE_OPTIONS: other values of the role's variables, or functions of the edge's facts. EDGE_PLACE: a name, port and network of its own.
+    APPLICATION: the definition of each colour, instead of the order system's.
+    """
     place = getattr(request.module, "EDGE_PLACE", ("customers", 20443, "127.77"))
     facts = edge_facts(tmp_path_factory.mktemp("edge"), *place)
     given = getattr(request.module, "EDGE_OPTIONS", {})

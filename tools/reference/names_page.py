@@ -12,7 +12,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.port
 )
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import (
     ENGINES,
-    SERVICES,
     Colour,
     Environment,
     environment,
@@ -39,16 +38,28 @@ says also how to choose other ports.
 | MariaDB, PostgreSQL, cache | 3306 + *n*, 5432 + *n*, 6379 + *n* |
 | replica | 100 above its primary |
 | edge: customers, operators | 443 + 100 *n*, 1443 + 100 *n* |
-| a colour's front end (https, http), API, emulator (two ports) | 3443, 3000, 3001, 4566 and 4571, each + 200 *n* |
-| the same of green | 100 above blue's |
+| a colour's ports: what its application's Compose file publishes | + 200 *n*; green + 100 more |
 | subnets | eight /24 from `<echobase_network_prefix>.<8 n>.0` on |
 | state | `/var/lib/echobase/<env>` |
 """
 
 
+_ORDERS = """## The order system
+
+What `apps/orders/compose.yml` publishes, in each colour on 127.0.0.1.
+"""
+# As its Compose file publishes them; tests/unit/plugins/module_utils/application/test_order_system.py compares.
+_PUBLISHED = {"front end: https": 3443, "front end: http": 3000, "API": 3001, "emulator": 4566, "emulator, second port": 4571}
+
+
+def _order_system(colour: Colour) -> dict[str, object]:
+    return {what: port + colour.offset for what, port in _PUBLISHED.items()}
+
+
 def names_page() -> str:
     every = [*(environment(name) for name in KNOWN_ENVIRONMENTS), environment(EXAMPLE, placement=Placement(index=SMALLEST_FREE_INDEX))]
     lines = [_HEAD, "## Durable layer", "", *_table({env.name: _durable(env) for env in every}), ""]
+    lines += [_ORDERS, *_table({f"{env.name} {colour}": _order_system(env.colours[colour]) for env in every[:2] for colour in COLOURS}), ""]
     for colour in COLOURS:
         lines += [f"## Colour {colour}", "", *_table({env.name: _colour(env.colours[colour]) for env in every}), ""]
     return "\n".join(lines)
@@ -81,11 +92,9 @@ def _durable(env: Environment) -> dict[str, object]:
 def _colour(colour: Colour) -> dict[str, object]:
     return {
         "Compose project": colour.project,
-        "containers": ", ".join(colour.container(service) for service in SERVICES),
-        "front end: ports": f"{colour.frontend_https_port}, {colour.frontend_http_port}",
-        "API: port": colour.api_port,
-        "emulator: ports": f"{colour.emulator_port}, {colour.emulator_second_port}",
-        "addresses on the edge's network": f"{colour.frontend_address}, {colour.gateway_address}",
+        "containers": f"{colour.container_prefix}-<service>",
+        "offset of its ports": colour.offset,
+        "first address on the edge's network": colour.edge_addresses[0],
         "its own network": f"{colour.network.name}, {colour.network.subnet}",
-        "network of its cloud": f"{colour.cloud_network.name}, {colour.cloud_network.subnet}",
+        "its second network": f"{colour.further_network('<network>')}, {colour.cloud_network.subnet}",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.access import SECRETS, Server, told
@@ -107,7 +108,10 @@ class _Project:
         return running | jobs
 
     def networks(self) -> dict[str, Any]:
-        own = {"name": self._colour.network.name, "ipam": {"config": [{"subnet": self._colour.network.subnet}]}}
+        # Addresses that services have for themselves are never given to others.
+        given_away = str(list(IPv4Network(self._colour.network.subnet).subnets(1))[1])
+        config = {"subnet": self._colour.network.subnet, "ip_range": given_away}
+        own = {"name": self._colour.network.name, "ipam": {"config": [config]}}
         # The second network has a subnet of the environment's, too; the engine finds one for any other.
         subnets = iter([self._colour.cloud_network.subnet])
         found: dict[str, Any] = {}
@@ -302,22 +306,27 @@ def port_clashes(definition: Definition, env: Environment) -> list[Problem]:
     taken = {port: f"the environment's {what}" for what, port in env.ports.items()}
     problems = []
     for colour in env.colours.values():
-        for name, service in definition.services.items():
-            for port in service.get("ports") or ():
-                if not port.get("published"):
-                    continue
-                number = int(port["published"]) + colour.offset
-                who = f"{name} of {colour.name}"
-                if number in taken:
-                    problems.append(
-                        Problem(
-                            f"services.{name}.ports",
-                            f"{port['published']} becomes {number} in {colour.name}, which {taken[number]} has",
-                            "publish another one, or none: customers come through the edge",
-                        )
+        for name, number in published_ports(definition, colour):
+            if number in taken:
+                problems.append(
+                    Problem(
+                        f"services.{name}.ports",
+                        f"{number - colour.offset} becomes {number} in {colour.name}, which {taken[number]} has",
+                        "publish another one, or none: customers come through the edge",
                     )
-                taken.setdefault(number, who)
+                )
+            taken.setdefault(number, f"{name} of {colour.name}")
     return problems
+
+
+def published_ports(definition: Definition, colour: Colour) -> list[tuple[str, int]]:
+    """Each service with a port that it has on this machine."""
+    return [
+        (name, int(port["published"]) + colour.offset)
+        for name, service in definition.services.items()
+        for port in service.get("ports") or ()
+        if port.get("published")
+    ]
 
 
 def shared_volume(env: Environment, name: str) -> str:

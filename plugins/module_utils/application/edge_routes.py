@@ -147,7 +147,7 @@ class _Routes:
 
 
 def _is_below(path: str, prefix: str) -> bool:
-    return prefix == "/" or path == prefix or path.startswith(f"{prefix}/")
+    return prefix in ("/", path) or path.startswith(f"{prefix}/")
 
 
 def _largest_body(routes: Iterable[Route]) -> str:

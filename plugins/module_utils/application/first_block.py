@@ -9,7 +9,14 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.settings import BLOCK
 
-_DATABASES = {"postgres": "postgresql", "postgis": "postgresql", "pgvector": "postgresql", "mysql": "mariadb", "mariadb": "mariadb", "percona": "mariadb"}
+_DATABASES = {
+    "postgres": "postgresql",
+    "postgis": "postgresql",
+    "pgvector": "postgresql",
+    "mysql": "mariadb",
+    "mariadb": "mariadb",
+    "percona": "mariadb",
+}
 _CACHES = ("redis", "valkey", "keydb", "dragonfly")
 _FRONT_NAMES = ("web", "frontend", "nginx", "proxy", "caddy", "traefik", "app", "www", "ui")
 _URL = re.compile(r"^(postgres(ql)?|mysql|mariadb)(\+\w+)?://")
@@ -18,7 +25,17 @@ _SECRET = re.compile(r"(SECRET|TOKEN|PASSWORD|PASSPHRASE|API_?KEY|SIGNING_?KEY|_
 _MIGRATES = re.compile(r"\b(migrate|migrations?|alembic|flyway|liquibase|prisma|knex|goose|dbmate|rake db:|sqlx)\b")
 _PATH_IN_CHECK = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::(\d+))?(/[^\s\"';|]*)")
 # The last part of a variable's name, and what is told under it.
-_FACTS = {"HOST": "host", "PORT": "port", "USER": "user", "USERNAME": "user", "NAME": "name", "DATABASE": "name", "DB": "name", "PASSWORD": "password", "PASSWORD_FILE": "password_file"}
+_FACTS = {
+    "HOST": "host",
+    "PORT": "port",
+    "USER": "user",
+    "USERNAME": "user",
+    "NAME": "name",
+    "DATABASE": "name",
+    "DB": "name",
+    "PASSWORD": "password",
+    "PASSWORD_FILE": "password_file",
+}
 
 
 @dataclass
@@ -68,10 +85,15 @@ class _Writer:
 
     def _routes(self) -> None:
         found = list(self._reachable())
-        self._say("# Which service answers for which beginning of a path; the longest one decides. Options: tls, body, seconds, shared, secret,", "# operators, pages (docs/reference/x-echobase.md).")
+        self._say(
+            "# Which service answers for which beginning of a path; the longest one decides. Options: tls, body, seconds, shared, secret,",
+            "# operators, pages (docs/reference/x-echobase.md).",
+        )
         if not found:
             self._say("routes: {/: <service>:<port>}")
-            self._ask("routes: no service publishes or exposes a port; name the one that answers customers, and its port inside the container")
+            self._ask(
+                "routes: no service publishes or exposes a port; name the one that answers customers, and its port inside the container"
+            )
             return
         first = min(found, key=lambda one: (_front_rank(one[0]), one[0]))
         self._say("routes:", f"  /: {first[0]}:{first[1]}")
@@ -84,7 +106,9 @@ class _Writer:
 
     def _reachable(self) -> Iterator[tuple[str, int]]:
         for name, service in self._own.items():
-            ports = [int(port["target"]) for port in service.get("ports") or ()] or [int(str(port).split("/")[0]) for port in service.get("expose") or ()]
+            ports = [int(port["target"]) for port in service.get("ports") or ()] or [
+                int(str(port).split("/")[0]) for port in service.get("expose") or ()
+            ]
             if ports and not service.get("profiles"):
                 yield name, ports[0]
 
@@ -99,30 +123,48 @@ class _Writer:
             self._say("ready:", *(f"  {name}: {path}" for name, path in found.items()))
         else:
             self._say("# ready: {<service>: /ready}")
-        self._say("# Where it says how many requests it is answering, so that nobody waits longer than needed. Otherwise connections are counted.", "# in_flight: {<service>: /in-flight}")
+        self._say(
+            "# Where it says how many requests it is answering, Otherwise connections are counted.",
+            "# in_flight: {<service>: /in-flight}",
+        )
 
     def _database(self) -> None:
         if not self._databases:
             if any(_URL.match(str(value)) for _name, value in self._variables()):
-                self._ask("database: a variable names a database that is no service of this file; say which engine it is, or leave it where it is")
-            self._say("# A durable database, encrypted and backed up, that no release can harm.", "# database: {engine: postgresql, as: {url: DATABASE_URL}}")
+                self._ask(
+                    "database: a variable names a database that is no service of this file; say which engine it is, or leave it where it is"
+                )
+            self._say(
+                "# A durable database, encrypted and backed up, that no release can harm.",
+                "# database: {engine: postgresql, as: {url: DATABASE_URL}}",
+            )
             return
         service, engine = next(iter(self._databases.items()))
         told = self._told(service, _URL)
-        self._say(f"# The durable {engine} takes the place of service {service}. Its data are not taken along: load a dump once.", "database:", f"  engine: {engine}", f"  instead_of: {service}")
+        self._say(
+            f"# The durable {engine} takes the place of service {service}. Its data are not taken along: load a dump once.",
+            "database:",
+            f"  engine: {engine}",
+            f"  instead_of: {service}",
+        )
         if told:
             self._say("  as: {" + ", ".join(f"{fact}: {variable}" for fact, variable in told.items()) + "}")
             scheme = str(dict(self._variables()).get(told.get("url", ""), "")).partition("://")[0]
             if scheme not in ("", "postgresql", "mysql"):
                 self._say(f"  scheme: {scheme}")
             if "url" in told or "password" in told:
-                self._ask("database.as: the password stands in a variable, which whoever may ask the engine sees; password_file is better if your program can read one")
+                self._ask("database.as: the password stands in a variable, which the engine shows; a file is better")
         else:
             self._say("  as: {url: DATABASE_URL}")
-            self._ask("database.as: no variable names the database; say under which ones your program learns of it")
-        self._say("  # What customers were promised, so that a restore can say what it would lose: an identifier, a moment, a state, newest first.", "  # acknowledged: SELECT id, created_at, status FROM orders ORDER BY created_at DESC")
+            self._ask("database.as: no variable names the database; say by which ones your program learns of it")
+        self._say(
+            "  # What customers were promised, for a restore to say what it would lose: identifier, moment, state, newest first.",
+            "  # acknowledged: SELECT id, created_at, status FROM orders ORDER BY created_at DESC",
+        )
         for other in list(self._databases)[1:]:
-            self._ask(f"services.{other}: a second database; only one is kept by the durable layer, and this one would be refused for its volume")
+            self._ask(
+                f"services.{other}: a second database; only one is kept by the durable layer, and this one would be refused for its volume"
+            )
 
     def _cache(self) -> None:
         if not self._caches:
@@ -131,14 +173,20 @@ class _Writer:
         service = self._caches[0]
         told = self._told(service, _CACHE_URL) or {"url": "REDIS_URL"}
         told = {fact: variable for fact, variable in told.items() if fact != "name"}
-        self._say(f"# The durable Redis takes the place of service {service}; it speaks TLS only.", "cache:", "  engine: redis", f"  instead_of: {service}", "  as: {" + ", ".join(f"{fact}: {variable}" for fact, variable in told.items()) + "}")
+        self._say(
+            f"# The durable Redis takes the place of service {service}; it speaks TLS only.",
+            "cache:",
+            "  engine: redis",
+            f"  instead_of: {service}",
+            "  as: {" + ", ".join(f"{fact}: {variable}" for fact, variable in told.items()) + "}",
+        )
         self._ask("cache: your program has to trust the authority in /run/tls-ca/ca.crt (as: {authority_file: …})")
 
     def _told(self, service: str, url: re.Pattern[str]) -> dict[str, str]:
         """The variables by which programs learn of a service: an address of it, or what stands beside a variable that names it."""
         variables = list(self._variables())
         for name, value in variables:
-            if url.match(str(value)) and f"@{service}" in str(value) or url.match(str(value)) and f"//{service}" in str(value):
+            if (url.match(str(value)) and f"@{service}" in str(value)) or (url.match(str(value)) and f"//{service}" in str(value)):
                 return {"url": name}
         for name, value in variables:
             beginning, _separator, last = name.rpartition("_")
@@ -157,19 +205,30 @@ class _Writer:
 
     def _jobs(self) -> None:
         migrates = [name for name, one in self._own.items() if _MIGRATES.search(" ".join(map(str, one.get("command") or ())))]
-        self._say("# Services that run once: expand and contract change the schema before and after a release, smoke proves a release as a customer", "# would (exit code 0), drain finishes what a removed colour has begun. They need `profiles: [jobs]`.")
+        self._say(
+            "# Services that run once: expand and contract change the schema around a release, smoke proves a release as a customer",
+            "# would (exit code 0), drain finishes what a removed colour has begun. They need `profiles: [jobs]`.",
+        )
         if migrates:
             self._say("jobs:", f"  expand: {migrates[0]}", "  # smoke: <service>")
         else:
             self._say("# jobs: {expand: <service>, smoke: <service>}")
             if self._databases:
-                self._ask("jobs.expand: no service seems to change the schema; name the one that does, or none if your program does it when it starts")
+                self._ask(
+                    "jobs.expand: no service seems to change the schema; name the one that does, or none if your program does so itself"
+                )
         self._ask("jobs.smoke: without one, a release is proved by its readiness alone")
 
     def _secrets(self) -> None:
         told = {variable for service in (*self._databases, *self._caches) for variable in self._told(service, _URL).values()}
-        names = sorted({name for name, value in self._variables() if value and _SECRET.search(name) and name not in told and not name.endswith("_FILE")})
-        self._say("# Made once and kept with the environment: a file /run/secrets/<name>, and its path in <name>_FILE. `variable` gives the value itself.")
+        names = sorted(
+            {
+                name
+                for name, value in self._variables()
+                if value and _SECRET.search(name) and name not in told and not name.endswith("_FILE")
+            }
+        )
+        self._say("# Made once and kept: a file /run/secrets/<name>, its path in <name>_FILE. `variable` gives the value itself.")
         if names:
             self._say("secrets: {" + ", ".join(f"{name}: variable" for name in names) + "}")
             self._ask(f"secrets: {', '.join(names)} would get a new, random value; take out what has to be a certain one")
@@ -177,10 +236,21 @@ class _Writer:
             self._say("# secrets: [SESSION_KEY]")
 
     def _keep_volumes(self) -> None:
-        used = sorted({str(mount["source"]) for one in self._own.values() for mount in one.get("volumes") or () if mount.get("type") == "volume" and mount.get("source")})
+        used = sorted(
+            {
+                str(mount["source"])
+                for one in self._own.values()
+                for mount in one.get("volumes") or ()
+                if mount.get("type") == "volume" and mount.get("source")
+            }
+        )
         if not used:
             return
-        self._say("# shared: both colours write it and no release removes it (it is not backed up). colour: each has its own, which goes with it.", "volumes:", *(f"  {name}: shared" for name in used))
+        self._say(
+            "# shared: both colours write it, no release removes it, and nobody backs it up. colour: each has its own.",
+            "volumes:",
+            *(f"  {name}: shared" for name in used),
+        )
         self._ask(f"volumes: can two releases write {', '.join(used)} at the same time? If not, `colour`, or keep it in the database")
 
 

@@ -45,7 +45,7 @@ class Route:
     body: str = ""
     # How many seconds an answer may take; 0 means the edge's.
     seconds: int = 0
-    # How many seconds the service leaves an idle connection open. The edge hangs up before: what it sends must not meet a service that hangs up.
+    # How many seconds the service leaves an idle connection open. The edge hangs up first: nothing sent may meet a service that hangs up.
     idle: int = 2
     # Files of one release that an open page may still want: the other colour is asked where this one has none.
     shared: bool = False
@@ -213,7 +213,7 @@ class SettingsReader:
                 self._object(f"{where}.{key}", "is no option of a route", f"choose from {', '.join(_ROUTE_DEFAULTS)}")
                 continue
             kind, default = _ROUTE_DEFAULTS[key]
-            if not isinstance(given, kind) or (kind is int and (isinstance(given, bool) or given < 0)):
+            if not isinstance(given, kind) or (isinstance(given, int) and kind is int and (isinstance(given, bool) or given < 0)):
                 example = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
                 self._object(f"{where}.{key}", f"is '{given}'", f"give {example}")
             options[key] = given if isinstance(given, kind) else default

@@ -10,16 +10,19 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.colo
     as_text,
     colour_project,
     port_clashes,
+    published_ports,
     shared_volume,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.application.problems import refuse
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import containers_of
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.containers.described import DescribedContainers
 from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_volume
+from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -43,6 +46,7 @@ class ColourDeployment:
         volumes = self._missing_volumes()
         told = self._stored.text(self._definition.project, place.release, place.version, place.images)
         is_news = told != self._stored.written(place.colour.name)
+        self._refuse_taken_ports()
         if not check:
             for volume in volumes:
                 self._docker.volumes.create(volume, labels={ENVIRONMENT_LABEL: place.env.name})
@@ -54,6 +58,19 @@ class ColourDeployment:
         outcome = DescribedContainers(self._docker, place.env.name, file, text, self.containers).ensure(seconds, check)
         steps: Sequence[str] = [*(f"make {volume}" for volume in volumes), *outcome.facts["steps"]]
         return Outcome(bool(steps) or is_news, outcome.before, outcome.after, {"steps": list(steps)})
+
+    def _refuse_taken_ports(self) -> None:
+        """As long as none of its containers is there, whoever has one of its ports is somebody else."""
+        place = self._place
+        if containers_of(self._docker, [place.colour])[place.colour.name]:
+            return
+        for name, port in published_ports(self._definition, place.colour):
+            holder = port_holder(port, self._docker)
+            if holder:
+                raise Refusal(
+                    f"port {port}, which {name} of {place.colour.name} needs, is taken by {holder}",
+                    f"stop that, publish another one in the Compose file, or give another {place.colour.name}_offset in echobase_ports",
+                )
 
     def _missing_volumes(self) -> list[str]:
         names = [shared_volume(self._place.env, name) for name, kind in self._definition.settings.volumes.items() if kind == "shared"]

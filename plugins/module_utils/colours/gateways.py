@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
@@ -18,6 +19,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.host.https_clien
 # A gateway looks at its keys every few seconds (apps/api_gateway/tokens.py).
 PATIENCE_SECONDS = 60.0
 _SECONDS_BETWEEN_QUESTIONS = 0.3
+# The service of the order system that signs tokens and reads notes.
+_SERVICE = "api-gateway"
 # A container in one of these states remembers keys. Another one reads everything anew when it starts.
 _WITH_A_MEMORY = ("running", "paused", "restarting")
 _TIMEOUT = 5
@@ -46,11 +49,17 @@ class Gateway:
 def running_gateways(env: Environment) -> list[Gateway]:
     found = containers_of(docker_client(), env.colours.values())
     running = {container.name for containers in found.values() for container in containers if container.state in _WITH_A_MEMORY}
-    return [
-        Gateway(f"the gateway of {name}", HttpsClient("127.0.0.1", colour.api_port, env.path("tls", "ca.crt"), timeout=_TIMEOUT), container)
-        for name, colour in env.colours.items()
-        if (container := colour.container("api-gateway")) in running
-    ]
+    gateways = []
+    for name, colour in env.colours.items():
+        container = colour.container(_SERVICE)
+        deployed = StoredDefinitions(env).of(name) if container in running else None
+        if deployed and _SERVICE in deployed.definition.settings.routed:
+            settings = deployed.definition.settings
+            address = colour.edge_addresses[settings.routed.index(_SERVICE)]
+            port = settings.route_of(_SERVICE).port
+            client = HttpsClient(address, port, env.path("tls", "ca.crt"), timeout=_TIMEOUT, tls_name=colour.tls_name)
+            gateways.append(Gateway(f"the gateway of {name}", client, container))
+    return gateways
 
 
 def rewrap_notes(gateways: list[Gateway]) -> Mapping[str, int]:

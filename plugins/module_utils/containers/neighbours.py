@@ -33,13 +33,13 @@ class Place:
 
     @classmethod
     def of(cls, env: Environment) -> Place:
-        return cls(env.index, env.bindings, tuple(network.subnet for network in env.networks))
+        return cls(env.index, env.ports, tuple(network.subnet for network in env.networks))
 
 
 def refuse_collision(env: Environment, neighbour: str, place: Place) -> None:
     """`place` is what the neighbour has."""
     theirs = {port: what for what, port in place.ports.items()}
-    ports = [(port, what) for what, port in env.bindings.items() if port in theirs]
+    ports = [(port, what) for what, port in env.ports.items() if port in theirs]
     taken = [IPv4Network(subnet) for subnet in place.subnets]
     subnets = [network.subnet for network in env.networks if any(IPv4Network(network.subnet).overlaps(other) for other in taken)]
     both = f"environments {env.name} and {neighbour} both have"
@@ -72,7 +72,7 @@ class Neighbours:
         if neighbour in KNOWN_ENVIRONMENTS:
             # The environment was set up by a version that left no record, and such a one has its default ports and subnets.
             known = environment(neighbour)
-            return Place(known.index, known.bindings, in_use)
+            return Place(known.index, known.ports, in_use)
         return Place(None, {}, in_use)
 
 

@@ -15,7 +15,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.containers.neighbours import Neighbours, Place, PlaceRecord
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import networks_lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, Network
-from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
 from ansible_collections.echobase.platform.plugins.module_utils.host.routes import Route, host_routes
 
 if TYPE_CHECKING:
@@ -142,8 +141,6 @@ class Networks:
         if state == "present":
             Neighbours(self._env, observed.owned_subnets).refuse_collisions()
         steps = network_steps(self._env.name, self._wanted, state, observed)
-        if all(step is NetworkStep.CREATE for step in steps.values()):
-            self._refuse_taken_ports()
         record, place = PlaceRecord(Path(self._env.home)), Place.of(self._env)
         is_news = state == "present" and record.read() != place
         if apply and is_news:
@@ -170,17 +167,6 @@ class Networks:
                 and is_too_open(network, found)
             ],
         )
-
-    def _refuse_taken_ports(self) -> None:
-        """Nothing of the environment runs yet, so whoever has a port of its colours is somebody else. Database and edge ask later."""
-        for colour in self._env.colours.values():
-            for what, port in colour.ports.items():
-                holder = port_holder(port, self._docker)
-                if holder:
-                    raise Refusal(
-                        f"port {port}, which environment {self._env.name} needs ({colour.name} {what}), is taken by {holder}",
-                        f"stop that, or give another {colour.name}_offset in echobase_ports",
-                    )
 
     def _observe(self) -> ObservedNetworks:
         names = {network.name for network in self._wanted}

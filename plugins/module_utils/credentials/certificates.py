@@ -19,7 +19,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.lock
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import (
     COLLECTOR_TLS_NAME,
     INTERNAL,
-    SERVICES,
     Environment,
 )
 
@@ -96,8 +95,8 @@ def wanted_leaves(env: Environment) -> list[Leaf]:
     observers = (COLLECTOR_TLS_NAME, *(tool.tls_name for tool in env.tools.values()))
     leaves.append(Leaf("observability", (*observers, *local, env.collector_address), OBSERVER))
     for colour in env.colours.values():
-        services = [name for service in SERVICES for name in (colour.container(service), colour.host(service))]
-        names = (colour.tls_name, *services, *local, colour.frontend_address, colour.gateway_address)
+        # Whichever services its application has: who calls one of them expects the colour's name.
+        names = (colour.tls_name, f"*.{colour.tls_name}", *local)
         leaves.append(Leaf(colour.name, names, APPLICATION, key_mode=0o440))
     return leaves
 

@@ -69,7 +69,10 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         SecretFile("emulator/kms_keys", keys_document(values), APPLICATION),
         SecretFile("emulator/db_password", values["db_app_password"], APPLICATION),
         SecretFile("emulator/jwt_key", values["jwt_key"], APPLICATION),
-        *(SecretFile(f"{consumer}/cloud_credentials", _cloud_credentials(env, values), APPLICATION, _FOR_PROGRAMS) for consumer in ("app", "emulator")),
+        *(
+            SecretFile(f"{consumer}/cloud_credentials", _cloud_credentials(env, values), APPLICATION, _FOR_PROGRAMS)
+            for consumer in ("app", "emulator")
+        ),
         SecretFile("emulator/jwt_keys", TokenKeys.of(values).document, APPLICATION),
         SecretFile(ACCOUNTS_FILE, accounts.content, APPLICATION),
         SecretFile("desk/desk_key", values["desk_key"], APPLICATION),

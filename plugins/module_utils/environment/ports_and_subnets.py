@@ -20,13 +20,13 @@ DEFAULT_NETWORK_PREFIX = "10.231"
 SUBNETS_PREFIX_LENGTH = 21
 # How far a replica's port is off its primary's.
 REPLICA_PORTS = 100
-# A colour's ports before its offset is added.
-COLOUR_PORTS = {"frontend_https": 3443, "frontend_http": 3000, "api": 3001, "emulator": 4566, "emulator_second": 4571}
 
 _OFFSETS = {"blue": "blue_offset", "green": "green_offset"}
 # From the next index on, an environment's edge would have the port of devlocal's operators; a unit test finds this limit.
 LARGEST_INDEX = 9
 _LARGEST_PORT = 65535
+# A colour's ports are those that its application publishes, and so much more.
+_LARGEST_OFFSET = 60000
 
 _NAME = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # These words stand beside the environment's name in names of containers and cookies. With one in it, two such names could be equal.
@@ -40,7 +40,7 @@ class Stack:
     project: str
     container_prefix: str
     cloud_network: str
-    # What is added to the ports of devlocal's blue.
+    # What is added to the ports that the application publishes.
     offset: int
 
 
@@ -188,7 +188,7 @@ def _read_ports(given: Mapping[str, Any]) -> dict[str, int]:
             raise Refusal(f"echobase_ports has no port '{name}'", f"choose from {', '.join(names)}")
         text = str(value).strip()
         lowest = 0 if name in _OFFSETS.values() else 1
-        highest = _LARGEST_PORT - max(COLOUR_PORTS.values()) if name in _OFFSETS.values() else _LARGEST_PORT
+        highest = _LARGEST_OFFSET if name in _OFFSETS.values() else _LARGEST_PORT
         if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", text) or not lowest <= int(text) <= highest:
             raise Refusal(f"echobase_ports gives {name} '{value}'", f"give a whole number from {lowest} to {highest}")
         ports[name] = int(text)

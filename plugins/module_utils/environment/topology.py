@@ -18,14 +18,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.insi
     OBSERVER,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import (
-    COLOUR_PORTS,
     COLOURS,
     REPLICA_PORTS,
     Placement,
     layout_of,
 )
 
-SERVICES = ("frontend", "api-gateway", "order-processor", "localstack")
 DEFAULT_HOME = "/var/lib/echobase"
 # An authority may sign whatever ends in this: a name that comes later belongs below it, or every client has to trust anew.
 INTERNAL = "echobase.internal"
@@ -114,26 +112,16 @@ class Colour:
     name: str
     project: str
     container_prefix: str
-    # The network between the front end and the gateway.
+    # The network of the application's services.
     network: Network
-    # Between the emulator and its callers. A container's way out is the first of its networks, by name: this one, and it leads nowhere.
+    # A second one, where the application's Compose file has it. A container's way out is the first of its networks, by name.
     cloud_network: Network
-    frontend_https_port: int
-    frontend_http_port: int
-    api_port: int
-    emulator_port: int
-    emulator_second_port: int
     # What is added to the ports that the application's Compose file publishes.
     offset: int
     # Fixed addresses of the services that customers reach, in the order of the application's routes: on the environment's edge network,
     # and on the colour's own.
     edge_addresses: tuple[str, ...]
     inside_addresses: tuple[str, ...]
-    # Fixed addresses on the environment's edge network; both services listen on 8443 there.
-    frontend_address: str
-    gateway_address: str
-    # The front end's address on the colour's own network: from there it calls the gateway.
-    frontend_inside_address: str
 
     def container(self, service: str) -> str:
         return f"{self.container_prefix}-{service}"
@@ -150,16 +138,6 @@ class Colour:
     def tls_name(self) -> str:
         """The name in the colour's certificate which the edge verifies."""
         return f"{self.name}.{INTERNAL}"
-
-    @property
-    def ports(self) -> dict[str, int]:
-        return {
-            "frontend_https": self.frontend_https_port,
-            "frontend_http": self.frontend_http_port,
-            "api": self.api_port,
-            "emulator": self.emulator_port,
-            "emulator_second": self.emulator_second_port,
-        }
 
 
 @dataclass(frozen=True)
@@ -304,11 +282,6 @@ class Environment:
         return local_url(self.operators_port)
 
     @property
-    def bindings(self) -> dict[str, int]:
-        """Every port that the environment may bind on its host, by what it is for."""
-        return self.ports | {f"{colour.name} {what}": port for colour in self.colours.values() for what, port in colour.ports.items()}
-
-    @property
     def networks(self) -> tuple[Network, ...]:
         own = [network for colour in self.colours.values() for network in (colour.network, colour.cloud_network)]
         return (self.durable_network, self.edge_network, self.observability_network, *own)
@@ -350,13 +323,9 @@ def environment(name: str, home: str = "", network_prefix: str = "", placement: 
             container_prefix=stack.container_prefix,
             network=Network(f"{stack.project}-network", f"{own}.0/24"),
             cloud_network=Network(stack.cloud_network, f"{cloud}.0/24"),
-            **{f"{port}_port": base + stack.offset for port, base in COLOUR_PORTS.items()},
             offset=stack.offset,
             edge_addresses=tuple(f"{edge}.{_EDGE_HOSTS[colour] + place}" for place in range(MOST_ROUTED)),
             inside_addresses=tuple(f"{own}.{_EDGE_HOSTS[colour] + place}" for place in range(MOST_ROUTED)),
-            frontend_address=f"{edge}.{_EDGE_HOSTS[colour]}",
-            gateway_address=f"{edge}.{_EDGE_HOSTS[colour] + 1}",
-            frontend_inside_address=f"{own}.{_EDGE_HOSTS[colour]}",
         )
     env = Environment(
         name=name,
@@ -390,7 +359,7 @@ def _prefix(subnet: str) -> str:
 
 def _refuse_equal_ports(env: Environment) -> None:
     seen: dict[int, str] = {}
-    for what, port in env.bindings.items():
+    for what, port in env.ports.items():
         if port in seen:
             raise Refusal(
                 f"environment {env.name} has port {port} twice, for {seen[port]} and for {what}",
@@ -412,7 +381,4 @@ def as_facts(env: Environment) -> dict[str, Any]:
         facts[name] = getattr(env, name)
     for name, colour in env.colours.items():
         facts["colours"][name]["tls_name"] = colour.tls_name
-        facts["colours"][name]["containers"] = {service: colour.container(service) for service in SERVICES}
-        facts["colours"][name]["hosts"] = {service: colour.host(service) for service in SERVICES}
-        facts["colours"][name]["ports"] = colour.ports
     return facts

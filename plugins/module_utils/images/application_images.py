@@ -126,7 +126,7 @@ class ApplicationImages:
         from docker.errors import ImageNotFound  # noqa: PLC0415 - see docker_client
 
         try:
-            image = self._docker.api.inspect_image(reference)
+            image: Mapping[str, Any] = self._docker.images.get(reference).attrs
         except ImageNotFound:
             return ""
         if "@" in reference:

@@ -1,4 +1,4 @@
-"""A stranger's application, whose two releases have different routes: whoever belongs to a colour sees that colour's, whatever traffic does."""
+"""A stranger's application, whose releases have different routes: who belongs to a colour sees that colour's, whatever traffic does."""
 
 from __future__ import annotations
 

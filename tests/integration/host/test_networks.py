@@ -133,7 +133,7 @@ def test_fixed_addresses_are_never_given_to_others(engine: DockerClient) -> None
         assert subnet.supernet_of(given_away)
         fixed = [
             ENV.server("mariadb").address,
-            *(ip for colour in ENV.colours.values() for ip in (colour.gateway_address, colour.frontend_address)),
+            *(ip for colour in ENV.colours.values() for ip in colour.edge_addresses),
         ]
         assert not any(IPv4Address(address) in given_away for address in [*fixed, config["Gateway"]])
 

@@ -160,7 +160,7 @@ def test_nobody_is_refused_while_a_killed_edge_comes_back(edge: UpgradedEdge, up
 
 
 def test_a_release_with_other_routes_loses_nothing(edge: UpgradedEdge, nginx_image: str, results: Results) -> None:
-    """What answers the orders is a service with TLS in one release, and in the next, which has no route of their own, another one without."""
+    """What answers is a service with TLS in one release, and in the next, which has no route of its own for it, another one without."""
     services = ("web", "api")
     old = routes_settings(services, routes={"/": "web:8080", "/api": {"service": "api", "port": 8443, "tls": True, "idle": 120}})
     new = routes_settings(services, routes={"/": "web:8080", "/reports": {"service": "api", "port": 8443, "tls": True}})

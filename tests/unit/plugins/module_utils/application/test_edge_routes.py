@@ -39,10 +39,8 @@ def problems_of(prefix: str, **options: Any) -> list[str]:
 
 
 def test_each_colour_answers_by_its_own_longest_prefix() -> None:
-    found = routes(
-        {"/": "web:8080", "/api": "api:9000"},
-        {"/": {"service": "web", "port": 8443, "tls": True}, "/api/v2": "api:9000", "/new": "api:9000"},
-    )
+    with_tls = {"service": "web", "port": 8443, "tls": True}
+    found = routes({"/": "web:8080", "/api": "api:9000"}, {"/": with_tls, "/api/v2": "api:9000", "/new": "api:9000"})
     blue_web, blue_api = "http://blue_web_8080", "http://blue_api_9000"
     green_web, green_api = "https://green_web_8443_tls", "http://green_api_9000"
     assert leads(found) == {
@@ -162,9 +160,8 @@ def test_the_order_system_keeps_its_addresses() -> None:
 @pytest.mark.parametrize("below", ["", "/deeper"])
 def test_a_route_where_the_edge_itself_answers_is_refused(word: str, below: str) -> None:
     (problem,) = problems_of(f"/{word}{below}")
-    assert problem.startswith(
-        f"x-echobase.routes./{word}{below}: is where the edge itself answers - choose a path that begins with none of /edge, "
-    )
+    place, remedy = f"x-echobase.routes./{word}{below}", "choose a path that begins with none of /edge, "
+    assert problem.startswith(f"{place}: is where the edge itself answers - {remedy}")
     assert problems_of(f"/{word}-and-more") == problems_of(f"/x/{word}") == []
 
 

@@ -36,7 +36,7 @@ def row(env: Environment) -> list[object]:
     durable += [env.edge_container, env.edge_network.name, env.edge_network.subnet, env.client_cookie, env.cloud_access_key]
     for colour in env.colours.values():
         durable += [colour.project, colour.container("frontend"), colour.network.name, colour.network.subnet]
-        durable += [colour.cloud_network.name, colour.cloud_network.subnet, *colour.ports.values()]
+        durable += [colour.cloud_network.name, colour.cloud_network.subnet, colour.offset]
     return durable
 
 
@@ -46,34 +46,34 @@ GOLDEN: dict[str, list[object]] = {
         "echobase-durable", 3306, 5432, 3406, 5532, 6379, 443, 1443, "echobase-devlocal-durable-network", "10.231.0.0/24",
         "echobase-devlocal-edge", "echobase-devlocal-edge-network", "10.231.1.0/24", "echobase_devlocal_client", "ECHOBASEDEVLOCAL",
         "echobase", "echobase-devlocal-frontend", "echobase-network", "10.231.2.0/24",
-        "echobase-aws-devlocal-blue-network", "10.231.4.0/24", 3443, 3000, 3001, 4566, 4571,
+        "echobase-aws-devlocal-blue-network", "10.231.4.0/24", 0,
         "echobase-devlocal-green", "echobase-devlocal-green-frontend", "echobase-devlocal-green-network", "10.231.3.0/24",
-        "echobase-aws-devlocal-green-network", "10.231.5.0/24", 3643, 3200, 3201, 4766, 4771,
+        "echobase-aws-devlocal-green-network", "10.231.5.0/24", 200,
     ],
     "ci": [
         "echobase-ci-durable", 3307, 5433, 3407, 5533, 6380, 543, 1543, "echobase-ci-durable-network", "10.231.8.0/24",
         "echobase-ci-edge", "echobase-ci-edge-network", "10.231.9.0/24", "echobase_ci_client", "ECHOBASECI",
         "echobase-ci-blue", "echobase-ci-blue-frontend", "echobase-ci-blue-network", "10.231.10.0/24",
-        "echobase-aws-ci-blue-network", "10.231.12.0/24", 3743, 3300, 3301, 4866, 4871,
+        "echobase-aws-ci-blue-network", "10.231.12.0/24", 300,
         "echobase-green", "echobase-green-frontend", "echobase-green-network", "10.231.11.0/24",
-        "echobase-aws-ci-green-network", "10.231.13.0/24", 3543, 3100, 3101, 4666, 4671,
+        "echobase-aws-ci-green-network", "10.231.13.0/24", 100,
     ],
     "test": [
         "echobase-test-durable", 3308, 5434, 3408, 5534, 6381, 643, 1643, "echobase-test-durable-network", "10.231.16.0/24",
         "echobase-test-edge", "echobase-test-edge-network", "10.231.17.0/24", "echobase_test_client", "ECHOBASETEST",
         "echobase-test-blue", "echobase-test-blue-frontend", "echobase-test-blue-network", "10.231.18.0/24",
-        "echobase-aws-test-blue-network", "10.231.20.0/24", 3843, 3400, 3401, 4966, 4971,
+        "echobase-aws-test-blue-network", "10.231.20.0/24", 400,
         "echobase-test-green", "echobase-test-green-frontend", "echobase-test-green-network", "10.231.19.0/24",
-        "echobase-aws-test-green-network", "10.231.21.0/24", 3943, 3500, 3501, 5066, 5071,
+        "echobase-aws-test-green-network", "10.231.21.0/24", 500,
     ],
 }
 BY_RULE: list[object] = [
     "echobase-staging-durable", 3309, 5435, 3409, 5535, 6382, 743, 1743, "echobase-staging-durable-network", "10.231.24.0/24",
     "echobase-staging-edge", "echobase-staging-edge-network", "10.231.25.0/24", "echobase_staging_client", "ECHOBASESTAGING",
     "echobase-staging-blue", "echobase-staging-blue-frontend", "echobase-staging-blue-network", "10.231.26.0/24",
-    "echobase-staging-aws-blue-network", "10.231.28.0/24", 4043, 3600, 3601, 5166, 5171,
+    "echobase-staging-aws-blue-network", "10.231.28.0/24", 600,
     "echobase-staging-green", "echobase-staging-green-frontend", "echobase-staging-green-network", "10.231.27.0/24",
-    "echobase-staging-aws-green-network", "10.231.29.0/24", 4143, 3700, 3701, 5266, 5271,
+    "echobase-staging-aws-green-network", "10.231.29.0/24", 700,
 ]
 # fmt: on
 
@@ -90,10 +90,10 @@ def test_the_rule_for_staging() -> None:
 
 def test_the_largest_index_is_the_last_before_two_environments_collide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports_and_subnets, "LARGEST_INDEX", 31)
-    ports = {port for name in KNOWN_ENVIRONMENTS for port in environment(name).bindings.values()}
+    ports = {port for name in KNOWN_ENVIRONMENTS for port in environment(name).ports.values()}
     for index in range(SMALLEST_FREE_INDEX, 32):
         try:
-            own = set(made(f"made-{index}", index).bindings.values())
+            own = set(made(f"made-{index}", index).ports.values())
         except Refusal:
             # Two of its own ports are the same.
             break
@@ -174,7 +174,7 @@ def test_ports_and_subnets_given_outright_need_no_index() -> None:
         "edge": 8443,
         "operators": 9443,
     }
-    assert env.colour("green").frontend_https_port == 3443 + 20100
+    assert env.colour("green").offset == 20100
     assert [network.subnet for network in env.networks][:2] == ["10.240.8.0/24", "10.240.9.0/24"]
     assert env.server("mariadb").address == "10.240.8.10"
 

@@ -14,7 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.port
     Placement,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import (
-    SERVICES,
+    MOST_ROUTED,
     as_facts,
     environment,
 )
@@ -26,7 +26,7 @@ ALL += [environment(f"made-{index}", placement=Placement(index)) for index in ra
 def test_no_two_bindings_on_one_host_collide() -> None:
     bindings: dict[int, str] = {}
     for env in ALL:
-        for what, port in env.bindings.items():
+        for what, port in env.ports.items():
             assert port not in bindings, f"{env.name}'s {what} and {bindings[port]} both want port {port}"
             bindings[port] = f"{env.name}'s {what}"
 
@@ -43,15 +43,15 @@ def test_no_two_containers_projects_or_networks_share_a_name() -> None:
         names += [server.container for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
         names += [env.edge_container, env.durable_project]
         for colour in env.colours.values():
-            names += [colour.container(service) for service in SERVICES] + [colour.project]
+            names += [colour.container("web"), colour.project]
         names += [network.name for network in env.networks]
     assert len(names) == len(set(names))
 
 
 def test_fixed_addresses_lie_in_the_edge_network_and_differ() -> None:
     for env in ALL:
-        addresses = [a for colour in env.colours.values() for a in (colour.frontend_address, colour.gateway_address)]
-        assert len(set(addresses)) == 4
+        addresses = [address for colour in env.colours.values() for address in colour.edge_addresses]
+        assert len(set(addresses)) == 2 * MOST_ROUTED
         assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.edge_network.subnet) for a in addresses)
         durable = [server.address for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
         assert len(set(durable)) == 4
@@ -69,22 +69,8 @@ def test_who_speaks_for_customers_has_an_address_that_nobody_else_can_have() -> 
     for env in ALL:
         assert ipaddress.ip_address(env.edge_address) == ipaddress.ip_network(env.edge_network.subnet)[1]
         for colour in env.colours.values():
-            assert ipaddress.ip_address(colour.frontend_inside_address) in ipaddress.ip_network(colour.network.subnet)
-
-
-@pytest.mark.parametrize(
-    ("env", "colour", "project", "gateway", "ports"),
-    [
-        ("devlocal", "blue", "echobase", "echobase-devlocal-api-gateway", (3443, 3000, 3001, 4566, 4571)),
-        ("ci", "green", "echobase-green", "echobase-green-api-gateway", (3543, 3100, 3101, 4666, 4671)),
-        ("devlocal", "green", "echobase-devlocal-green", "echobase-devlocal-green-api-gateway", (3643, 3200, 3201, 4766, 4771)),
-        ("ci", "blue", "echobase-ci-blue", "echobase-ci-blue-api-gateway", (3743, 3300, 3301, 4866, 4871)),
-        ("test", "green", "echobase-test-green", "echobase-test-green-api-gateway", (3943, 3500, 3501, 5066, 5071)),
-    ],
-)
-def test_the_published_interface(env: str, colour: str, project: str, gateway: str, ports: tuple[int, ...]) -> None:
-    it = environment(env).colour(colour)
-    assert (it.project, it.container("api-gateway"), tuple(it.ports.values())) == (project, gateway, ports)
+            inside = ipaddress.ip_network(colour.network.subnet)
+            assert all(ipaddress.ip_address(address) in inside for address in colour.inside_addresses)
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
