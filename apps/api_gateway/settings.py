@@ -46,6 +46,6 @@ class GatewaySettings:
             bcrypt_cost=variables.number("BCRYPT_COST", default=12, at_least=4),
             token_seconds=variables.number("TOKEN_SECONDS", default=8 * 3600, at_least=1),
             database_connections=variables.number("DB_CONNECTIONS", default=16, at_least=1),
-            trusted_proxies=variables.networks("TRUSTED_PROXIES", default=_PRIVATE_NETWORKS),
-            unserved_networks=variables.networks("UNSERVED_NETWORKS", default=""),
+            trusted_proxies=variables.networks("ECHOBASE_TRUSTED_PROXIES", default=_PRIVATE_NETWORKS),
+            unserved_networks=variables.networks("ECHOBASE_DURABLE_NETWORK", default=""),
         )

@@ -3,7 +3,7 @@
 set -eu
 
 script=''
-for name in ECHOBASE_COLOUR ECHOBASE_RELEASE ECHOBASE_VERSION GATEWAY_HOST FRONTEND_HTTPS_PORT; do
+for name in ECHOBASE_COLOUR ECHOBASE_RELEASE ECHOBASE_VERSION GATEWAY_HOST ECHOBASE_PUBLISHED_8443; do
     value=$(printenv "$name") || { echo "frontend: $name is not set; give it to the container" >&2; exit 64; }
     case $value in
         '' | *[!A-Za-z0-9._-]*) echo "frontend: $name is '$value'; use letters, digits, '.', '_' and '-' only" >&2; exit 64 ;;

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: environment_status
 short_description: Show everything about an environment on one screen
 description:
-  - Tells which colour serves with which weights, versions, health, database, edge and the last events of releases, and how old the
+  - Tells which colour serves with which weights, versions, health, database, cache, edge and the last events of releases, and how old the
     distribution's packages are in the images in use.
   - While a run has the release lease it says which one and since when; what a run left half done it names, with what to type.
   - What is damaged and cannot be read is a line of the screen, with what to do about it; all the rest is shown.
@@ -50,7 +50,7 @@ lines:
 well:
   description:
     - Whether a ready colour serves through a ready edge, desk and sockets included, on a ready database that can be restored for certain
-      and that its replica follows, where there is one.
+      and that its replica follows, where there is one, and with a cache that lets the application in, where there is one.
   returned: success
   type: bool
 """
@@ -78,6 +78,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.adapter i
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaWatch
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationJournal
+from ansible_collections.echobase.platform.plugins.module_utils.status.cache import cache_state
 from ansible_collections.echobase.platform.plugins.module_utils.status.edge import problems_of_edge_parts, recent_troubles
 from ansible_collections.echobase.platform.plugins.module_utils.status.observability import observed_by
 from ansible_collections.echobase.platform.plugins.module_utils.status.readings import Readings
@@ -128,7 +129,8 @@ def operate(module: AnsibleModule) -> Outcome:
     if not module.check_mode:
         publish(env, "packages.json", {"images": {age.name: age.packages.isoformat() for age in reversed(ages)}})
     operator, observed = login_of_operator(env), observed_by(docker, env)
-    screen = StatusScreen(env, traffic, database, history, problem, parts, troubles, work, ages, operator, readings.problems, observed)
+    parts_of_screen = (env, traffic, database, history, problem, parts, troubles, work, ages, operator, readings.problems, observed)
+    screen = StatusScreen(*parts_of_screen, cache_state(env))
     return Outcome(changed=False, facts={"lines": screen.lines(module.params["with_hints"]), "well": screen.is_well})
 
 

@@ -98,6 +98,7 @@ def test_teardown_keeps_the_data_and_setup_finds_them(deployed_environment: Depl
     names = [container.name for container in docker.from_env().containers.list(all=True)]
     assert not [name for name in names if name.startswith("echobase-test-")]
     assert docker.from_env().volumes.get(TEST.server("mariadb").volume)
+    assert docker.from_env().volumes.get(TEST.cache.volume)
     deployed_environment.run("setup")
     # The new first release is proved with one order of its own.
     assert orders(deployed_environment) == before + 1

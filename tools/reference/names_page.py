@@ -83,7 +83,9 @@ def _durable(env: Environment) -> dict[str, object]:
         **{f"{name}: volume": server.volume for name, (server, _replica) in servers.items()},
         **{f"{name}: port": server.port for name, (server, _replica) in servers.items()},
         **{f"replica of {name}: port": replica.port for name, (_server, replica) in servers.items()},
-        "cache: port": env.redis_port,
+        "cache: container": env.cache.container,
+        "cache: volume": env.cache.volume,
+        "cache: port": env.cache.port,
         "network of the databases": f"{env.durable_network.name}, {env.durable_network.subnet}",
         "network of edge and colours": f"{env.edge_network.name}, {env.edge_network.subnet}",
     }

@@ -31,6 +31,9 @@ class ComposeFile:
     def up(self, service: str, force_recreate: bool = False) -> None:
         self._run(*_UP, *(["--force-recreate"] if force_recreate else []), service)
 
+    def up_all(self) -> None:
+        self._run(*_UP)
+
     def up_and_wait(self, seconds: int) -> None:
         """Starts all services and waits until each is healthy."""
         self._run(*_UP, "--wait", "--wait-timeout", str(seconds))

@@ -49,22 +49,28 @@ def _is_well(summary: Mapping[str, Any]) -> bool:
 
 
 class DescribedContainers:
-    """`text` has a placeholder for its own digest, in a label of each container that it describes."""
+    """`text` has a placeholder for its own digest, in a label of each container that it describes.
 
-    def __init__(self, docker: DockerClient, environment: str, file: ComposeFile, text: str, names: Sequence[str]) -> None:
+    With `waits=False` nobody waits for the health that the engine tells, which is late by the pause between two checks: the caller asks.
+    """
+
+    def __init__(
+        self, docker: DockerClient, environment: str, file: ComposeFile, text: str, names: Sequence[str], *, waits: bool = True
+    ) -> None:
         self._docker = docker
         self._environment = environment
         self._file = file
         self._path = Path(file.path)
         self._names = names
+        self._waits = waits
         self._digest = hashlib.sha256(text.encode()).hexdigest()
         self._content = text.replace(PLACEHOLDER, self._digest)
 
     def ensure(self, seconds: int, check: bool) -> Outcome:
-        """Returns when all of them are healthy."""
+        """Returns when all of them are healthy, or at least run."""
         before, found = self._written, self._found()
         steps = self._steps(found)
-        if not check and (steps or not self._are_healthy(found)):
+        if not check and (steps or (self._waits and not self._are_healthy(found))):
             self._converge(seconds)
         is_news = before != self._content
         return Outcome(
@@ -95,7 +101,10 @@ class DescribedContainers:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if not self._is_written:
             write_durably(self._path, self._content, mode=_FILE_MODE)
-        self._file.up_and_wait(seconds)
+        if self._waits:
+            self._file.up_and_wait(seconds)
+        else:
+            self._file.up_all()
 
     def _found(self) -> dict[str, Mapping[str, Any]]:
         return dict(listed_containers(self._docker, *(f"^/{name}$" for name in self._names)))

@@ -91,12 +91,14 @@ def wanted_leaves(env: Environment) -> list[Leaf]:
         Leaf("desk", (DESK_TLS_NAME, *local, env.desk_address), APPLICATION),
         Leaf("db", (*database_names, *local, *(server.address for server in databases)), DATABASE),
     ]
+    cache = env.cache
+    leaves.append(Leaf(cache.service, (cache.tls_name, *local, cache.address), DATABASE))
     # Authorities that are older than these may sign what is below echobase.internal, and addresses on the durable network.
     observers = (COLLECTOR_TLS_NAME, *(tool.tls_name for tool in env.tools.values()))
     leaves.append(Leaf("observability", (*observers, *local, env.collector_address), OBSERVER))
     for colour in env.colours.values():
         # Whichever services its application has: who calls one of them expects the colour's name.
-        names = (colour.tls_name, f"*.{colour.tls_name}", *local)
+        names = (colour.tls_name, *local)
         leaves.append(Leaf(colour.name, names, APPLICATION, key_mode=0o440))
     return leaves
 

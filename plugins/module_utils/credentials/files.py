@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
+from ansible_collections.echobase.platform.plugins.module_utils.cache.accounts import account_file, exporter_passwords
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import keys_document
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import (
     ACCOUNTS_FILE,
@@ -59,11 +60,16 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         *_files_of_engines(env, values),
         SecretFile("observability/monitor_password", values["db_monitor_password"], OBSERVER),
         SecretFile("observability/mariadb.cnf", _login_of_exporter(values["db_monitor_password"]), OBSERVER),
+        SecretFile("observability/redis.json", exporter_passwords(env, values), OBSERVER),
+        SecretFile("cache/users.acl", account_file(env, values), DATABASE),
+        SecretFile("cache/monitor_password", values["cache_monitor_password"], DATABASE),
+        SecretFile("cache/admin_password", values["cache_admin_password"], DATABASE),
         SecretFile("volume_key", values["db_volume_key"], ROOT, 0o600),
         SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION, _FOR_PROGRAMS),
         SecretFile("app/db_password", values["db_app_password"], APPLICATION, _FOR_PROGRAMS),
         SecretFile("app/jwt_key", values["jwt_key"], APPLICATION, _FOR_PROGRAMS),
         SecretFile("app/jwt_keys", TokenKeys.of(values).document, APPLICATION, _FOR_PROGRAMS),
+        SecretFile("app/cache_password", values["cache_app_password"], APPLICATION, _FOR_PROGRAMS),
         *_files_of_application(values),
         SecretFile("emulator/kms_key", values["kms_key"], APPLICATION),
         SecretFile("emulator/kms_keys", keys_document(values), APPLICATION),

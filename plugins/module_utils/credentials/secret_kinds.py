@@ -38,6 +38,9 @@ KINDS = {
     "db_backup_password": Kind(_password, guards_data=False),
     "db_monitor_password": Kind(_password, guards_data=False),
     "db_replica_password": Kind(_password, guards_data=False),
+    "cache_app_password": Kind(_password, guards_data=False),
+    "cache_monitor_password": Kind(_password, guards_data=False),
+    "cache_admin_password": Kind(_password, guards_data=False),
     # These encrypt MariaDB's tables and logs, PostgreSQL's volume, and the backups.
     "db_encryption_key": Kind(_key, guards_data=True, recorded=True),
     "db_volume_key": Kind(_key, guards_data=True, recorded=True),
@@ -64,8 +67,14 @@ FIRST_ROOT_PASSWORD = "db_root_password_first"
 APPLICATION = "application_"
 # The S3 service that keeps the backups gave these to the user; nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
-# These passwords can get a new value at the next set-up: those of the database's accounts, and the operator's.
-RENEWABLE = [*(f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")), "operator_password"]
+# The cache's passwords. A running cache takes new ones over without an interruption.
+CACHE_PASSWORDS = [name for name in KINDS if name.startswith("cache_")]
+# These passwords can get a new value at the next set-up: those of the database's accounts and of the cache's, and the operator's.
+RENEWABLE = [
+    *(f"db_{account}_password" for account in ("app", "migrate", "backup", "monitor", "replica")),
+    *CACHE_PASSWORDS,
+    "operator_password",
+]
 
 
 def application_secret() -> str:

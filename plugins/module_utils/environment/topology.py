@@ -44,6 +44,8 @@ TOOLS = {
     "loki": (43, 3100),
     "logs": (44, 9428),
 }
+# The cache's last octet on the durable network, and the port that it has there.
+_CACHE_HOST, _CACHE_PORT = 20, 6379
 # The collector's last octet, on the observability network and on the durable one, where the colours send to it.
 _COLLECTOR_HOST = 50
 # The desk's on the observability network: there Prometheus asks it for the edge's metrics.
@@ -90,6 +92,25 @@ class DatabaseServer:
     # The address on the environment's durable network.
     address: str
     data_mount: str
+
+
+@dataclass(frozen=True)
+class CacheServer:
+    """The durable cache that both colours share."""
+
+    # The Compose service; also its name in those of container, volume and folders.
+    service: str
+    container: str
+    volume: str
+    port: int
+    container_port: int
+    # The address on the environment's durable network.
+    address: str
+
+    @property
+    def tls_name(self) -> str:
+        """The name by which the application calls it. Authorities that are older than the cache may not sign its container's name."""
+        return f"{self.service}.{INTERNAL}"
 
 
 @dataclass(frozen=True)
@@ -201,6 +222,18 @@ class Environment:
             volume=f"{container}-data",
             port=self.ports[f"{primary.service}_replica"],
             address=f"{network}.{int(host) + _REPLICA_HOSTS}",
+        )
+
+    @property
+    def cache(self) -> CacheServer:
+        container = f"echobase-{self.name}-durable-redis"
+        return CacheServer(
+            service="redis",
+            container=container,
+            volume=f"{container}-data",
+            port=self.redis_port,
+            container_port=_CACHE_PORT,
+            address=f"{_prefix(self.durable_network.subnet)}.{_CACHE_HOST}",
         )
 
     @property
@@ -373,6 +406,7 @@ def as_facts(env: Environment) -> dict[str, Any]:
     facts = asdict(env)
     facts["databases"] = {engine: asdict(env.server(engine)) for engine in ENGINES}
     facts["replicas"] = {engine: asdict(env.replica(engine)) for engine in ENGINES}
+    facts["cache"] = {**asdict(env.cache), "tls_name": env.cache.tls_name}
     facts["users"] = {"database": DATABASE, "nginx": NGINX, "application": APPLICATION, "observer": OBSERVER}
     facts["authority_file"] = AUTHORITY_FILE
     for name, tool in env.tools.items():

@@ -20,6 +20,7 @@ _ELSEWHERE: Mapping[str, tuple[int, str]] = {
     "node-exporter": (9100, "/"),
     "database-exporter": (9104, "/"),
     "replica-exporter": (9104, "/"),
+    "cache-exporter": (9121, "/health"),
     "environment-exporter": (9469, "/metrics"),
 }
 # A path of each tool that answers with 200 once it can do its work.

@@ -22,6 +22,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.lease.lease impo
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import GenerationChange, Kind
+from ansible_collections.echobase.platform.plugins.module_utils.status.cache import CacheState
 from ansible_collections.echobase.platform.plugins.module_utils.status.readings import Readings
 
 TROUBLE_MINUTES = 10
@@ -94,6 +95,8 @@ class StatusScreen:
     unreadable: Sequence[str] = ()
     # What watches the environment, in the screen's lines.
     observed: Sequence[str] = ()
+    # None where there is no cache.
+    cache: CacheState | None = None
 
     def lines(self, with_hints: bool) -> list[str]:
         sections = [
@@ -118,7 +121,8 @@ class StatusScreen:
         edge = self.traffic["edge"]["ready"] and self.traffic["table"]["readable"] and not any(self.edge_parts.values())
         backups = self.database.backups is None or self.database.backups.are_well
         replica = self.database.replica is None or not self.database.replica.problem
-        return bool(live and healthy and served and edge and backups and replica) and not (
+        cache = self.cache is None or self.cache.is_ready
+        return bool(live and healthy and served and edge and backups and replica and cache) and not (
             self.database.problem or self.ledger_problem or self.unreadable
         )
 
@@ -203,6 +207,7 @@ class StatusScreen:
             else f"DATABASE  NOT READY: {database.problem} ({where})",
             *(self._backups(database.backups) if database.backups else []),
             *([database.replica.line] if database.replica else []),
+            *([self.cache.line] if self.cache else []),
             *self._edge(),
             *self.observed,
             *self._packages(),

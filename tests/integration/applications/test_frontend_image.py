@@ -133,7 +133,7 @@ def page(certificates: Path, network: Network) -> Iterator[Page]:
             "ECHOBASE_RELEASE": RELEASE,
             "ECHOBASE_VERSION": VERSION,
             "GATEWAY_HOST": GATEWAY,
-            "FRONTEND_HTTPS_PORT": "3443",
+            "ECHOBASE_PUBLISHED_8443": "3443",
         },
     )
     try:

@@ -17,7 +17,7 @@ import pytest
 
 from harness.module_runner import RunningModule, run_module
 
-FOLDERS = {"edge": 101, "desk": 10001, "db": 999, "observability": 10002, "blue": 10001, "green": 10001}
+FOLDERS = {"edge": 101, "desk": 10001, "db": 999, "redis": 999, "observability": 10002, "blue": 10001, "green": 10001}
 
 
 @pytest.fixture
@@ -116,6 +116,7 @@ def test_clients_trust_every_name(home: Path) -> None:
         "edge": ["localhost", "127.0.0.1", "::1"],
         "desk": ["desk.echobase.internal", "localhost"],
         "db": ["echobase-test-durable-mariadb", "mariadb", "localhost"],
+        "redis": ["redis.echobase.internal", "localhost"],
         "blue": ["blue.echobase.internal", "blue-api-gateway", "echobase-test-blue-frontend"],
         "green": ["green.echobase.internal", "green-frontend", "localhost"],
     }.items():

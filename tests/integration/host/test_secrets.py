@@ -399,6 +399,7 @@ def test_a_vault_keeps_the_disk_clean(home: Path, vault_password: Path) -> None:
         path.unlink()
     assert run(home, vault_password_file=str(vault_password))["diff"]["before"].splitlines() == [
         "secrets/app/db_password: missing",
+        "secrets/app/cache_password: missing",
         "secrets/app/jwt_key: missing",
         "secrets/app/jwt_keys: missing",
         "secrets/app/cloud_credentials: missing",

@@ -58,6 +58,7 @@ def test_what_watches_is_watched_itself(watched: ObservabilityUnderTest) -> None
         watched.log_store.service,
         "host",
         "database",
+        "cache",
         "environment",
     }
 
@@ -65,7 +66,7 @@ def test_what_watches_is_watched_itself(watched: ObservabilityUnderTest) -> None
         return jobs <= {labels["job"] for labels, value in watched.series('up{environment="test"} == 1')}
 
     eventually(up, lambda: str(watched.series("up")), 45)
-    for query in ("node_filesystem_avail_bytes", "node_memory_MemAvailable_bytes", "mysql_up"):
+    for query in ("node_filesystem_avail_bytes", "node_memory_MemAvailable_bytes", "mysql_up", "redis_up"):
         assert watched.series(query), query
 
 

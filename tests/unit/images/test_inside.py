@@ -23,6 +23,7 @@ USERS = {
     "frontend": APPLICATION,
     "mariadb": DATABASE,
     "postgres": DATABASE,
+    "redis": DATABASE,
     "postgres-older": DATABASE,
     "nginx": NGINX,
     **dict.fromkeys(("alertmanager", "collector", "exporters", "jaeger", "prometheus", "victorialogs"), OBSERVER),

@@ -17,19 +17,23 @@ TEXT = f"services: {{desk: {{labels: {{io.echobase.configuration: {PLACEHOLDER}}
 class Scene:
     """An engine with at most one container, and a Compose that makes it as the file says."""
 
-    def __init__(self, folder: Path, text: str = TEXT) -> None:
+    def __init__(self, folder: Path, text: str = TEXT, *, waits: bool = True) -> None:
         self.path = folder / "compose" / "desk.yml"
         self.ups = 0
         self.found: list[dict[str, Any]] = []
         docker = SimpleNamespace(api=SimpleNamespace(containers=lambda **_: self.found))
-        file = SimpleNamespace(path=str(self.path), up_and_wait=self._up)
-        self.described = DescribedContainers(docker, "test", file, text, [NAME])  # type: ignore[arg-type]
+        file = SimpleNamespace(path=str(self.path), up_and_wait=self._up, up_all=self._up_all)
+        self.described = DescribedContainers(docker, "test", file, text, [NAME], waits=waits)  # type: ignore[arg-type]
 
     def ensure(self, check: bool = False) -> list[str]:
         outcome = self.described.ensure(seconds=5, check=check)
         assert outcome.changed is bool(outcome.facts["steps"])
         steps: list[str] = outcome.facts["steps"]
         return steps
+
+    def _up_all(self) -> None:
+        self._up(5)
+        self.found[0]["Status"] = "Up 1 second (health: starting)"
 
     def _up(self, seconds: int) -> None:
         assert seconds == 5
@@ -89,6 +93,13 @@ def test_what_is_not_healthy_yet_is_waited_for_and_is_no_change(scene: Scene) ->
     scene.found[0]["Status"] = "Up 1 second (health: starting)"
     assert scene.ensure(check=True) == []
     assert scene.ups == 0
+    assert scene.ensure() == []
+    assert scene.ups == 1
+
+
+def test_nobody_waits_where_the_caller_asks_the_containers_itself(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, waits=False)
+    assert scene.ensure() == ["write desk.yml", f"make {NAME}"]
     assert scene.ensure() == []
     assert scene.ups == 1
 

@@ -43,15 +43,16 @@ def test_everything_is_issued_once(folder: Path, tmp_path: Path) -> None:
 def test_every_name_of_the_topology_is_covered() -> None:
     env = environment("devlocal")
     leaves = {leaf.folder: set(leaf.names) for leaf in wanted_leaves(env)}
-    assert set(leaves) == {"edge", "desk", "db", "observability", "blue", "green"}
+    assert set(leaves) == {"edge", "desk", "db", "redis", "observability", "blue", "green"}
     assert {"desk.echobase.internal", "localhost", "127.0.0.1", env.desk_address} == leaves["desk"]
     engines = {"echobase-devlocal-durable-mariadb", "mariadb", "echobase-devlocal-durable-postgres", "postgres"}
     replicas = {
         name for engine in ENGINES for name in (env.replica(engine).container, env.replica(engine).service, env.replica(engine).address)
     }
     assert engines | replicas | {"localhost", "127.0.0.1", env.server("mariadb").address, env.server("postgresql").address} == leaves["db"]
+    assert {"redis.echobase.internal", "localhost", "127.0.0.1", env.cache.address} == leaves["redis"]
     assert {"localhost", "127.0.0.1", "::1"} == leaves["edge"]
-    assert {"green.echobase.internal", "*.green.echobase.internal", "localhost", "127.0.0.1"} == leaves["green"]
+    assert {"green.echobase.internal", "localhost", "127.0.0.1"} == leaves["green"]
 
 
 def put(target: str, content: str) -> Callable[[Path], object]:

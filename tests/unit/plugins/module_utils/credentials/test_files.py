@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.cache.accounts import account_file
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.files import (
     SecretFile,
     apply_changes,
@@ -31,6 +32,13 @@ def test_both_sides_of_the_database_know_the_same_password() -> None:
     assert content_of("app/db_password") == content_of("emulator/db_password") == VALUES["db_app_password"]
     assert content_of("db/init.sql") == engine_named("mariadb").accounts.sql(ENV, VALUES)
     assert content_of("db/init-postgresql.sql") == engine_named("postgresql").accounts.sql(ENV, VALUES)
+
+
+def test_both_sides_of_the_cache_know_the_same_password() -> None:
+    assert content_of("app/cache_password") == VALUES["cache_app_password"]
+    assert content_of("cache/users.acl") == account_file(ENV, VALUES)
+    given = {file.name for file in wanted_files(ENV, VALUES, Path("/nonexistent")) if VALUES["cache_admin_password"] in file.content}
+    assert given == {"cache/admin_password"}
 
 
 def test_mariadb_gets_its_key_as_it_reads_it() -> None:

@@ -38,6 +38,9 @@ def test_what_guards_no_data_may_be_made_anew() -> None:
         "db_backup_password",
         "db_monitor_password",
         "db_replica_password",
+        "cache_app_password",
+        "cache_monitor_password",
+        "cache_admin_password",
     }
 
 

@@ -41,7 +41,7 @@ def test_no_two_containers_projects_or_networks_share_a_name() -> None:
     names: list[str] = []
     for env in ALL:
         names += [server.container for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
-        names += [env.edge_container, env.durable_project]
+        names += [env.edge_container, env.durable_project, env.cache.container]
         for colour in env.colours.values():
             names += [colour.container("web"), colour.project]
         names += [network.name for network in env.networks]
@@ -54,7 +54,8 @@ def test_fixed_addresses_lie_in_the_edge_network_and_differ() -> None:
         assert len(set(addresses)) == 2 * MOST_ROUTED
         assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.edge_network.subnet) for a in addresses)
         durable = [server.address for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
-        assert len(set(durable)) == 4
+        durable += [env.cache.address, env.collector_address]
+        assert len(set(durable)) == 6
         assert all(ipaddress.ip_address(a) in ipaddress.ip_network(env.durable_network.subnet) for a in durable)
 
 

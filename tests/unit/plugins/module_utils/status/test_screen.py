@@ -17,6 +17,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.lease.lease impo
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.replica.state import ReplicaState
 from ansible_collections.echobase.platform.plugins.module_utils.restore.journal import ChangeStep, GenerationChange, Kind
+from ansible_collections.echobase.platform.plugins.module_utils.status.cache import CacheState
 from ansible_collections.echobase.platform.plugins.module_utils.status.readings import Readings
 from ansible_collections.echobase.platform.plugins.module_utils.status.screen import Backups, DatabaseState, StatusScreen, Work
 
@@ -293,3 +294,11 @@ def test_a_password_that_is_not_valid_any_more_is_not_promised() -> None:
     assert line("kept").endswith("  user operator, password in /var/lib/echobase/devlocal/secrets/operator_password")
     for state in ("replaced", "removed"):
         assert line(state).endswith(f"/secrets/desk/operators.htpasswd; somebody {state} the line of user operator")
+
+
+def test_the_cache_has_a_line_of_its_own_where_there_is_one() -> None:
+    assert not [line for line in screen().lines(with_hints=False) if line.startswith("CACHE")]
+    away = replace(screen(), cache=CacheState("CACHE     NOT READY: port 6379: Connection refused", is_ready=False))
+    assert "CACHE     NOT READY: port 6379: Connection refused" in away.lines(with_hints=False)
+    assert not away.is_well
+    assert replace(screen(), cache=CacheState("CACHE     Redis 8.0.2 ready", is_ready=True)).is_well
