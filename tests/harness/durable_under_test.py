@@ -30,6 +30,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool, engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, Network, environment
 from ansible_collections.echobase.platform.plugins.module_utils.storage.generations import DataVolume
+from harness.application_under_test import store_definition
 from harness.images_under_test import image_tag
 
 # A backup's own notes are smaller.
@@ -65,6 +66,8 @@ class DurableUnderTest:
         )
         Path(env.home).mkdir(mode=0o755, parents=True)
         Certificates.of_environment(env).present(check=False)
+        # It tells what of the data was acknowledged.
+        store_definition(env)
         secrets = EnvironmentSecrets(env, None, data=lambda: ()).present(check=False)
         return cls(docker, engine, env, secrets.facts["key_fingerprint"])
 

@@ -69,7 +69,9 @@ class ServerConsole:
         return ["docker", "exec", "--interactive", self.container, *command]
 
     def _refusal(self, complaint: str) -> Refusal:
-        reason = complaint.strip().rpartition("\n")[2] or "no reason given"
+        lines = complaint.strip().splitlines() or ["no reason given"]
+        # PostgreSQL's client shows below an error where in the statement it is.
+        reason = next((line for line in reversed(lines) if "ERROR" in line), lines[-1])
         return Refusal(
             f"the database's client failed in {self.container}: {reason}",
             f"see docker logs {self.container}; where it does not run, {playbook('setup_durable')} starts it",

@@ -14,6 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
+from harness.application_under_test import store_definition
 from harness.images_under_test import image_tag
 from harness.module_runner import run_module
 
@@ -28,6 +29,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory, engine_client: DockerCli
     common = place | {"network_prefix": PREFIX}
     fingerprint = done("environment_secrets", place)["key_fingerprint"]
     done("certificates", common)
+    store_definition(environment("test", place["home"]))
     done("networks", {"environment": "test", "network_prefix": PREFIX})
     server = {"engine": ENGINE, "image": image_tag("postgres"), "memory": "512m", "encryption_at_rest": "off"}
     try:

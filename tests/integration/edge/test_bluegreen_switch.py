@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import as_facts, environment
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
@@ -24,6 +27,8 @@ from harness.waiting import eventually
 SERVICES = ("api-gateway", "frontend", "localstack", "order-processor")
 # The colours' addresses are then this machine's own, and the tests answer there.
 NETWORK_PREFIX = "127.78"
+# Nobody has it.
+FREE_PORT = 47643
 
 
 class Scene:
@@ -41,9 +46,9 @@ class Scene:
     def info(self, **options: Any) -> dict[str, Any]:
         return run_module("bluegreen_info", self.options | options)
 
-    def start_containers(self, colour: str) -> None:
+    def start_containers(self, colour: str, services: Sequence[str] = SERVICES) -> None:
         place = self.env.colour(colour)
-        for service in SERVICES:
+        for service in services:
             labels = {
                 "com.docker.compose.project": place.project,
                 "com.docker.compose.oneoff": "False",
@@ -61,9 +66,9 @@ class Scene:
                 "infinity",
             )
 
-    def remove_containers(self, colour: str) -> None:
+    def remove_containers(self, colour: str, services: Sequence[str] = SERVICES) -> None:
         place = self.env.colour(colour)
-        docker("rm", "--force", *(place.container(service) for service in SERVICES))
+        docker("rm", "--force", *(place.container(service) for service in services))
 
 
 def docker(*arguments: str) -> str:
@@ -304,3 +309,88 @@ def test_what_several_edges_agreed_on_may_be_damaged_and_status_goes_on(scene: S
         assert tolerated["colours"]["green"]["ready"]
     finally:
         undecided.unlink()
+
+
+STRANGER = {
+    "services": {"site": {"image": "site"}, "worker": {"image": "worker"}},
+    "x-echobase": {"routes": {"/": "site:8080"}},
+}
+
+
+@pytest.fixture
+def stranger(scene: Scene) -> Iterator[ColourUnderTest]:
+    """Green is an application that says nothing of itself: no health, no counter, no name, no TLS. Blue stays what it was."""
+    blue = StoredDefinitions(scene.env).written("blue")
+    store_definition(scene.env, STRANGER)
+    StoredDefinitions(scene.env).write("blue", blue)
+    scene.start_containers("green", ["site", "worker"])
+    try:
+        with running_colour(scene.facts, "green", Definition.of(STRANGER).settings) as green:
+            yield green
+    finally:
+        scene.remove_containers("green", ["site", "worker"])
+        store_definition(scene.env)
+
+
+def test_a_stranger_is_fit_when_it_runs_and_takes_connections(scene: Scene, stranger: ColourUnderTest) -> None:
+    assert scene.switch(to="green")["changed"]
+    info = scene.info()["colours"]["green"]
+    assert (info["ready"], info["services"], info["in_flight"], info["release"]) == (True, ["site", "worker"], {}, "0.9.0-label")
+    scene.routes.commit(scene.routes.prepare(Weights.all_to("blue")))
+    stranger.stop()
+    assert "no answer" in scene.switch(to="green")["msg"]
+    assert "no answer" in scene.switch(to="green", purpose="rollback")["msg"]
+
+
+def test_a_strangers_worker_is_needed_by_a_candidate_alone(scene: Scene, stranger: ColourUnderTest) -> None:
+    container = scene.env.colour("green").container("worker")
+    docker("stop", "--time=0", container)
+    assert f"{container} is not running" in scene.switch(to="green")["msg"]
+    assert scene.switch(to="green", purpose="rollback")["changed"]
+
+
+def test_a_stranger_is_drained_by_the_connections_to_it(scene: Scene, stranger: ColourUnderTest) -> None:
+    scene.routes.commit(scene.routes.prepare(Weights.all_to("green")))
+    place = (scene.env.colour("green").edge_addresses[0], 8080)
+    with socket.create_connection(place):
+        still = scene.switch(to="blue", drain_seconds=0.5)["drained"]["green"]
+        assert (still["in_flight"], still["problem"], still["by"]) == (None, "", {"site": "connections"})
+        assert still["seconds"] >= 0.5
+    scene.routes.commit(scene.routes.prepare(Weights.all_to("green")))
+    gone = scene.switch(to="blue", drain_seconds=300)
+    assert gone["drained"]["green"]["by"] == {"site": "connections"}
+    assert gone["drained"]["green"]["seconds"] < 100
+    assert "warnings" not in gone
+
+
+def test_without_a_smoke_job_a_strangers_readiness_is_the_proof(scene: Scene, stranger: ColourUnderTest) -> None:
+    """Its own answers stand for the edge's."""
+    edge = ColourUnderTest("green", {"edge": "127.0.0.1"}, Path(scene.env.path("tls", "edge")), port=FREE_PORT, tells_its_name=False)
+    edge.start()
+    options = scene.options | {"ports": {"edge": FREE_PORT}, "colour": "green", "entrance": "public", "depth": "write"}
+    try:
+        proved = run_module("smoke_test", options)
+        assert (proved["changed"], proved["proof"], proved["passed"]) == (False, "readiness", ["the page", "readiness of each service"])
+        edge.statuses["/"] = 502
+        refused = run_module("smoke_test", options)["msg"]
+        assert refused.startswith(f"smoke test of green through port {FREE_PORT}: the page: / answered 502 - traffic was not moved")
+        edge.statuses.clear()
+        stranger.stop()
+        assert run_module("smoke_test", options)["msg"].startswith("green is not ready: http://")
+    finally:
+        edge.stop()
+
+
+def test_a_colour_of_before_is_told_to_be_deployed_again(scene: Scene) -> None:
+    StoredDefinitions(scene.env).forget("green")
+    try:
+        assert "green was deployed before it was recorded what a colour is made from: deploy it again" in scene.switch(to="green")["msg"]
+        info = scene.info()["colours"]["green"]
+        assert (info["ready"], len(info["containers"]), info["release"]) == (False, len(SERVICES), "0.9.0-label")
+        assert info["problem"].startswith("green was deployed before")
+        # Whoever knows better goes there all the same.
+        assert scene.switch(to="green", purpose="rollback", break_glass="I know it")["changed"]
+        back = scene.switch(to="blue", drain_seconds=300)
+        assert back["drained"]["green"]["problem"].startswith("green was deployed before")
+    finally:
+        store_definition(scene.env)

@@ -27,10 +27,6 @@ STILL = {
     "plugins/module_utils/rotation/note_key.py",
     "plugins/module_utils/rotation/token_key.py",
     "plugins/modules/application_key.py",
-    # Names and ports of its services, until nothing reads them.
-    "plugins/module_utils/credentials/certificates.py",
-    "plugins/module_utils/environment/ports_and_subnets.py",
-    "plugins/module_utils/environment/topology.py",
     # Names that a service behind which others stand often has.
     "plugins/module_utils/application/first_block.py",
     # It is what is deployed where nobody names another one.
