@@ -54,6 +54,8 @@ class Route:
     secret: bool = False
     # Only for whoever is logged in at the operators' entrance.
     operators: bool = False
+    # Its answers say which colour they are of (X-Echobase-Colour), so that the edge does not have to look whether they do.
+    names_colour: bool = False
     # A person's browser is told in HTML when something is wrong; a program in JSON.
     pages: bool = False
 
@@ -121,6 +123,7 @@ _ROUTE_DEFAULTS: dict[str, tuple[type, Any]] = {
     "shared": (bool, False),
     "secret": (bool, False),
     "operators": (bool, False),
+    "names_colour": (bool, False),
     "pages": (bool, False),
 }
 
