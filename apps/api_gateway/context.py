@@ -57,7 +57,9 @@ class Context:
             database=database,
             notes=notes,
             accounts=Accounts(database),
-            order_desk=OrderDesk(OrderBook(database, notes, Outbox(settings.release.colour), settings.idempotency_seconds), OrderCache(cache)),
+            order_desk=OrderDesk(
+                OrderBook(database, notes, Outbox(settings.release.colour), settings.idempotency_seconds), OrderCache(cache)
+            ),
             cache=cache,
             passwords=Passwords(settings.bcrypt_cost),
             tokens=Tokens(partial(signing_keys, settings.cloud, secrets), settings.token_seconds),

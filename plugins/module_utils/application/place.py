@@ -61,9 +61,7 @@ def _database(env: Environment, engine: str, user: str, password: str, has_repli
 def _cache(env: Environment, with_password: bool) -> Server:
     password = _secret(env, "app", "cache_password") if with_password else ""
     cache = env.cache
-    return Server(
-        "redis", cache.tls_name, cache.container_port, env.database_user, "0", password_file="cache_password", password=password
-    )
+    return Server("redis", cache.tls_name, cache.container_port, env.database_user, "0", password_file="cache_password", password=password)
 
 
 def _secret(env: Environment, consumer: str, name: str) -> str:

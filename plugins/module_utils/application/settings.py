@@ -353,7 +353,7 @@ class SettingsReader:
         found = self._texts("plain_ports", self._services)
         for service, ports in found.items():
             if not _PORTS.fullmatch(ports):
-                self._object(f"plain_ports.{service}", f"is '{ports}'", "write for instance \"4000:4000\"")
+                self._object(f"plain_ports.{service}", f"is '{ports}'", 'write for instance "4000:4000"')
         return found
 
     def _repeatable(self) -> str:

@@ -15,6 +15,7 @@ from api_gateway.order_book import Order
 from api_gateway.passwords import Passwords
 from api_gateway.rate_limit import RateLimit
 from api_gateway.sessions import Refreshed, RefreshToken
+from api_gateway.shared_limit import SharedLimit
 from api_gateway.tokens import Token
 from harness.contract import broken_promises
 from orders import utc
@@ -22,20 +23,20 @@ from orders.settings import Release
 
 
 class OneOrder:
-    def place(self, *_: object) -> str:
+    async def place(self, *_: object) -> str:
         return str(uuid.uuid4())
 
-    def latest(self, *_: object) -> list[Order]:
+    async def latest(self, *_: object) -> list[Order]:
         return [Order(str(uuid.uuid4()), "tea", 1, None, "accepted", utc.now(), None)]
 
-    def find(self, _: str, order_id: str) -> Order | None:
+    async def find(self, _: str, order_id: str) -> Order | None:
         return Order(order_id, "tea", 1, "note", "processed", utc.now(), utc.now()) if order_id < "8" else None
 
 
 class LostOrders(OneOrder):
     """Their status is none that the contract knows."""
 
-    def find(self, _: str, order_id: str) -> Order | None:
+    async def find(self, _: str, order_id: str) -> Order | None:
         return Order(order_id, "tea", 1, "note", "lost", utc.now(), utc.now())
 
 
@@ -51,7 +52,7 @@ class NewSessions:
         pass
 
 
-def gateway(order_book: OneOrder) -> Any:
+def gateway(order_desk: OneOrder) -> Any:
     context = SimpleNamespace(
         settings=SimpleNamespace(release=Release("test", "blue", "0.1.0-abc", "0.1.0"), requests_per_minute=0, database_connections=2),
         client_address=ClientAddress([]),
@@ -65,7 +66,7 @@ def gateway(order_book: OneOrder) -> Any:
         cache=None,
         passwords=Passwords(4),
         accounts=SimpleNamespace(create=lambda *_: str(uuid.uuid4()), find=lambda _: None),
-        order_desk=OrderDesk(cast(OrderBook, order_book), OrderCache(None)),
+        order_desk=order_desk,
     )
     return make_app(cast(Context, context))
 
