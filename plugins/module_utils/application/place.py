@@ -44,7 +44,7 @@ def colour_place(env: Environment, colour: str, definition: Definition, options:
         configuration=_CONFIGURATION,
         memory=options["memory"],
         telemetry=options["telemetry_endpoint"],
-        plain_ports=options["plain_ports"],
+        plain_ports=bool(options.get("plain_ports")),
         database=_database(env, engine, env.database_user, password, options["has_replica"]),
         migrator=_database(env, engine, _MIGRATOR, migrator_password, options["has_replica"]),
         cache=_cache(env, settings.cache is not None and needs_password(settings.cache)) if options["has_cache"] else None,
