@@ -52,7 +52,6 @@ FEATURES = [
     Feature("trace id in the answer", r"add_header (?:X-Request-Id|Trace-Id) [^;]*;"),
     Feature("trace id made, told and logged", r"\$request_id", "none"),
     Feature("trace context for the colours", r"^ *proxy_set_header (?:Traceparent|Tracestate|Baggage) [^;]*;"),
-    Feature("colour told where an application does not", r"^ *add_header X-Echobase-Colour [^;]*;"),
     Feature("headers that describe the client", r"^ *proxy_set_header (X-Forwarded-\w+|X-Real-IP|X-Request-Id) [^;]*;"),
     Feature("headers that clients may not set", r"^ *proxy_set_header (X-Echobase-\w+|Forwarded) [^;]*;"),
     Feature("operators' session kept from colours", r"^ *proxy_set_header (Cookie|Authorization) [^;]*;"),

@@ -1,4 +1,4 @@
-"""`python -m api_gateway` serves HTTPS on 8443."""
+"""`python -m api_gateway` serves HTTPS on 8443, and plain HTTP where it is told to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import uvicorn
 
 from api_gateway import PORT
 from api_gateway.app import make_app
+from api_gateway.bounded_head import BoundedHead
 from api_gateway.context import Context
 from api_gateway.listeners import listeners
 from api_gateway.server import Server
@@ -31,6 +32,7 @@ def main() -> int:
         telemetry = Telemetry.begin("api-gateway", settings.release, os.environ)
         context = Context.of(settings)
         sockets = listeners(PORT, settings.unserved_networks, BACKLOG)
+        plain = listeners(settings.plain_port, settings.unserved_networks, BACKLOG) if settings.plain_port else []
     except (SettingsError, OSError) as error:
         print(f"api_gateway: {error}", file=sys.stderr)
         return 1
@@ -41,12 +43,13 @@ def main() -> int:
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=LAST_REQUESTS_SECONDS,
         backlog=BACKLOG,
+        http=BoundedHead,
         access_log=False,
         proxy_headers=False,
         server_header=False,
         log_config=None,
     )
-    Server(config).run(sockets)
+    Server(config, plain).run(sockets)
     return 0
 
 

@@ -10,14 +10,13 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
-from api_gateway import account_routes, docs_routes, health_routes, order_routes
+from api_gateway import account_routes, contract, docs_routes, health_routes, order_routes
 from api_gateway.context import Context
 from api_gateway.identity import Identity
 from api_gateway.in_flight import InFlight
 from api_gateway.no_store import NoStore
 from api_gateway.observed import Observed
 from api_gateway.problem import answer_problems
-from api_gateway.rate_limit import RateLimit
 from api_gateway.request_limits import RequestLimits
 from orders.telemetry import Telemetry
 
@@ -35,7 +34,11 @@ def make_app(context: Context, telemetry: Telemetry | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = settings.database_connections + _SPARE_THREADS
+        if context.cache:
+            await context.cache.start()
         yield
+        if context.cache:
+            await context.cache.stop()
         context.database.close()
         if telemetry:
             await to_thread.run_sync(telemetry.stop, _LAST_WORDS_SECONDS)
@@ -45,8 +48,9 @@ def make_app(context: Context, telemetry: Telemetry | None = None) -> ASGIApp:
     )
     for routes in (account_routes, order_routes, health_routes, docs_routes):
         api.include_router(routes.router)
+    contract.publish(api)
     answer_problems(api)
-    limits = RequestLimits(api, RateLimit(settings.requests_per_minute), context.client_address)
+    limits = RequestLimits(api, context.requests, context.client_address)
     api.state.context = context
     api.state.in_flight = InFlight(limits)
     # Outside of everything, so that no answer can leave without it.

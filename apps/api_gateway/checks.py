@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from orders.database import Database, DatabaseAway
+from orders.dead_letters import DeadLetters
 from orders.notes import Notes
 from orders.schema_range import VERSION_TABLE, SchemaRevisions
 
 Answer = TypeVar("Answer")
 
 _PATIENCE_SECONDS = 0.5
+# It counts those of every colour.
+_LETTERS = DeadLetters("")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Checks:
     database: bool
     schema: SchemaRevisions | None
     encryption: bool
+    # How many wait for an operator. It says nothing about readiness; None while nobody can tell.
+    dead_letters: int | None = None
 
     @property
     def schema_within_range(self) -> bool:
@@ -35,7 +40,9 @@ class Checks:
 
 def run_checks(database: Database, notes: Notes) -> Checks:
     reachable = database_answers(database)
-    return Checks(reachable, _schema(database) if reachable else None, notes.can_seal)
+    schema = _schema(database) if reachable else None
+    checks = Checks(reachable, schema, notes.can_seal)
+    return replace(checks, dead_letters=_ask(database, _LETTERS.count)) if checks.schema_within_range else checks
 
 
 def database_answers(database: Database) -> bool:

@@ -10,15 +10,21 @@ from fastapi import Depends, Request
 
 from api_gateway.accounts import Accounts
 from api_gateway.client_address import ClientAddress
+from api_gateway.lockout import Lockout
 from api_gateway.order_book import OrderBook
+from api_gateway.order_desk import OrderDesk
 from api_gateway.passwords import Passwords
 from api_gateway.rate_limit import RateLimit
+from api_gateway.sessions import Sessions
 from api_gateway.settings import GatewaySettings
+from api_gateway.shared_limit import SharedLimit
 from api_gateway.tokens import Tokens
+from orders.cache import Cache
 from orders.cloud import Kms, SecretsManager
 from orders.credentials import signing_keys
 from orders.database import Database
 from orders.notes import Notes
+from orders.order_cache import OrderCache
 from orders.outbox import Outbox
 
 
@@ -28,11 +34,16 @@ class Context:
     database: Database
     notes: Notes
     accounts: Accounts
-    order_book: OrderBook
+    order_desk: OrderDesk
+    # None where the environment has none.
+    cache: Cache | None
     passwords: Passwords
     tokens: Tokens
-    logins: RateLimit
-    registrations: RateLimit
+    sessions: Sessions
+    lockout: Lockout
+    requests: SharedLimit
+    logins: SharedLimit
+    registrations: SharedLimit
     client_address: ClientAddress
 
     @classmethod
@@ -40,16 +51,23 @@ class Context:
         secrets = SecretsManager(settings.cloud)
         database = Database(settings.database, secrets, settings.database_connections)
         notes = Notes(Kms(settings.cloud, settings.release.environment))
+        cache = Cache(settings.cache) if settings.cache else None
         return cls(
             settings=settings,
             database=database,
             notes=notes,
             accounts=Accounts(database),
-            order_book=OrderBook(database, notes, Outbox(settings.release.colour)),
+            order_desk=OrderDesk(
+                OrderBook(database, notes, Outbox(settings.release.colour), settings.idempotency_seconds), OrderCache(cache)
+            ),
+            cache=cache,
             passwords=Passwords(settings.bcrypt_cost),
             tokens=Tokens(partial(signing_keys, settings.cloud, secrets), settings.token_seconds),
-            logins=RateLimit(settings.login_attempts_per_minute),
-            registrations=RateLimit(settings.registrations_per_minute),
+            sessions=Sessions(database, settings.refresh_seconds),
+            lockout=Lockout(database, settings.lock_after_failures, settings.lock_seconds),
+            requests=SharedLimit("rate:requests", RateLimit(settings.requests_per_minute), cache),
+            logins=SharedLimit("login", RateLimit(settings.login_attempts_per_minute), cache),
+            registrations=SharedLimit("rate:registrations", RateLimit(settings.registrations_per_minute), cache),
             client_address=ClientAddress(settings.trusted_proxies),
         )
 

@@ -1,8 +1,15 @@
-"""No browser and nobody between keeps an answer, be it an order or an error, unless the answer itself says otherwise."""
+"""No browser and nobody between keeps an answer or takes it for what it is not, unless the answer itself says otherwise."""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# In an answer that is data nothing runs, and it is part of nobody's page.
+_UNLESS_SAID = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 
 
 class NoStore:
@@ -10,12 +17,11 @@ class NoStore:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_uncached(message: Message) -> None:
+        async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
-                if not any(name.lower() == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
-                message["headers"] = headers
+                said = {name.lower() for name, _ in headers}
+                message["headers"] = [*headers, *(header for header in _UNLESS_SAID if header[0] not in said)]
             await send(message)
 
-        await self._app(scope, receive, send_uncached)
+        await self._app(scope, receive, send_guarded)

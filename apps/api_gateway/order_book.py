@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from opentelemetry import metrics
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from api_gateway.idempotency import RequestPrint
@@ -21,6 +21,8 @@ from orders.status import Status
 from orders.tables import idempotency_keys, orders
 
 MOST_LISTED = 200
+# A key that is in the way may expire, and another request may come with it anew.
+_ATTEMPTS = 3
 
 
 class OtherBody(Exception):
@@ -39,6 +41,19 @@ class NewOrder:
 
 
 @dataclass(frozen=True)
+class SealedOrder:
+    """An order as the database has it."""
+
+    id: str
+    item: str
+    quantity: int
+    note: bytes | None
+    status: str
+    created_at: datetime
+    processed_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Order:
     id: str
     item: str
@@ -49,20 +64,21 @@ class Order:
     processed_at: datetime | None
 
 
-_COLUMNS = [orders.c[field.name] for field in fields(Order)]
+_COLUMNS = [orders.c[field.name] for field in fields(SealedOrder)]
 
 
 class OrderBook:
-    def __init__(self, database: Database, notes: Notes, outbox: Outbox) -> None:
+    def __init__(self, database: Database, notes: Notes, outbox: Outbox, idempotency_seconds: int) -> None:
         self._database = database
         self._notes = notes
         self._outbox = outbox
+        self._keys_count_for = timedelta(seconds=idempotency_seconds)
         self._placed = metrics.get_meter("api_gateway").create_counter("echobase.orders.placed", "{order}", "Orders that were accepted.")
         # A series that begins with the first order hides that one from whoever looks at increases.
         self._placed.add(0)
 
     def place(self, user_id: str, order: NewOrder, request: RequestPrint) -> str:
-        """The id of the order that this request made, now or the first time it came."""
+        """The id of the order that this request made, now or the first time it came, as long as its key counts."""
         order_id = str(uuid.uuid4())
         row = {
             "id": order_id,
@@ -74,19 +90,30 @@ class OrderBook:
             "created_at": utc.now(),
             "accepted_by": self._outbox.colour,
         }
-        try:
-            self._database.transaction(lambda connection: self._store(connection, row, request))
-        except IntegrityError:
-            return self._placed_before(user_id, request)
-        self._placed.add(1)
-        return order_id
+        for _attempt in range(_ATTEMPTS):
+            try:
+                self._database.transaction(lambda connection: self._store(connection, row, request))
+            except IntegrityError:
+                placed = self._placed_before(user_id, request)
+                if placed is None:
+                    continue
+                return placed
+            self._placed.add(1)
+            return order_id
+        raise UnknownAccount(user_id)
 
-    def find(self, user_id: str, order_id: str) -> Order | None:
-        found = self._select(user_id, order_id)
-        return found[0] if found else None
+    def read(self, user_id: str, order_id: str | None = None) -> list[SealedOrder]:
+        """One order of the customer's, or the latest."""
+        statement = (
+            select(*_COLUMNS).where(orders.c.user_id == user_id).order_by(orders.c.created_at.desc(), orders.c.id).limit(MOST_LISTED)
+        )
+        if order_id is not None:
+            statement = statement.where(orders.c.id == order_id)
+        rows = self._database.transaction(lambda connection: connection.execute(statement).mappings().all())
+        return [SealedOrder(**row) for row in rows]
 
-    def latest(self, user_id: str) -> list[Order]:
-        return self._select(user_id)
+    def opened(self, sealed: Sequence[SealedOrder]) -> list[Order]:
+        return [Order(**vars(order) | {"note": self._note(order.note, order.id)}) for order in sealed]
 
     def _store(self, connection: Connection, order: Mapping[str, Any], request: RequestPrint) -> None:
         # This comes first: of two requests with the same key one waits here for the other.
@@ -103,24 +130,22 @@ class OrderBook:
         connection.execute(insert(orders), order)
         self._outbox.add(connection, order["id"], order["created_at"])
 
-    def _placed_before(self, user_id: str, request: RequestPrint) -> str:
+    def _placed_before(self, user_id: str, request: RequestPrint) -> str | None:
+        """None if no key is in the way, or none any more: it has expired, or the sweep was here first."""
         mine = (idempotency_keys.c.user_id == user_id) & (idempotency_keys.c.key_hash == request.key_hash)
+        expired = idempotency_keys.c.created_at <= utc.now() - self._keys_count_for
         statement = select(idempotency_keys.c.order_id, idempotency_keys.c.body_mac).where(mine)
-        row = self._database.transaction(lambda connection: connection.execute(statement).first())
+
+        def work(connection: Connection) -> Any:
+            connection.execute(delete(idempotency_keys).where(mine, expired))
+            return connection.execute(statement).first()
+
+        row = self._database.transaction(work)
         if row is None:
-            raise UnknownAccount(user_id)
+            return None
         if not request.same_body(row.body_mac):
             raise OtherBody
         return str(row.order_id)
-
-    def _select(self, user_id: str, order_id: str | None = None) -> list[Order]:
-        statement = (
-            select(*_COLUMNS).where(orders.c.user_id == user_id).order_by(orders.c.created_at.desc(), orders.c.id).limit(MOST_LISTED)
-        )
-        if order_id is not None:
-            statement = statement.where(orders.c.id == order_id)
-        rows = self._database.transaction(lambda connection: connection.execute(statement).mappings().all())
-        return [Order(**{**row, "note": self._note(row["note"], row["id"])}) for row in rows]
 
     def _note(self, sealed: bytes | None, order_id: str) -> str | None:
         return None if sealed is None else self._notes.open(sealed, order_id)

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -46,13 +45,21 @@ class OrderAnswer(BaseModel):
     processed_at: str | None
 
 
-@router.post("", status_code=202, response_model=Accepted)
+@router.post(
+    "",
+    status_code=202,
+    response_model=Accepted,
+    responses={202: {"description": "Stored, now or earlier under this key."}, 409: {"description": "The key was used for another order."}},
+)
 async def place(body: OrderRequest, key: IdempotencyKey, user_id: UserId, context: Given) -> JSONResponse:
-    """The answer means that the order is stored and will be processed, whatever happens next."""
+    """The answer means that the order is stored and will be processed, whatever happens next.
+
+    The same key again gives the same order. A key counts for a day, if no other time was configured; after that it is as if it were new.
+    """
     order = NewOrder(body.item, body.quantity, body.note)
     request = RequestPrint.of(key, body.model_dump())
     try:
-        order_id = await run_in_threadpool(context.order_book.place, user_id, order, request)
+        order_id = await context.order_desk.place(user_id, order, request)
     except OtherBody:
         raise Problem(409, "This Idempotency-Key was used for another order.") from None
     except UnknownAccount:
@@ -63,13 +70,13 @@ async def place(body: OrderRequest, key: IdempotencyKey, user_id: UserId, contex
 @router.get("", response_model=list[OrderAnswer])
 async def latest(user_id: UserId, context: Given) -> JSONResponse:
     """The latest first."""
-    found = await run_in_threadpool(context.order_book.latest, user_id)
+    found = await context.order_desk.latest(user_id)
     return JSONResponse([_answer(order) for order in found])
 
 
-@router.get("/{order_id}", response_model=OrderAnswer)
+@router.get("/{order_id}", response_model=OrderAnswer, responses={404: {"description": "You have no such order."}})
 async def find(order_id: UUID, user_id: UserId, context: Given) -> JSONResponse:
-    order = await run_in_threadpool(context.order_book.find, user_id, str(order_id))
+    order = await context.order_desk.find(user_id, str(order_id))
     if order is None:
         raise Problem(404, "You have no such order.")
     return JSONResponse(_answer(order))

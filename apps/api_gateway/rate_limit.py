@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-_MINUTE = 60.0
+MINUTE = 60.0
 # Whoever was away longest is forgotten first; by then its bucket is nearly always full again.
 _REMEMBERED_CLIENTS = 20_000
 
@@ -20,6 +20,10 @@ class RateLimit:
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    @property
+    def per_minute(self) -> int:
+        return self._capacity
+
     def take(self, client: str) -> int:
         """Gives 0 if the client may go on, else the seconds after which it may."""
         if not self._capacity:
@@ -28,7 +32,7 @@ class RateLimit:
             tokens = self._tokens(client)
             allowed = tokens >= 1
             self._put(client, tokens - 1 if allowed else tokens)
-        return 0 if allowed else math.ceil((1 - tokens) * _MINUTE / self._capacity)
+        return 0 if allowed else math.ceil((1 - tokens) * MINUTE / self._capacity)
 
     def give_back(self, client: str) -> None:
         """Gives a token back, since what it was taken for turned out not to count."""
@@ -39,7 +43,7 @@ class RateLimit:
     def _tokens(self, client: str) -> float:
         now = self._clock()
         tokens, since = self._buckets.get(client, (float(self._capacity), now))
-        return min(self._capacity, tokens + (now - since) * self._capacity / _MINUTE)
+        return min(self._capacity, tokens + (now - since) * self._capacity / MINUTE)
 
     def _put(self, client: str, tokens: float) -> None:
         self._buckets[client] = (tokens, self._clock())

@@ -7,14 +7,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway.client_address import ClientAddress
 from api_gateway.problem import Problem, too_many_requests
-from api_gateway.rate_limit import RateLimit
+from api_gateway.shared_limit import SharedLimit
 
 MOST_BODY_BYTES = 64 * 1024
 _TOO_LARGE = f"The body is larger than {MOST_BODY_BYTES // 1024} KiB."
 
 
 class RequestLimits:
-    def __init__(self, app: ASGIApp, rate: RateLimit, address: ClientAddress) -> None:
+    def __init__(self, app: ASGIApp, rate: SharedLimit, address: ClientAddress) -> None:
         self._app = app
         self._rate = rate
         self._address = address
@@ -23,14 +23,14 @@ class RequestLimits:
         if scope["type"] != "http" or not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return
-        problem = self._refusal(scope)
+        problem = await self._refusal(scope)
         if problem:
             await problem.response()(scope, receive, send)
             return
         await self._app(scope, _limited(receive), send)
 
-    def _refusal(self, scope: Scope) -> Problem | None:
-        wait = self._rate.take(self._address.of(scope))
+    async def _refusal(self, scope: Scope) -> Problem | None:
+        wait = await self._rate.take(self._address.of(scope))
         if wait:
             return too_many_requests("Too many requests. Please slow down.", wait)
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")

@@ -28,6 +28,8 @@ EVENTS = (
     "restored",
     "replica_promoted",
     "upgraded",
+    "replayed",
+    "discarded",
 )
 # A dashboard draws these as annotations; more would be a series for each release there ever was.
 _SHOWN_EVENTS = 50

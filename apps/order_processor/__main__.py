@@ -10,14 +10,18 @@ import threading
 
 from order_processor.backlog import Backlog
 from order_processor.consumer import Consumer
+from order_processor.dead_queue import Collector
+from order_processor.forgetter import Forgetter
 from order_processor.fulfilment import Fulfilment
 from order_processor.loop import Loop
-from order_processor.order_queue import OrderQueue
+from order_processor.order_queue import DeadQueue, OrderQueue
 from order_processor.relay import Relay
 from order_processor.settings import ProcessorSettings
+from order_processor.tidy import Tidy
 from orders import logs
 from orders.cloud import Kms, SecretsManager
 from orders.database import Database
+from orders.dead_letters import DeadLetters
 from orders.notes import Notes
 from orders.outbox import Outbox
 from orders.settings import SettingsError
@@ -26,9 +30,10 @@ from orders.telemetry import Telemetry
 log = logging.getLogger("order_processor")
 
 # One for each loop.
-CONNECTIONS = 3
+CONNECTIONS = 4
 RELAY_REST_SECONDS = 0.2
 SWEEP_REST_SECONDS = 1.0
+TIDY_REST_SECONDS = 30.0
 BACKLOG_REST_SECONDS = 15.0
 LAST_WORK_SECONDS = 8.0
 # The consumer may wait two seconds for a message that nobody sends; a stop of an idle process takes no three.
@@ -50,22 +55,26 @@ def _run(settings: ProcessorSettings, telemetry: Telemetry) -> int:
     colour = settings.release.colour
     stop = threading.Event()
     database = Database(settings.database, SecretsManager(settings.cloud), CONNECTIONS + telemetry.is_on)
-    fulfilment = Fulfilment(database, Notes(Kms(settings.cloud, settings.release.environment)), colour, settings.most_failures)
+    notes = Notes(Kms(settings.cloud, settings.release.environment))
+    fulfilment = Fulfilment(database, notes, colour, settings.most_failures, Forgetter(settings.cache))
     # Each loop has a queue of its own: one waits in it for messages most of the time.
-    consumer = Consumer(OrderQueue(settings.cloud), fulfilment)
+    letters = DeadLetters(colour)
+    consumer = Consumer(OrderQueue(settings.cloud), fulfilment, database, letters)
     relay = Relay(database, Outbox(colour), OrderQueue(settings.cloud), settings.relay_cap, settings.sweep_after)
     sweep = Relay(database, Outbox(colour), OrderQueue(settings.cloud), settings.relay_cap, settings.sweep_after)
+    tidy = Tidy(database, settings.keys_count_for, Collector(database, letters, DeadQueue(settings.cloud)).collect)
     loops = [
         Loop("relay", relay.relay, RELAY_REST_SECONDS, stop),
         Loop("sweep", sweep.sweep, SWEEP_REST_SECONDS, stop),
         Loop("consumer", consumer.consume, 0, stop),
+        Loop("tidy", tidy.tidy, TIDY_REST_SECONDS, stop),
     ]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     for loop in loops:
         loop.start(on_crash=stop.set)
     if telemetry.is_on:
-        _measure(Backlog(database, Outbox(colour), OrderQueue(settings.cloud)), stop)
+        _measure(Backlog(database, Outbox(colour), letters, OrderQueue(settings.cloud)), stop)
     log.info("processing orders of %s %s", settings.release.environment, colour)
     stop.wait()
     crashed = [loop for loop in loops if loop.crash]

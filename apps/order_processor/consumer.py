@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from order_processor.dead_queue import keep
 from order_processor.fulfilment import Fulfilment
 from order_processor.order_queue import OrderQueue
+from orders.database import Database
+from orders.dead_letters import DeadLetters
 
 
 class Consumer:
-    def __init__(self, queue: OrderQueue, fulfilment: Fulfilment) -> None:
+    def __init__(self, queue: OrderQueue, fulfilment: Fulfilment, database: Database, letters: DeadLetters) -> None:
         self._queue = queue
         self._fulfilment = fulfilment
+        self._database = database
+        self._letters = letters
 
     def consume(self) -> int:
         """Waits for messages and handles them; returns how many came.
 
-        Messages whose orders could not be handled stay in the queue and come again.
+        Messages that name no order are kept as dead letters. Messages whose orders could not be handled stay in the queue and come again.
         """
         wakeups = self._queue.receive()
         if wakeups:
+            keep(self._database, self._letters, wakeups)
             self._fulfilment.handle({wakeup.order_id: wakeup.trace_context for wakeup in wakeups if wakeup.order_id})
             self._queue.delete(wakeups)
         return len(wakeups)

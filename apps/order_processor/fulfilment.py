@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
 
+from order_processor.forgetter import Forgetter
 from order_processor.result import Result
 from order_processor.told_orders import Outcome, ToldOutcomes
 from orders import utc
 from orders.database import Database
+from orders.dead_letters import DeadLetters
 from orders.envelope import Unreadable
 from orders.notes import Notes
 from orders.status import Status
@@ -26,6 +28,7 @@ class Task:
 
     row_id: int
     order_id: str
+    user_id: str
     note: bytes | None
     failures: int
     accepted_at: datetime
@@ -33,11 +36,13 @@ class Task:
 
 
 class Fulfilment:
-    def __init__(self, database: Database, notes: Notes, colour: str, most_failures: int) -> None:
+    def __init__(self, database: Database, notes: Notes, colour: str, most_failures: int, forgetter: Forgetter) -> None:
         self._database = database
         self._notes = notes
         self._colour = colour
         self._most_failures = most_failures
+        self._letters = DeadLetters(colour)
+        self._forgetter = forgetter
         self._told = ToldOutcomes()
 
     def handle(self, wakeups: Mapping[str, str | None]) -> None:
@@ -47,6 +52,7 @@ class Fulfilment:
         """
         with self._database.watched() as transaction:
             outcomes = self._database.transaction(lambda connection: self._handle(connection, wakeups))
+        self._forgetter.forget(outcome.user_id for outcome in outcomes)
         self._told.tell(outcomes, transaction)
 
     def _handle(self, connection: Connection, wakeups: Mapping[str, str | None]) -> list[Outcome]:
@@ -63,21 +69,32 @@ class Fulfilment:
                 outcomes.append((task, Result.PROCESSED, ""))
         self._finish(connection, [task for task, result, _ in outcomes if result is Result.PROCESSED], Status.PROCESSED)
         self._finish(connection, [task for task, result, _ in outcomes if result is Result.FAILED], Status.FAILED)
+        given_up = {task.order_id: problem for task, result, problem in outcomes if result is Result.FAILED}
+        if given_up:
+            self._letters.add_orders(connection, given_up, utc.now())
         return [
-            Outcome(task.order_id, result, task.accepted_at, wakeups[task.order_id] or task.trace_context, problem)
+            Outcome(task.order_id, task.user_id, result, task.accepted_at, wakeups[task.order_id] or task.trace_context, problem)
             for task, result, problem in outcomes
         ]
 
     def _lock(self, connection: Connection, order_ids: Sequence[str]) -> list[Task]:
         """Locks the orders' rows. They decide, not the messages: an order may have been handed to the other colour since."""
         rows = connection.execute(
-            select(outbox.c.id, outbox.c.order_id, outbox.c.failures, outbox.c.created_at, outbox.c.trace_context, orders.c.note)
+            select(
+                outbox.c.id,
+                outbox.c.order_id,
+                outbox.c.failures,
+                outbox.c.created_at,
+                outbox.c.trace_context,
+                orders.c.user_id,
+                orders.c.note,
+            )
             .join(orders, orders.c.id == outbox.c.order_id)
             .where(outbox.c.order_id.in_(order_ids), outbox.c.colour == self._colour, outbox.c.finished_at.is_(None))
             .order_by(outbox.c.id)
             .with_for_update()
         )
-        return [Task(row.id, row.order_id, row.note, row.failures, row.created_at, row.trace_context) for row in rows]
+        return [Task(row.id, row.order_id, row.user_id, row.note, row.failures, row.created_at, row.trace_context) for row in rows]
 
     def _fulfil(self, task: Task) -> None:
         """Fulfils an order. Its note is opened, since whoever packs the order needs it."""

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 FOLDER = Path("/tmp/order_processor")
-LOOPS = ("relay", "sweep", "consumer")
+LOOPS = ("relay", "sweep", "consumer", "tidy")
 # A loop that hears nothing from the queue or the database for its longest time-outs is still alive.
 OLDEST_SECONDS = 60.0
 

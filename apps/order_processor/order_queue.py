@@ -1,4 +1,4 @@
-"""The colour's queue in SQS. A message is only the wake-up for an order that the database knows."""
+"""The colour's queues in SQS. A message is only the wake-up for an order that the database knows."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from orders.trace_context import HEADER
 MOST_PER_CALL = 10
 # Short: what arrives while the queue still waits on behalf of a killed consumer is lost until the sweep.
 WAIT_SECONDS = 2
+DEAD_SUFFIX = "-dead"
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Wakeup:
     receipt: str
     # The order's id; None when the message is none of ours.
     order_id: str | None
+    # The message's own.
+    id: str
+    body: str
     # Releases that trace nothing send none.
     trace_context: str | None = None
 
@@ -37,14 +41,36 @@ class QueueLengths:
     in_flight: int
 
 
-class OrderQueue:
+class _Queue:
     """The address of the queue is asked for once it is needed: a queue may be made, and made anew, at any time."""
 
-    def __init__(self, settings: CloudSettings) -> None:
-        self._name = settings.queue
+    def __init__(self, name: str, settings: CloudSettings) -> None:
+        self._name = name
         # This is longer than the service waits for a message.
         self._client = client("sqs", settings, read_timeout=WAIT_SECONDS + 5)
         self._url: str | None = None
+
+    def receive(self, wait_seconds: int) -> list[Wakeup]:
+        answer = self._call(
+            "receive_message", MaxNumberOfMessages=MOST_PER_CALL, WaitTimeSeconds=wait_seconds, MessageAttributeNames=[HEADER]
+        )
+        return [_wakeup(message) for message in answer.get("Messages", ())]
+
+    def delete(self, wakeups: Sequence[Wakeup]) -> None:
+        entries = [{"Id": str(number), "ReceiptHandle": wakeup.receipt} for number, wakeup in enumerate(wakeups)]
+        self._call("delete_message_batch", Entries=entries)
+
+    def _call(self, action: str, **arguments: Any) -> dict[str, Any]:
+        url = self._url or self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
+        self._url = None
+        answer: dict[str, Any] = getattr(self._client, action)(QueueUrl=url, **arguments)
+        self._url = url
+        return answer
+
+
+class OrderQueue(_Queue):
+    def __init__(self, settings: CloudSettings) -> None:
+        super().__init__(settings.queue, settings)
 
     def send(self, rows: Sequence[Unsent]) -> list[Unsent]:
         """Sends messages and gives those that the queue did not take."""
@@ -56,28 +82,25 @@ class OrderQueue:
             refused += [row for row in batch if str(row.row_id) in failed]
         return refused
 
-    def receive(self) -> list[Wakeup]:
-        answer = self._call(
-            "receive_message", MaxNumberOfMessages=MOST_PER_CALL, WaitTimeSeconds=WAIT_SECONDS, MessageAttributeNames=[HEADER]
-        )
-        return [
-            Wakeup(message["ReceiptHandle"], _order_id(message["Body"]), _trace_context(message)) for message in answer.get("Messages", ())
-        ]
+    def send_text(self, body: str) -> None:
+        self._call("send_message", MessageBody=body)
 
-    def delete(self, wakeups: Sequence[Wakeup]) -> None:
-        entries = [{"Id": str(number), "ReceiptHandle": wakeup.receipt} for number, wakeup in enumerate(wakeups)]
-        self._call("delete_message_batch", Entries=entries)
+    def receive(self, wait_seconds: int = WAIT_SECONDS) -> list[Wakeup]:
+        return super().receive(wait_seconds)
 
     def lengths(self) -> QueueLengths:
         found = self._call("get_queue_attributes", AttributeNames=list(_LENGTHS))["Attributes"]
         return QueueLengths(*(int(found[name]) for name in _LENGTHS))
 
-    def _call(self, action: str, **arguments: Any) -> dict[str, Any]:
-        url = self._url or self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
-        self._url = None
-        answer: dict[str, Any] = getattr(self._client, action)(QueueUrl=url, **arguments)
-        self._url = url
-        return answer
+
+class DeadQueue(_Queue):
+    """Where SQS puts what it delivered too often (the redrive policy of the colour's queue)."""
+
+    def __init__(self, settings: CloudSettings) -> None:
+        super().__init__(f"{settings.queue}{DEAD_SUFFIX}", settings)
+
+    def receive(self, wait_seconds: int = 0) -> list[Wakeup]:
+        return super().receive(wait_seconds)
 
 
 def _entry(row: Unsent) -> dict[str, Any]:
@@ -85,6 +108,10 @@ def _entry(row: Unsent) -> dict[str, Any]:
     if row.trace_context:
         entry["MessageAttributes"] = {HEADER: {"DataType": "String", "StringValue": row.trace_context}}
     return entry
+
+
+def _wakeup(message: Mapping[str, Any]) -> Wakeup:
+    return Wakeup(message["ReceiptHandle"], _order_id(message["Body"]), message["MessageId"], message["Body"], _trace_context(message))
 
 
 def _trace_context(message: Mapping[str, Any]) -> str | None:

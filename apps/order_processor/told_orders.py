@@ -30,6 +30,7 @@ class Outcome:
     """What became of an order. `error` says why it could not be processed, in words for the operator."""
 
     order_id: str
+    user_id: str
     result: Result
     accepted_at: datetime
     # Of the span that sent the message, else of the request that placed the order.

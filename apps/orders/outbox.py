@@ -63,6 +63,12 @@ class Outbox:
         statement = update(outbox).where(self._open).values(colour=to, sent_at=None, leased_until=None)
         return connection.execute(statement).rowcount
 
+    def reopen(self, connection: Connection, order_id: str) -> None:
+        """An order that was given up is to be handled after all, by this colour, as if it had just been accepted."""
+        given_up = (outbox.c.order_id == order_id) & outbox.c.finished_at.is_not(None)
+        anew = {"created_at": utc.now(), "sent_at": None, "leased_until": None, "failures": 0, "finished_at": None}
+        connection.execute(update(outbox).where(given_up).values(colour=self.colour, **anew))
+
     def _claim(self, connection: Connection, condition: ColumnElement[bool], limit: int, lease: timedelta) -> list[Unsent]:
         """Claims rows. Those that another relay is claiming at this moment are passed over."""
         statement = (

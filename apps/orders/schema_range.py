@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 VERSION_TABLE = "migrations"
-EXPAND_AT_LEAST = "expand_0004"
+EXPAND_AT_LEAST = "expand_0005"
 NO_CONTRACT = ""
 CONTRACTS = (NO_CONTRACT, "contract_0001")
 # The version table leaves out a revision which another one in it requires.

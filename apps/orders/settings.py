@@ -103,6 +103,29 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True)
+class CacheSettings:
+    host: str
+    port: int
+    user: str
+    password_file: Path
+    ca_file: Path
+
+    @classmethod
+    def of(cls, variables: Variables) -> CacheSettings | None:
+        """None where the environment has no cache: nothing needs it."""
+        host = variables.text("CACHE_HOST", default="")
+        if not host:
+            return None
+        return cls(
+            host=host,
+            port=variables.number("CACHE_PORT", at_least=1),
+            user=variables.text("CACHE_USER"),
+            password_file=variables.path("CACHE_PASSWORD_FILE"),
+            ca_file=variables.path("CACHE_CA_FILE"),
+        )
+
+
+@dataclass(frozen=True)
 class CloudSettings:
     region: str
     kms_key_id: str
@@ -122,3 +145,8 @@ class CloudSettings:
             queue=variables.text("ORDERS_QUEUE"),
             endpoint_url=variables.text("AWS_ENDPOINT_URL", default=""),
         )
+
+
+def idempotency_seconds(variables: Variables) -> int:
+    """How long an idempotency key counts: for the gateway, and for the sweep that deletes it afterwards."""
+    return variables.number("IDEMPOTENCY_SECONDS", default=24 * 3600, at_least=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint, Uuid
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint, Uuid
 from sqlalchemy.dialects.mysql import VARCHAR
 
 from orders.utc import UtcDateTime
@@ -57,6 +57,46 @@ idempotency_keys = Table(
     Column("body_mac", String(64), nullable=False),
     Column("order_id", Uuid(as_uuid=False), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # The sweep finds expired ones by it.
+    Index("ix_idempotency_keys_created_at", "created_at"),
+)
+
+# A login of somebody: its refresh token is another one after each use, and only the newest counts.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid(as_uuid=False), primary_key=True),
+    Column("user_id", Uuid(as_uuid=False), ForeignKey("users.id"), nullable=False),
+    # The secret of the newest token, as a hash: whoever reads this table can use none.
+    Column("secret_hash", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    # Nothing refreshes a session that was ended; it stays until it would have expired.
+    Column("ended_at", UtcDateTime),
+)
+
+# Failed logins, also with addresses that have no account: the table does not tell the one from the other, and holds no address.
+login_failures = Table(
+    "login_failures",
+    metadata,
+    Column("address_hash", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False, index=True),
+    Column("locked_until", UtcDateTime),
+)
+
+# What could not be handled and waits for an operator: an order that was given up, or a message that is none of ours.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    # The order's id, or the message's.
+    Column("id", Uuid(as_uuid=False), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("colour", String(16), nullable=False),
+    Column("reason", String(500), nullable=False),
+    # What a message said; of an order there is nothing but its id.
+    Column("body", Text),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # The record of what is still to be done; a message in a queue is only the wake-up.

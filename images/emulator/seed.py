@@ -1,4 +1,4 @@
-"""What an environment owns in the cloud: its key, its secrets and the queue of this colour."""
+"""What an environment owns in the cloud: its key, its secrets and the queues of this colour."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from moto.sqs.models import Queue, sqs_backends
 
 SECRETS = Path("/run/secrets")
 VISIBILITY_SECONDS = "30"
+MOST_DELIVERIES = 5
 KEY_BYTES = 32
 
 
@@ -107,10 +108,14 @@ def _plant_secret(seed: Seed, name: str, value: Mapping[str, object]) -> None:
 
 
 def _plant_queue(seed: Seed) -> None:
-    queue = sqs_backends[DEFAULT_ACCOUNT_ID][seed.region].create_queue(
-        f"echobase-{seed.environment}-{seed.colour}-orders", tags={}, VisibilityTimeout=VISIBILITY_SECONDS
-    )
-    _serialise_deletion(queue)
+    """Plants the colour's queue, and the one for what it has delivered too often."""
+    backend = sqs_backends[DEFAULT_ACCOUNT_ID][seed.region]
+    name = f"echobase-{seed.environment}-{seed.colour}-orders"
+    dead = backend.create_queue(f"{name}-dead", tags={}, VisibilityTimeout=VISIBILITY_SECONDS)
+    redrive = json.dumps({"deadLetterTargetArn": dead.queue_arn, "maxReceiveCount": MOST_DELIVERIES})
+    queue = backend.create_queue(name, tags={}, VisibilityTimeout=VISIBILITY_SECONDS, RedrivePolicy=redrive)
+    for planted in (queue, dead):
+        _serialise_deletion(planted)
 
 
 def _serialise_deletion(queue: Queue) -> None:

@@ -23,9 +23,10 @@ options:
     required: true
   overlap:
     description:
-      - For how many seconds tokens of the key before are accepted. The default is the longest life of a token.
+      - For how many seconds tokens of the key before are accepted. The default is longer than any token lives.
       - It concerns V(jwt_key) alone.
-      - V(0) is for a key that leaked. Every token but those of the new key is refused at once, and customers log in again.
+      - V(0) is for a key that leaked. Every token but those of the new key is refused at once. Whoever has a refresh token gets
+        another one; others log in again.
     type: int
     default: 28800
   vault_password_file:

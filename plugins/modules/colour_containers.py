@@ -55,6 +55,10 @@ options:
     description: Where programs send what they have to tell by OTLP. Empty means that nobody listens.
     type: str
     default: ""
+  plain_ports:
+    description: Whether to publish the ports without TLS that the application names for developers.
+    type: bool
+    default: false
   ready_seconds:
     description: How long the containers may take to become healthy.
     type: int
@@ -133,6 +137,7 @@ def main() -> None:
             "has_cache": {"type": "bool", "default": False},
             "memory": {"type": "str", "default": "512m"},
             "telemetry_endpoint": {"type": "str", "default": ""},
+            "plain_ports": {"type": "bool", "default": False},
             "ready_seconds": {"type": "int", "default": 120},
         },
         supports_check_mode=True,

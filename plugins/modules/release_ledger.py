@@ -14,11 +14,12 @@ options:
   event:
     description:
       - What happened. V(canary) is that some customers try it, V(switched) that somebody sent traffic by hand,
+        V(replayed) and V(discarded) that dead letters were handled again or given up,
         V(closed) and V(opened) that the maintenance page came and went, V(migrated) that the schema was changed, and V(overridden) that it
         was changed although nothing proved that it could be restored.
     type: str
     choices: [deployed, verified, canary, promoted, rolled_back, switched, closed, opened, removed, overridden, migrated, restored,
-      replica_promoted, upgraded]
+      replica_promoted, upgraded, replayed, discarded]
     required: true
   colour:
     description: The colour it happened to; empty when it concerns none in particular.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,25 @@ def test_version_colour_and_release_are_on_the_page(customer: Page) -> None:
     expect(customer.get_by_test_id("colour")).to_have_text("blue", ignore_case=True)
     expect(customer.get_by_test_id("release")).not_to_be_empty()
     expect(customer.get_by_test_id("version")).to_contain_text((CHECKOUT / "apps" / "VERSION").read_text().strip())
+
+
+def test_the_page_about_health_shows_each_service_and_works_while_degraded(page: Page) -> None:
+    page.goto("/")
+    page.get_by_test_id("health-link").click()
+    expect(page).to_have_url(re.compile("/status$"))
+    for service in ("api", "database", "cache"):
+        card = page.get_by_test_id(f"health-{service}")
+        expect(card.get_by_test_id("health-state")).to_have_text("healthy")
+        expect(card.get_by_role("img", name=re.compile("^Trend: "))).to_be_visible()
+    expect(page.get_by_test_id("health-database").get_by_test_id("health-latency")).to_contain_text("ms")
+    page.screenshot(path=SCREENSHOTS / "health.png", full_page=True)
+    degraded = {"status": "degraded", "timestamp": "", "services": {"api": "healthy", "database": "healthy", "cache": "unhealthy"}}
+    page.route("**/health/all", lambda route: route.fulfill(json=degraded))
+    expect(page.get_by_test_id("health-cache").get_by_test_id("health-state")).to_have_text("unhealthy", timeout=PROCESSED)
+    expect(page.get_by_test_id("health-overall")).to_contain_text("Degraded")
+    page.route("**/health/all", lambda route: route.abort())
+    expect(page.get_by_test_id("health-overall")).to_contain_text("does not answer", timeout=PROCESSED)
+    page.screenshot(path=SCREENSHOTS / "health-silent.png", full_page=True)
 
 
 def test_a_wrong_password_is_told_in_words(page: Page) -> None:

@@ -11,7 +11,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,8 +20,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.host.apt_sources
 from ansible_collections.echobase.platform.plugins.module_utils.images.base import DEBIAN_SUITE
 
 KEPT = Path(__file__).resolve().parents[2] / ".cache" / "debian"
-# The package of each program that is not called as its package is.
-_PACKAGES = {"amtool": "prometheus-alertmanager"}
+# Programs in C are started with the libraries of their own release: this machine's may be older.
+_REDIS = ("redis-server", "redis-tools", "libatomic1", "libc6", "libcap2", "libgcc-s1", "libjemalloc2", "liblzf1", "libssl3t64",
+          "libstdc++6", "libsystemd0", "libzstd1", "zlib1g")  # fmt: skip
+# The packages of each program that is not all in one of its own name; the first names their folder.
+_PACKAGES = {"amtool": ("prometheus-alertmanager",), "redis-server": _REDIS, "redis-cli": _REDIS}
 
 
 class ProgramMissing(Exception):
@@ -33,20 +36,24 @@ def debian_program(name: str) -> Path:
     """The program; its package is fetched the first time that this machine is asked for it."""
     host = Distribution.of_host()
     suite = host.codename if host.id == "ubuntu" else DEBIAN_SUITE
-    unpacked = KEPT / suite / _PACKAGES.get(name, name)
+    packages = _PACKAGES.get(name, (name,))
+    unpacked = KEPT / suite / packages[0]
     program = unpacked / "usr" / "bin" / name
     with _alone():
         if not program.exists():
             shutil.rmtree(unpacked, ignore_errors=True)
-            archive = _fetch(_PACKAGES.get(name, name), suite, host)
-            _run("dpkg-deb", "--extract", str(archive), str(unpacked))
-            archive.unlink()
+            for archive in _fetch(packages, suite, host):
+                _run("dpkg-deb", "--extract", str(archive), str(unpacked))
+                archive.unlink()
     return program
 
 
 def command(name: str) -> list[str | Path]:
     """The program as it is to be started: one that finds files of its package below /usr/share finds them, and sees nothing else there."""
     program = debian_program(name)
+    loader = next(program.parents[1].glob("lib/*/ld-linux-*.so.*"), None)
+    if loader:
+        return [loader, "--argv0", name, "--library-path", loader.parent, program]
     shared = program.parents[1] / "share" / "prometheus"
     if not shared.is_dir():
         return [program]
@@ -62,14 +69,17 @@ def ran(name: str, *arguments: str | Path) -> str:
     return done.stdout
 
 
-def _fetch(package: str, suite: str, host: Distribution) -> Path:
+def _fetch(packages: Sequence[str], suite: str, host: Distribution) -> list[Path]:
     """With lists of packages of our own: this machine's are of another release, and may be missing or old."""
     apt = KEPT / suite / "apt"
     for folder in ("lists/partial", "cache/archives/partial", "download"):
         (apt / folder).mkdir(parents=True, exist_ok=True)
     sources = apt / "sources.list"
     sources.write_text("".join(f"{as_line(source)}\n" for source in sources_for(suite, host, read_sources())))
+    # What this machine has installed would be taken for the newest.
+    (apt / "status").touch()
     own = {
+        "Dir::State::status": apt / "status",
         "Dir::State::lists": apt / "lists",
         "Dir::Cache": apt / "cache",
         "Dir::Etc::sourcelist": sources,
@@ -80,8 +90,8 @@ def _fetch(package: str, suite: str, host: Distribution) -> Path:
     }
     options = [f"--option={name}={value}" for name, value in own.items()]
     _run("apt-get", "-q", *options, "update")
-    _run("apt-get", "-q", *options, "download", package, folder=apt / "download")
-    return next((apt / "download").glob(f"{package}_*.deb"))
+    _run("apt-get", "-q", *options, "download", *packages, folder=apt / "download")
+    return [next((apt / "download").glob(f"{package}_*.deb")) for package in packages]
 
 
 @contextmanager

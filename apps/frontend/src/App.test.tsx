@@ -114,6 +114,47 @@ test("a session that the service no longer knows ends with a notice", async () =
   expect(screen.getByTestId("login")).toBeDefined();
 });
 
+const inAMinute = () => new Date(Date.now() + 60_000).toISOString();
+const anotherToken = () => Response.json({ token: "t2", expires_at: inAMinute(), refresh_token: "r2", refresh_expires_at: inAMinute() });
+const isAuthorised = (request: Request) => request.headers.get("Authorization") === "Bearer t2";
+
+function loggedInLongAgo(): void {
+  storeSession({ email: "ada@example.org", token: "t", expiresAt: 0, refreshToken: "r1", refreshExpiresAt: Date.now() + 60_000 });
+}
+
+test("a token that expired is exchanged once, and nobody notices", async () => {
+  loggedInLongAgo();
+  const requests = system((request) => {
+    if (request.path === "/api/auth/refresh") return anotherToken();
+    return request.path === "/api/orders" && !isAuthorised(request) ? problem(401) : undefined;
+  });
+  render(<App />);
+  await userEvent.type(screen.getByTestId("item"), "Tea");
+  await userEvent.click(screen.getByTestId("place-order"));
+  await screen.findByTestId("order-row");
+  expect(screen.queryByTestId("notice")).toBeNull();
+  const refreshes = requests.filter(({ path }) => path === "/api/auth/refresh");
+  expect(refreshes.map(({ body }) => body)).toEqual([{ refresh_token: "r1" }]);
+});
+
+test("a session that cannot be refreshed ends with a notice", async () => {
+  loggedInLongAgo();
+  system(({ path }) => (path.startsWith("/api/") ? problem(401) : undefined));
+  render(<App />);
+  expect((await screen.findByTestId("notice")).textContent).toContain("expired");
+});
+
+test("logging out has the service forget the session", async () => {
+  storeSession({ email: "ada@example.org", token: "t", expiresAt: Date.now() + 600_000, refreshToken: "r1", refreshExpiresAt: Date.now() + 600_000 });
+  const requests = system(({ path }) => (path === "/api/auth/logout" ? new Response(null, { status: 204 }) : undefined));
+  render(<App />);
+  await userEvent.click(screen.getByTestId("logout"));
+  await waitFor(() => {
+    expect(requests.filter(({ path }) => path === "/api/auth/logout").map(({ body }) => body)).toEqual([{ refresh_token: "r1" }]);
+  });
+  expect(sessionStorage).toHaveLength(0);
+});
+
 test("an unconfirmed order is placed again under the same key, also after a reload", async () => {
   loggedIn();
   let isBroken = true;

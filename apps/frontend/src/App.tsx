@@ -1,34 +1,31 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef } from "react";
 
 import { useApiIdentity } from "./api/release";
+import { HealthPage } from "./health/HealthPage";
 import { IdentityFooter } from "./identity/IdentityFooter";
 import { NewVersionHint } from "./identity/NewVersionHint";
 import { usePageIdentity } from "./identity/usePageIdentity";
 import { OrdersPage } from "./orders/OrdersPage";
 import { forgetAnyPending } from "./orders/pending";
 import { greetApi } from "./session/accounts";
-import { type Session, storeSession, storedSession } from "./session/session";
 import { SignIn } from "./session/SignIn";
+import { useSession } from "./session/useSession";
 import { tellLater } from "./telemetry/begin";
 
+/** The only page beside the orders; whoever looks at it need not be logged in. */
+const HEALTH = "/status";
+
 export function App() {
-  const [session, setSession] = useState<Session | null>(() => storedSession());
-  const [notice, setNotice] = useState("");
   const main = useRef<HTMLElement>(null);
   const page = usePageIdentity();
   const api = useApiIdentity();
 
-  const enter = useCallback((next: Session | null, why = "") => {
-    storeSession(next);
-    setSession(next);
-    setNotice(why);
+  const toNewContent = useCallback(() => {
     // The control which had the focus goes away: whoever uses a keyboard or hears the page starts at the new content.
     main.current?.focus();
   }, []);
 
-  const expire = useCallback(() => {
-    enter(null, "Your session has expired. Please log in again.");
-  }, [enter]);
+  const { session, notice, enter, leave, renew } = useSession(toNewContent);
 
   useEffect(() => {
     void greetApi();
@@ -52,7 +49,7 @@ export function App() {
               data-testid="logout"
               onClick={() => {
                 forgetAnyPending();
-                enter(null);
+                leave();
               }}
             >
               Log out
@@ -62,9 +59,15 @@ export function App() {
       </header>
       <NewVersionHint page={page} api={api} />
       <main ref={main} tabIndex={-1}>
-        {session ? <OrdersPage key={session.token} session={session} onExpired={expire} /> : <SignIn notice={notice} onSession={enter} />}
+        {window.location.pathname === HEALTH ? (
+          <HealthPage />
+        ) : session ? (
+          <OrdersPage key={session.email} session={session} renew={renew} />
+        ) : (
+          <SignIn notice={notice} onSession={enter} />
+        )}
       </main>
-      <IdentityFooter page={page} api={api} />
+      <IdentityFooter page={page} api={api} health={HEALTH} />
     </>
   );
 }

@@ -61,6 +61,8 @@ class ColourPlace:
     memory: str = "512m"
     # Where programs send what they have to tell; empty means that nobody listens.
     telemetry: str = ""
+    # Whether a developer asked for ways without TLS.
+    plain_ports: bool = False
     database: Server | None = None
     # The same with the account that may change the schema.
     migrator: Server | None = None
@@ -145,7 +147,7 @@ class _Project:
         service["container_name"] = self._colour.container(name)
         service["restart"] = spec.get("restart") if spec.get("restart") not in (None, "no", "") else "unless-stopped"
         service["networks"] = self._networks_of(name, spec)
-        if ports := [self._port(port) for port in spec.get("ports") or ()]:
+        if ports := [self._port(port) for port in (*(spec.get("ports") or ()), *self._plain_port(name))]:
             service["ports"] = ports
         running = self._definition.services
         waits = {self._colour.host(other): how for other, how in (spec.get("depends_on") or {}).items() if other in running}
@@ -216,6 +218,8 @@ class _Project:
             f"ECHOBASE_PUBLISHED_{port['target']}": str(self._published(port)) for port in spec.get("ports") or () if port.get("published")
         }
         defaults = self._telemetry_of(name)
+        for port in self._plain_port(name):
+            defaults["PLAIN_PORT"] = str(port["target"])
         if self._speaks_tls(name):
             defaults |= {"TLS_CERT_FILE": f"{CERTIFICATE_FOLDER}/tls.crt", "TLS_KEY_FILE": f"{CERTIFICATE_FOLDER}/tls.key"}
         database, server = self._settings.database, self._place.migrator if migrates else self._place.database
@@ -296,6 +300,11 @@ class _Project:
         """Only this machine reaches a colour by itself; customers come through the edge."""
         moved = {"published": str(self._published(port))} if port.get("published") else {}
         return {"target": port["target"], "host_ip": "127.0.0.1", "protocol": port.get("protocol", "tcp"), "mode": "host", **moved}
+
+    def _plain_port(self, name: str) -> list[dict[str, Any]]:
+        ports = self._settings.plain_ports.get(name, "") if self._place.plain_ports else ""
+        published, _separator, target = ports.partition(":")
+        return [{"target": int(target), "published": published}] if ports else []
 
     def _published(self, port: Mapping[str, Any]) -> int:
         return int(port["published"]) + self._colour.offset

@@ -127,6 +127,7 @@ class _Routes:
             "lane": self._lanes.setdefault((body, seconds), f"_{len(self._lanes)}"),
             "shared": any(route.shared for route in found),
             "secret": any(route.secret for route in found),
+            "names_colour": all(route.names_colour for route in found),
             "pages": any(route.pages for route in found),
             "customers": customers,
             # Then one may answer what the other fails.

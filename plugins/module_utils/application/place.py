@@ -44,6 +44,7 @@ def colour_place(env: Environment, colour: str, definition: Definition, options:
         configuration=_CONFIGURATION,
         memory=options["memory"],
         telemetry=options["telemetry_endpoint"],
+        plain_ports=options["plain_ports"],
         database=_database(env, engine, env.database_user, password, options["has_replica"]),
         migrator=_database(env, engine, _MIGRATOR, migrator_password, options["has_replica"]),
         cache=_cache(env, settings.cache is not None and needs_password(settings.cache)) if options["has_cache"] else None,
@@ -59,9 +60,8 @@ def _database(env: Environment, engine: str, user: str, password: str, has_repli
 
 def _cache(env: Environment, with_password: bool) -> Server:
     password = _secret(env, "app", "cache_password") if with_password else ""
-    return Server(
-        "redis", f"echobase-{env.name}-durable-redis", 6379, env.database_user, "0", password_file="cache_password", password=password
-    )
+    cache = env.cache
+    return Server("redis", cache.tls_name, cache.container_port, env.database_user, "0", password_file="cache_password", password=password)
 
 
 def _secret(env: Environment, consumer: str, name: str) -> str:

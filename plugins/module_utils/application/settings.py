@@ -19,7 +19,7 @@ BLOCK = "x-echobase"
 DATABASE_FACTS = ("engine", "host", "port", "name", "user", "password", "password_file", "authority_file", "url", "replica")
 CACHE_FACTS = ("host", "port", "user", "password", "password_file", "authority_file", "url")
 # `schema` speaks the protocol in docs/operate/migrations.md; who has none names one command for `expand` and one for `contract`.
-JOBS = ("schema", "expand", "contract", "smoke", "drain")
+JOBS = ("schema", "expand", "contract", "smoke", "drain", "dead_letters")
 # Whether both colours use one volume, or each has its own, which goes with it.
 VOLUME_KINDS = ("shared", "colour")
 PREFIX = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?")
@@ -27,6 +27,7 @@ _SIZE = re.compile(r"[1-9][0-9]*[kmg]?")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+]{0,39}")
+_PORTS = re.compile(r"[0-9]{1,5}:[0-9]{1,5}")
 _LAST_PORT = 65535
 # Where the edge itself answers, at one of its entrances at least.
 RESERVED = ("edge", "login", "logout", "otlp", "preview", *TOOLS)
@@ -53,6 +54,8 @@ class Route:
     secret: bool = False
     # Only for whoever is logged in at the operators' entrance.
     operators: bool = False
+    # Its answers say which colour they are of (X-Echobase-Colour), so that the edge does not have to look whether they do.
+    names_colour: bool = False
     # A person's browser is told in HTML when something is wrong; a program in JSON.
     pages: bool = False
 
@@ -95,6 +98,8 @@ class Settings:
     # Services that see nothing of the durable layer: neither the database nor the cache nor what watches.
     apart: Sequence[str] = ()
     volumes: Mapping[str, str] = field(default_factory=dict)
+    # A developer's way to a service without TLS, where it is asked for: the port that is published, and the service's own.
+    plain_ports: Mapping[str, str] = field(default_factory=dict)
     # The header by which a request may be sent twice and counts once.
     repeatable: str = ""
     # The version that people know a release by; its name has a hash of its content beside it.
@@ -118,6 +123,7 @@ _ROUTE_DEFAULTS: dict[str, tuple[type, Any]] = {
     "shared": (bool, False),
     "secret": (bool, False),
     "operators": (bool, False),
+    "names_colour": (bool, False),
     "pages": (bool, False),
 }
 
@@ -155,6 +161,7 @@ class SettingsReader:
             secret_folders=self._texts("secret_folders", self._services),
             apart=tuple(self._service_names("apart", self._block.get("apart", ()))),
             volumes=self._texts("volumes", None, VOLUME_KINDS),
+            plain_ports=self._plain_ports(),
             repeatable=self._repeatable(),
             version=self._version(),
         )
@@ -341,6 +348,13 @@ class SettingsReader:
             if way not in ("file", "variable"):
                 self._object(f"secrets.{name}", f"is '{way}'", "choose file or variable")
         return tuple(map(str, ways)), tuple(str(name) for name, way in ways.items() if way == "variable")
+
+    def _plain_ports(self) -> Mapping[str, str]:
+        found = self._texts("plain_ports", self._services)
+        for service, ports in found.items():
+            if not _PORTS.fullmatch(ports):
+                self._object(f"plain_ports.{service}", f"is '{ports}'", 'write for instance "4000:4000"')
+        return found
 
     def _repeatable(self) -> str:
         value = self._block.get("repeatable", "")

@@ -32,6 +32,8 @@ EVENTS = (
     "restored",
     "replica_promoted",
     "upgraded",
+    "replayed",
+    "discarded",
 )
 _FIRST = "0" * 64
 

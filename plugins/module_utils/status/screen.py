@@ -100,7 +100,7 @@ class StatusScreen:
 
     def lines(self, with_hints: bool) -> list[str]:
         sections = [
-            [*self._traffic(), *self._work(), *self._unreadable()],
+            [*self._traffic(), *self._work(), *self._dead_letters(), *self._unreadable()],
             self._colours(),
             self._durable(),
             self._releases(),
@@ -173,6 +173,11 @@ class StatusScreen:
             again = playbook("cleanup" if claim.purpose == REMOVED else "deploy")
             lines.append(f"CUT OFF   {claim.colour} was being {claim.purpose} by {claim.by}: {again} goes on")
         return lines
+
+    def _dead_letters(self) -> list[str]:
+        """Both colours tell of the same ones."""
+        count = max((colour.get("dead_letters") or 0 for colour in self.traffic["colours"].values()), default=0)
+        return [f"LETTERS   {count} dead: {playbook('dead_letters')} shows them"] if count else []
 
     def _unreadable(self) -> list[str]:
         return [f"DAMAGED   {problem}" for problem in self.unreadable]

@@ -96,6 +96,7 @@ class BluegreenInfo:
             "release": str(_told(answers, "release") or labelled),
             "version": str(_told(answers, "version") or labelled.rpartition("-")[0]),
             "schema": _told(answers, "schema"),
+            "dead_letters": _told(answers, "dead_letters"),
             "in_flight": dict(in_flight.counts),
         }
 

@@ -26,9 +26,9 @@ pytestmark = pytest.mark.long_on("postgresql")
 
 __all__ = ["empty_backend"]
 
-EXPANDED_BY = ["expand_0001", "expand_0002", "expand_0003", "expand_0004"]
-EXPANDED = ["expand_0004"]
-CONTRACTED = ["expand_0004", "contract_0001"]
+EXPANDED_BY = ["expand_0001", "expand_0002", "expand_0003", "expand_0004", "expand_0005"]
+EXPANDED = ["expand_0005"]
+CONTRACTED = ["expand_0005", "contract_0001"]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_up_and_back(empty_backend: Backend, engine: Engine) -> None:
     assert {one["revision"] for one in first["statements"]} == set(EXPANDED_BY)
     again = backend.migrate("expand")
     assert (again["before"], again["after"], again["changed"], again["statements"]) == (EXPANDED, EXPANDED, False, [])
-    assert revisions(backend) == SchemaRevisions("expand_0004", "")
+    assert revisions(backend) == SchemaRevisions("expand_0005", "")
 
     _an_order_of_the_release_before(backend)
     status = backend.migrate("status")
@@ -65,7 +65,7 @@ def test_up_and_back(empty_backend: Backend, engine: Engine) -> None:
     assert (contracted["before"], contracted["after"], contracted["changed"]) == (EXPANDED, CONTRACTED, True)
     assert backend.migrate("contract")["changed"] is False
     assert backend.migrate("status")["heads"] == CONTRACTED
-    assert revisions(backend) == SchemaRevisions("expand_0004", "contract_0001")
+    assert revisions(backend) == SchemaRevisions("expand_0005", "contract_0001")
     assert backend.sql("SELECT accepted_by FROM orders") == [("green",)]
     with pytest.raises((pymysql.Error, psycopg.Error), match="accepted_by"):
         backend.sql("UPDATE orders SET accepted_by = NULL")

@@ -233,8 +233,9 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
         "colour": "blue",
         "release": "0.1.0-blue",
         "version": "0.1.0",
-        "schema": {"expand": "expand_0004", "contract": ""},
+        "schema": {"expand": "expand_0005", "contract": ""},
         "in_flight": 0,
+        "dead_letters": 0,
         "checks": {"database": True, "schema": True, "encryption": True},
     }
 

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.long_on("postgresql")
 
 __all__ = ["empty_backend"]
 
-EXPANDED_BY = ["expand_0001", "expand_0002", "expand_0003", "expand_0004"]
+EXPANDED_BY = ["expand_0001", "expand_0002", "expand_0003", "expand_0004", "expand_0005"]
 
 
 def restorable_for(minutes: float) -> Restorable:
@@ -105,14 +105,14 @@ def test_check_mode_shows_every_statement_and_sends_none(scene: Scene) -> None:
 def test_an_empty_database_is_expanded_once_and_asks_for_no_backup(scene: Scene) -> None:
     gate = MigrationGate(never, 60)
     first = scene.run("expand", gate=gate)
-    assert (first.changed, first.facts["schema"], first.facts["applied"]) == (True, ["expand_0004"], EXPANDED_BY)
-    assert (first.before, first.after) == ({"schema": []}, {"schema": ["expand_0004"]})
+    assert (first.changed, first.facts["schema"], first.facts["applied"]) == (True, ["expand_0005"], EXPANDED_BY)
+    assert (first.before, first.after) == ({"schema": []}, {"schema": ["expand_0005"]})
     assert scene.events == [("migrated", "0.1.0-test")]
     details = scene.ledger.entries()[0]["details"]
-    assert details["to"] == ["expand_0004"]
-    assert details["runs_on"] == {"expand_at_least": "expand_0004", "contracts": ["", "contract_0001"]}
+    assert details["to"] == ["expand_0005"]
+    assert details["runs_on"] == {"expand_at_least": "expand_0005", "contracts": ["", "contract_0001"]}
     again = scene.run("expand", gate=gate)
-    assert (again.changed, again.before, again.after) == (False, {"schema": ["expand_0004"]}, {"schema": ["expand_0004"]})
+    assert (again.changed, again.before, again.after) == (False, {"schema": ["expand_0005"]}, {"schema": ["expand_0005"]})
     assert len(scene.events) == 1
 
 
@@ -131,7 +131,7 @@ def test_rows_that_no_restore_brings_back_are_not_touched(scene: Scene, known: R
     with pytest.raises(Refusal, match=reason) as refusal:
         scene.run("contract", gate=gate)
     assert "db_migration_override" in refusal.value.remedy
-    assert scene.applied == {"expand_0004"}
+    assert scene.applied == {"expand_0005"}
     assert scene.events == []
 
 
@@ -140,7 +140,7 @@ def test_an_override_is_recorded_before_anything_is_changed(scene: Scene) -> Non
     scene.an_order()
     gate = MigrationGate(lambda: Restorable(None, problem="the repository is away"), 60)
     outcome = scene.run("contract", gate=gate, override="ticket 4711")
-    assert outcome.facts["schema"] == ["expand_0004", "contract_0001"]
+    assert outcome.facts["schema"] == ["expand_0005", "contract_0001"]
     assert any("the repository is away" in warning for warning in outcome.warnings)
     assert [event for event, _ in scene.events] == ["overridden", "migrated"]
     entry = scene.ledger.entries()[0]
@@ -157,7 +157,7 @@ def test_a_rehearsal_that_fails_leaves_the_live_schema_alone(scene: Scene) -> No
     scene.an_order()
     with pytest.raises(Refusal, match="the rehearsal of contract failed"):
         scene.run("contract", gate=MigrationGate(lambda: restorable_for(1), 60), rehearsal=Failing())
-    assert scene.applied == {"expand_0004"}
+    assert scene.applied == {"expand_0005"}
 
 
 def test_a_rehearsal_measures_and_has_releases_serve(scene: Scene, tmp_path: Path) -> None:

@@ -36,3 +36,5 @@ def test_nobody_keeps_an_answer_unless_it_says_so(path: str, status: int, said: 
 
     answer = TestClient(NoStore(api), raise_server_exceptions=False).get(path)
     assert (answer.status_code, answer.headers.get_list("cache-control")) == (status, [said])
+    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+    assert answer.headers.get_list("content-security-policy") == ["default-src 'none'; frame-ancestors 'none'"]

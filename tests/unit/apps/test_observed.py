@@ -20,6 +20,8 @@ from fastapi.testclient import TestClient
 from api_gateway import order_routes
 from api_gateway.app import make_app
 from api_gateway.client_address import ClientAddress
+from api_gateway.rate_limit import RateLimit
+from api_gateway.shared_limit import SharedLimit
 from orders.settings import Release
 from orders.telemetry import Telemetry
 
@@ -29,7 +31,9 @@ async def broken(order_id: str) -> None:
 
 release = Release("test", "blue", "0.1.0-abc", "0.1.0")
 context = SimpleNamespace(
-    settings=SimpleNamespace(release=release, requests_per_minute=0, database_connections=1),
+    settings=SimpleNamespace(release=release, database_connections=1),
+    requests=SharedLimit("rate:requests", RateLimit(0), None),
+    cache=None,
     client_address=ClientAddress([ip_network("10.0.0.0/8")]),
     database=SimpleNamespace(close=lambda: None),
 )

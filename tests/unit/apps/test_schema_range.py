@@ -24,12 +24,13 @@ def scripts() -> ScriptDirectory:
         (["expand_0001"], "expand_0001", "", False),
         (["expand_0002"], "expand_0002", "", False),
         (["expand_0003"], "expand_0003", "", False),
-        (["expand_0004"], "expand_0004", "", True),
+        (["expand_0004"], "expand_0004", "", False),
+        (["expand_0005"], "expand_0005", "", True),
         (["expand_0007"], "expand_0007", "", True),
         # The version table leaves out what the contract implies.
         (["contract_0001"], "expand_0002", "contract_0001", False),
-        (["contract_0001", "expand_0004"], "expand_0004", "contract_0001", True),
-        (["contract_0002", "expand_0004"], "expand_0004", "contract_0002", False),
+        (["contract_0001", "expand_0005"], "expand_0005", "contract_0001", True),
+        (["contract_0002", "expand_0005"], "expand_0005", "contract_0002", False),
     ],
 )
 def test_the_range(rows: list[str], expand: str, contract: str, within: bool) -> None:

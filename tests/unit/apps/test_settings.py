@@ -61,3 +61,27 @@ def test_a_missing_variable_is_named(name: str) -> None:
 def test_a_bad_value_is_explained(name: str, value: str, complaint: str) -> None:
     with pytest.raises(SettingsError, match=complaint):
         GatewaySettings.from_environment(VARIABLES | {name: value})
+
+
+def test_only_devlocal_is_called_without_tls() -> None:
+    with pytest.raises(SettingsError, match="PLAIN_PORT is 4000: only devlocal"):
+        GatewaySettings.from_environment(VARIABLES | {"PLAIN_PORT": "4000"})
+    assert GatewaySettings.from_environment(VARIABLES | {"PLAIN_PORT": "4000", "ECHOBASE_ENV": "devlocal"}).plain_port == 4000
+    assert GatewaySettings.from_environment(VARIABLES).plain_port == 0
+
+
+def test_without_a_host_there_is_no_cache_and_with_one_all_of_it_is_told() -> None:
+    assert GatewaySettings.from_environment(VARIABLES | {"CACHE_HOST": ""}).cache is None
+    cache = {
+        "CACHE_HOST": "redis",
+        "CACHE_PORT": "6379",
+        "CACHE_USER": "app_user",
+        "CACHE_PASSWORD_FILE": "/run/secrets/cache_password",
+        "CACHE_CA_FILE": "/run/tls-ca/ca.crt",
+    }
+    told = ProcessorSettings.from_environment(VARIABLES | cache).cache
+    assert told is not None
+    assert (told.host, told.port) == ("redis", 6379)
+    for name in cache.keys() - {"CACHE_HOST"}:
+        with pytest.raises(SettingsError, match=name):
+            GatewaySettings.from_environment(VARIABLES | cache | {name: ""})

@@ -4,6 +4,7 @@ import { observeApi } from "./release";
 import { type Retry, pauseBeforeRetry } from "./retry";
 
 const ANSWER_DEADLINE_MS = 15_000;
+const NO_CONTENT = 204;
 
 export interface Call {
   method: "GET" | "POST";
@@ -26,7 +27,7 @@ export async function attempt<Answer>(call: Call): Promise<Answer> {
       signal: call.signal ? AbortSignal.any([call.signal, deadline]) : deadline,
     });
     observeApi(response.headers);
-    if (response.ok) return (await response.json()) as Answer;
+    if (response.ok) return (response.status === NO_CONTENT ? undefined : await response.json()) as Answer;
   } catch {
     call.signal?.throwIfAborted();
     throw unanswered();

@@ -3,12 +3,14 @@ import type { Identity, PageIdentity } from "../api/release";
 interface IdentityFooterProps {
   page: PageIdentity | null;
   api: Identity | null;
+  /** Where the page about health is. */
+  health: string;
 }
 
 const UNKNOWN = "unknown";
 
 /** Which copy of the system a person is looking at: the one which answered last, and the page's own where it differs. */
-export function IdentityFooter({ page, api }: IdentityFooterProps) {
+export function IdentityFooter({ page, api, health }: IdentityFooterProps) {
   const serving = api ?? page;
   const colour = serving?.colour ?? UNKNOWN;
   const differs = page && api && (page.colour !== api.colour || page.release !== api.release);
@@ -38,6 +40,13 @@ export function IdentityFooter({ page, api }: IdentityFooterProps) {
             </dd>
           </div>
         )}
+        <div>
+          <dd>
+            <a href={health} data-testid="health-link">
+              Health
+            </a>
+          </dd>
+        </div>
       </dl>
     </footer>
   );

@@ -2,6 +2,7 @@ import { type SyntheticEvent, useState } from "react";
 
 import type { Problem } from "../api/problem";
 import { type Explanations, asProblem, explain, explainRetry } from "../ui/explain";
+import type { Renew } from "../session/useSession";
 import { Field } from "../ui/Field";
 import { Messages } from "../ui/Messages";
 import { type Order, placeOrder } from "./order";
@@ -11,7 +12,7 @@ interface OrderFormProps {
   email: string;
   token: string;
   onPlaced: (order: Order) => void;
-  onExpired: () => void;
+  renew: Renew;
 }
 
 const EMPTY = { item: "", quantity: "1", note: "" };
@@ -19,7 +20,7 @@ const EMPTY = { item: "", quantity: "1", note: "" };
 const UNCONFIRMED = "We could not confirm your order. Press “Place order” again: it will not be placed twice.";
 const EXPLANATIONS: Explanations = { 0: UNCONFIRMED, 500: UNCONFIRMED, 502: UNCONFIRMED, 503: UNCONFIRMED, 504: UNCONFIRMED };
 
-export function OrderForm({ email, token, onPlaced, onExpired }: OrderFormProps) {
+export function OrderForm({ email, token, onPlaced, renew }: OrderFormProps) {
   const [unfinished] = useState(() => pendingOrder(email));
   const [text, setText] = useState(unfinished ? { ...unfinished.draft, quantity: String(unfinished.draft.quantity) } : EMPTY);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -34,8 +35,14 @@ export function OrderForm({ email, token, onPlaced, onExpired }: OrderFormProps)
     setProblem(null);
     setProgress("");
     try {
-      const order = await placeOrder(token, pending, (retry) => {
-        setProgress(explainRetry(retry));
+      const place = (as: string) =>
+        placeOrder(as, pending, (retry) => {
+          setProgress(explainRetry(retry));
+        });
+      const order = await place(token).catch(async (thrown: unknown) => {
+        const another = asProblem(thrown).status === 401 ? await renew(token) : null;
+        if (another === null) throw thrown;
+        return place(another);
       });
       forgetPending(pending);
       setText(EMPTY);
@@ -43,7 +50,6 @@ export function OrderForm({ email, token, onPlaced, onExpired }: OrderFormProps)
     } catch (thrown) {
       const found = asProblem(thrown);
       if (settles(found)) forgetPending(pending);
-      if (found.status === 401) onExpired();
       setProblem(found);
     } finally {
       setProgress("");

@@ -1,4 +1,5 @@
 import type { Session } from "../session/session";
+import type { Renew } from "../session/useSession";
 import { type Explanations, explain } from "../ui/explain";
 import { OrderForm } from "./OrderForm";
 import { OrderList } from "./OrderList";
@@ -9,16 +10,16 @@ const LIST_EXPLANATIONS: Explanations = { 0: STALE, 500: STALE, 502: STALE, 503:
 
 interface OrdersPageProps {
   session: Session;
-  onExpired: () => void;
+  renew: Renew;
 }
 
-export function OrdersPage({ session, onExpired }: OrdersPageProps) {
-  const { orders, problem, announcement, add } = useOrders(session.token, onExpired);
+export function OrdersPage({ session, renew }: OrdersPageProps) {
+  const { orders, problem, announcement, add } = useOrders(session.token, renew);
   return (
     <>
       <h1 className="heard-only">Orders</h1>
       <div className="columns">
-        <OrderForm email={session.email} token={session.token} onPlaced={add} onExpired={onExpired} />
+        <OrderForm email={session.email} token={session.token} onPlaced={add} renew={renew} />
         <div>
           <div className="list-state" role="status">{problem && <p className="message message-progress">{explain(problem, LIST_EXPLANATIONS)}</p>}</div>
           <OrderList orders={orders} />

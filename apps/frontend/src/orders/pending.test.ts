@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { forgetPending, pendingOrder, rememberPending } from "./pending";
 
@@ -25,4 +25,14 @@ test("nobody sees the draft of somebody else, nor settles it", () => {
   const bobs = rememberPending("bob", TEA);
   forgetPending(adas);
   expect(pendingOrder("bob")).toEqual(bobs);
+});
+
+test("an order is no longer pending when its key would be another order", () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  const { key } = rememberPending("ada", TEA);
+  vi.setSystemTime(Date.now() + 22 * 3_600_000);
+  expect(pendingOrder("ada")?.key).toBe(key);
+  vi.setSystemTime(Date.now() + 2 * 3_600_000);
+  expect(pendingOrder("ada")).toBeNull();
+  vi.useRealTimers();
 });

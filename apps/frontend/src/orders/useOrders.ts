@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 
 import type { Problem } from "../api/problem";
+import type { Renew } from "../session/useSession";
 import type { Order } from "./order";
 import { NOTHING, newestFirst, withList, withPlaced } from "./state";
 import { type Watch, watchOrders } from "./watch";
@@ -12,7 +13,7 @@ export interface Orders {
   add: (order: Order) => void;
 }
 
-export function useOrders(token: string, onExpired: () => void): Orders {
+export function useOrders(token: string, renew: Renew): Orders {
   const [state, setState] = useState(NOTHING);
   const watch = useRef<Watch | null>(null);
 
@@ -23,13 +24,13 @@ export function useOrders(token: string, onExpired: () => void): Orders {
         setState((before) => withList(before, orders));
       },
       (problem) => {
-        if (problem.status === 401) onExpired();
+        if (problem.status === 401) void renew(token);
         else setState((before) => ({ ...before, problem }));
       },
     );
     watch.current = watching;
     return watching.stop;
-  }, [token, onExpired]);
+  }, [token, renew]);
 
   const add = useCallback((order: Order) => {
     setState((before) => withPlaced(before, order));

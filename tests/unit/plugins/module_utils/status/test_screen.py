@@ -80,6 +80,14 @@ def test_a_canary_names_the_candidate_and_who_stands_in_for_it() -> None:
     assert one.is_well
 
 
+def test_dead_letters_are_counted_once_and_where_to_see_them_is_said() -> None:
+    one = screen(colours={"blue": colour(dead_letters=2), "green": colour(dead_letters=2)})
+    assert "LETTERS   2 dead: `playbooks/dead_letters.yml` shows them" in one.lines(with_hints=False)
+    assert one.is_well
+    silent = screen(colours={"blue": colour(dead_letters=0), "green": colour(dead_letters=None)})
+    assert not [line for line in silent.lines(with_hints=False) if line.startswith("LETTERS")]
+
+
 def test_maintenance_is_loud_and_says_how_it_ends() -> None:
     one = screen(maintenance=True)
     assert one.lines(with_hints=False)[:2] == [
