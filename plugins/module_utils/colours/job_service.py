@@ -29,6 +29,7 @@ def place_of(env: Environment, deployed: Deployed, engine: str = "", *, has_repl
         "images": deployed.images,
         "memory": "512m",
         "telemetry_endpoint": "",
+        "plain_ports": False,
     }
     return replace(colour_place(env, colour, deployed.definition, options), cache=None, configuration="")
 

@@ -79,6 +79,11 @@ class GenerationChange:
     previous_major: str = ""
 
     @property
+    def lost(self) -> str:
+        """What it discards, in a user's words."""
+        return self.unknown or f"{self.discarded} acknowledged entries"
+
+    @property
     def name(self) -> str:
         """What it is, in a user's words."""
         names = {
@@ -125,6 +130,14 @@ class GenerationJournal:
     @property
     def folder(self) -> Path:
         return self._file.parent
+
+    def acknowledged_file(self, generation: str) -> Path:
+        """The file with what this generation had acknowledged when it was left."""
+        return self.folder / f"acknowledged-of-{generation}"
+
+    def discarded_file(self, left: str) -> Path:
+        """The file with what leaving this generation discards."""
+        return self.folder / f"discarded-by-leaving-{left}.tsv"
 
     def read(self) -> GenerationChange | None:
         try:

@@ -205,7 +205,7 @@ class DatabaseRestore:
             return self._outcome(changed=False, before=before, after=before)
         if confirm != self._names.volume:
             raise Refusal(
-                f"{before.name} discards {_described(before)}, and '{confirm}' does not confirm that",
+                f"{before.name} discards {before.lost}, and '{confirm}' does not confirm that",
                 f"read {self._discarded_file(before)}, then confirm:"
                 f" {playbook('restore', restore_to=before.to, restore_confirm=self._names.volume)}",
             )
@@ -271,7 +271,7 @@ class DatabaseRestore:
             )
         if not check_mode:
             self._volume().remove(before.previous)
-            for file in (self._ids_file, self._journal.folder / f"acknowledged-of-{before.previous}"):
+            for file in (self._ids_file, self._journal.acknowledged_file(before.previous)):
                 file.unlink(missing_ok=True)
             self._journal.remove()
         return self._outcome(changed=True, before=before, after=None)
@@ -313,10 +313,6 @@ class DatabaseRestore:
 def _refuse_upgrade(before: GenerationChange | None) -> None:
     if before is not None and before.kind is Kind.UPGRADE and before.is_under_way:
         raise Refusal(f"{before.name} was cut off while {before.step}", UPGRADE_WAYS)
-
-
-def _described(restore: GenerationChange) -> str:
-    return restore.unknown or f"{restore.discarded} acknowledged entries"
 
 
 def _picture(restore: GenerationChange | None) -> dict[str, Any]:

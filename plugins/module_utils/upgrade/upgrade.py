@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord
@@ -199,7 +198,7 @@ class DatabaseUpgrade:
         WriterFence(self.env, self._console).close()
         self.reached("closed")
         self._warnings += self.tool.archive_if_possible("of before")
-        if unknown := self._acknowledged.write_ids(self._console, self._ids_file(served)):
+        if unknown := self._acknowledged.write_ids(self._console, self._journal.acknowledged_file(served)):
             self._warnings.append(f"going back later cannot say what it discards: {unknown}")
 
     def _build(self, upgrade: GenerationChange) -> None:
@@ -262,15 +261,16 @@ class DatabaseUpgrade:
 
     def _counted(self, way_back: GenerationChange, left: str, gone_to: str) -> GenerationChange:
         """With how much was acknowledged after the other generation was left."""
-        count, unknown = self._acknowledged.discarded(self._console, self._discarded_file(left), self._ids_file(gone_to))
+        count, unknown = self._acknowledged.discarded(
+            self._console, self._journal.discarded_file(left), self._journal.acknowledged_file(gone_to)
+        )
         return replace(way_back, discarded=count, unknown=unknown)
 
     def _refuse_unconfirmed(self, way_back: GenerationChange, confirm: str) -> None:
         if confirm != self._names.volume:
-            lost = way_back.unknown or f"the {way_back.discarded} entries acknowledged since"
             raise Refusal(
-                f"going back to {way_back.to} discards {lost}, and '{confirm}' does not confirm that",
-                f"read {self._discarded_file(way_back.previous)}, then confirm:"
+                f"going back to {way_back.to} discards {way_back.lost}, and '{confirm}' does not confirm that",
+                f"read {self._journal.discarded_file(way_back.previous)}, then confirm:"
                 f" {playbook('upgrade', durable_db_go_back='true', upgrade_confirm=self._names.volume)}",
             )
 
@@ -317,13 +317,6 @@ class DatabaseUpgrade:
         image = self.present_image or self.wanted.image or DockerDatabase(self.docker, self.wanted).image
         return DataVolume(self.docker, self.env.name, self._names.volume, image)
 
-    def _ids_file(self, generation: str) -> Path:
-        """The file with what this generation had acknowledged when it was left."""
-        return self._journal.folder / f"acknowledged-of-{generation}"
-
-    def _discarded_file(self, left: str) -> Path:
-        return self._journal.folder / f"discarded-by-leaving-{left}.tsv"
-
     def _outcome(
         self, changed: bool, before: GenerationChange | None, after: GenerationChange | None, present: str, wanted: str
     ) -> Outcome:
@@ -341,7 +334,7 @@ class DatabaseUpgrade:
                 "previous": shown.previous if shown else "",
                 "discarded": shown.discarded if shown else 0,
                 "discarded_unknown": shown.unknown if shown else "",
-                **discarded_facts(self._discarded_file(shown.previous) if shown else None),
+                **discarded_facts(self._journal.discarded_file(shown.previous) if shown else None),
                 "backup": "",
                 "rows": 0,
                 "seconds": 0.0,

@@ -159,7 +159,7 @@ def test_the_way_back_lists_what_it_costs(database: DurableUnderTest) -> None:
         DatabaseRestore(database.docker, database.env, database.engine, database.tool, Progress(None)).run("built", FIRST, "", False)
     foretold = upgrade(database, "reverted", check=True)
     assert [line.split()[0] for line in foretold.facts["discarded_newest"]] == ["after"]
-    with pytest.raises(Refusal, match=f"discards the 1 entries acknowledged since.*confirm={database.names.volume}"):
+    with pytest.raises(Refusal, match=f"discards 1 acknowledged entries.*confirm={database.names.volume}"):
         upgrade(database, "reverted", "yes")
     assert serves(database, newer)
 
