@@ -204,7 +204,6 @@ def test_a_release_with_other_routes_loses_nothing(edge: UpgradedEdge, nginx_ima
 
     report.assert_nothing_lost()
     assert len(report.switches) == len(steps)
-    assert max(switch.committed for switch in report.switches) < ROUTES_SECONDS
     assert min(report.by_colour.values()) > 500
 
 
