@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.settings import Access
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE
 
 SECRETS = "/run/secrets"
@@ -44,18 +45,12 @@ class Server:
 
     def url(self, scheme: str, query: str | None) -> str:
         """The address in one line, as most frameworks read it. The server has to show that it is who it says."""
-        usual_scheme, usual_query = _URLS[self.engine]
+        database = ENGINES.get(self.engine)
+        usual_scheme = database.scheme if database else "rediss"
+        usual_query = database.query.format(authority=AUTHORITY_FILE) if database else ""
         place = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@{self.host}:{self.port}"
         end = usual_query if query is None else query
         return f"{scheme or usual_scheme}://{place}/{self.name}{'?' if end else ''}{end}"
-
-
-# How an address of each engine begins, and what it says of TLS.
-_URLS = {
-    "postgresql": ("postgresql", f"sslmode=verify-full&sslrootcert={AUTHORITY_FILE}"),
-    "mariadb": ("mysql", f"ssl-ca={AUTHORITY_FILE}&ssl-mode=VERIFY_IDENTITY"),
-    "redis": ("rediss", ""),
-}
 
 
 def needs_password(access: Access | None) -> bool:

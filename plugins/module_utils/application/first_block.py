@@ -8,15 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.settings import BLOCK
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE
 
-_DATABASES = {
-    "postgres": "postgresql",
-    "postgis": "postgresql",
-    "pgvector": "postgresql",
-    "mysql": "mariadb",
-    "mariadb": "mariadb",
-    "percona": "mariadb",
-}
+_DATABASES = {image: place.engine for place in ENGINES.values() for image in place.images}
 _CACHES = ("redis", "valkey", "keydb", "dragonfly")
 _FRONT_NAMES = ("web", "frontend", "nginx", "proxy", "caddy", "traefik", "app", "www", "ui")
 _URL = re.compile(r"^(postgres(ql)?|mysql|mariadb)(\+\w+)?://")
@@ -180,7 +175,7 @@ class _Writer:
             f"  instead_of: {service}",
             "  as: {" + ", ".join(f"{fact}: {variable}" for fact, variable in told.items()) + "}",
         )
-        self._ask("cache: your program has to trust the authority in /run/tls-ca/ca.crt (as: {authority_file: …})")
+        self._ask(f"cache: your program has to trust the authority in {AUTHORITY_FILE} (as: {{authority_file: …}})")
 
     def _told(self, service: str, url: re.Pattern[str]) -> dict[str, str]:
         """The variables by which programs learn of a service: an address of it, or what stands beside a variable that names it."""

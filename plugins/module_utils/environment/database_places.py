@@ -17,10 +17,35 @@ class DatabasePlace:
     # The last octet of its address on the environment's durable network; that of its replica is larger by 2.
     host: int
     data_mount: str
+    # How an address of it in one line begins, and what follows the question mark: {authority} is whom to trust.
+    scheme: str = ""
+    query: str = ""
+    # Whoever runs one of these images has a database of this engine.
+    images: tuple[str, ...] = ()
 
 
-MARIADB = DatabasePlace("mariadb", "mariadb", port=3306, container_port=3306, host=10, data_mount="/var/lib/mysql")
-POSTGRESQL = DatabasePlace("postgresql", "postgres", port=5432, container_port=5432, host=11, data_mount="/var/lib/postgresql/data")
+MARIADB = DatabasePlace(
+    "mariadb",
+    "mariadb",
+    port=3306,
+    container_port=3306,
+    host=10,
+    data_mount="/var/lib/mysql",
+    scheme="mysql",
+    query="ssl-ca={authority}&ssl-mode=VERIFY_IDENTITY",
+    images=("mysql", "mariadb", "percona"),
+)
+POSTGRESQL = DatabasePlace(
+    "postgresql",
+    "postgres",
+    port=5432,
+    container_port=5432,
+    host=11,
+    data_mount="/var/lib/postgresql/data",
+    scheme="postgresql",
+    query="sslmode=verify-full&sslrootcert={authority}",
+    images=("postgres", "postgis", "pgvector"),
+)
 
 # All engines by name; `engines/registry.py` adds what else is registered there.
 ENGINES: dict[str, DatabasePlace] = {place.engine: place for place in (MARIADB, POSTGRESQL)}

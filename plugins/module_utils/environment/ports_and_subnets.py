@@ -26,7 +26,7 @@ _OFFSETS = {"blue": "blue_offset", "green": "green_offset"}
 LARGEST_INDEX = 9
 _LARGEST_PORT = 65535
 # A colour's ports are those that its application publishes, and so much more.
-_LARGEST_OFFSET = 60000
+_LARGEST_OFFSET = 60964
 
 _NAME = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # These words stand beside the environment's name in names of containers and cookies. With one in it, two such names could be equal.

@@ -391,6 +391,11 @@ def _prefix(subnet: str) -> str:
 
 
 def _refuse_equal_ports(env: Environment) -> None:
+    if len({colour.offset for colour in env.colours.values()}) < len(env.colours):
+        raise Refusal(
+            f"environment {env.name} has one offset for both colours, so that their ports would be the same",
+            "give one of them another in echobase_ports",
+        )
     seen: dict[int, str] = {}
     for what, port in env.ports.items():
         if port in seen:

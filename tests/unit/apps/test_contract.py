@@ -78,5 +78,5 @@ def test_answers_are_as_the_contract_says() -> None:
 
 def test_what_is_not_as_the_contract_says_is_found() -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", gateway(LostOrders()))
-    [found] = broken_promises(schema, "/api/orders/{order_id}", 2, {"Authorization": "Bearer token"})
-    assert "lost" in found
+    found = broken_promises(schema, "/api/orders/{order_id}", 2, {"Authorization": "Bearer token"})
+    assert any("lost" in one for one in found)

@@ -55,7 +55,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("DB_PORT", "high", "DB_PORT is 'high': a whole number is needed"),
         ("REQUESTS_PER_MINUTE", "-1", "REQUESTS_PER_MINUTE is -1: at least 0 is needed"),
         ("BCRYPT_COST", "3", "BCRYPT_COST is 3: at least 4 is needed"),
-        ("TRUSTED_PROXIES", "10.0.0.1/8", "TRUSTED_PROXIES: .*host bits"),
+        ("ECHOBASE_TRUSTED_PROXIES", "10.0.0.1/8", "ECHOBASE_TRUSTED_PROXIES: .*host bits"),
     ],
 )
 def test_a_bad_value_is_explained(name: str, value: str, complaint: str) -> None:

@@ -205,7 +205,7 @@ def test_a_single_port_is_given_beside_an_index(name: str) -> None:
         (
             OUTRIGHT | {"green_offset": 20000},
             "10.240.8.0/21",
-            "has port 23443 twice, for blue frontend_https and for green frontend_https",
+            "environment staging has one offset for both colours",
         ),
         (OUTRIGHT, "10.240.8.0/24", "echobase_subnets '10.240.8.0/24' is no block of eight subnets - give one that ends in /21"),
         (OUTRIGHT, "10.240.9.0/21", "echobase_subnets '10.240.9.0/21' is no block of eight subnets"),

@@ -87,4 +87,4 @@ def test_facts_are_plain_data_with_derived_names() -> None:
     assert facts["databases"]["mariadb"]["volume"] == "echobase-devlocal-durable-mariadb-data"
     assert facts["databases"]["postgresql"]["container"] == "echobase-devlocal-durable-postgres"
     assert facts["edge_network"]["subnet"] == "10.99.1.0/24"
-    assert facts["colours"]["green"]["hosts"]["api-gateway"] == "green-api-gateway"
+    assert facts["colours"]["green"]["edge_addresses"][0] == "10.99.1.30"
