@@ -36,7 +36,7 @@ def broken_promises(schema: Any, below: str, examples: int, headers: Mapping[str
 
             try:
                 ask()
-            except Exception as error:
+            except (Exception, BaseExceptionGroup) as error:
                 # One of an operation must not hide those of the others. Several at once come as a group, which names none of them.
                 found.append(f"{operation.label} ({mode.value}): {''.join(traceback.format_exception(error))}")
     assert asked > examples

@@ -145,7 +145,7 @@ class _Writer:
         if told:
             self._say("  as: {" + ", ".join(f"{fact}: {variable}" for fact, variable in told.items()) + "}")
             scheme = str(dict(self._variables()).get(told.get("url", ""), "")).partition("://")[0]
-            if scheme not in ("", "postgresql", "mysql"):
+            if scheme and scheme not in {place.scheme for place in ENGINES.values()}:
                 self._say(f"  scheme: {scheme}")
             if "url" in told or "password" in told:
                 self._ask("database.as: the password stands in a variable, which the engine shows; a file is better")
