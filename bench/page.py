@@ -217,10 +217,11 @@ def _telemetry(figures: Figures) -> Iterable[str]:
 
 def _watching(figures: Figures) -> Iterable[str]:
     yield (
-        f"An environment with one release live that nobody uses, and what watches it. For {figures['seconds_watched']:.0f} s the kernel's account of each "
-        f"container of `observability` is read; the load of others was {figures['load_of_others']}. All together take {figures['per_cent']:.1f} % of one core "
-        f"(aim: {figures['most_per_cent']:g}) and {figures['memory']} MiB (aim: {figures['most_memory']}), without files that the kernel would "
-        "give back at once. What they make the engine and the database do is not in it."
+        f"An environment with one release live that nobody uses, and what watches it. For {figures['seconds_watched']:.0f} s the kernel's "
+        f"account of each container of `observability` is read; the load of others was {figures['load_of_others']}. All together take "
+        f"{figures['per_cent']:.1f} % of one core (aim: {figures['most_per_cent']:g}) and {figures['memory']} MiB (aim: "
+        f"{figures['most_memory']}), without files that the kernel would give back at once. What they make the engine and the database do "
+        "is not in it."
     )
     yield ""
     rows = [[part["name"], f"{part['per_cent']:.2f} %", f"{part['memory']:.0f} MiB"] for part in figures["parts"]]

@@ -1,4 +1,4 @@
-"""What watching costs while nothing happens: processor time and memory of each of its containers, beside an environment that nobody uses."""
+"""What watching costs while nothing happens: processor time and memory of each container, in an environment that nobody uses."""
 
 from __future__ import annotations
 
