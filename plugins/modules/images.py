@@ -136,7 +136,7 @@ absent:
   type: dict
   sample: {grafana: "docker.io does not answer (no answer in time)"}
 silent:
-  description: A line for each registry that was asked just now and did not answer, with what was done instead. With O(source=pull) it is an error.
+  description: A line for each registry that was asked just now and did not answer, with what was done instead.
   returned: when O(state=present)
   type: list
   elements: str

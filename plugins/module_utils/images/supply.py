@@ -193,7 +193,7 @@ class ImageSupply:
             self._silence.forget(official.registry)
 
     def _silent(self, supply: Supply) -> list[str]:
-        """One line a registry, and only in the run that found it silent. Nothing is wrong: whoever insists on the makers' images says `pull`."""
+        """One line a registry, and only in the run that found it silent. Whoever insists on the makers' images says `pull`."""
         lines = []
         for registry, cause in supply.silent.items():
             concerned = [name for name in (*supply.to_build, *supply.absent) if self._is_at(name, registry)]

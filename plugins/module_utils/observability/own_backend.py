@@ -35,7 +35,7 @@ class OwnBackend:
         return cls(**json.loads(text)) if text else None
 
     def trouble(self) -> str:
-        """Why it takes nothing, and what becomes of what is sent meanwhile; empty when it does. It is asked with a message without content."""
+        """Why it takes nothing, and what becomes of what is sent meanwhile; empty when it does. The question is an empty message."""
         request = urllib.request.Request(f"{self.endpoint.rstrip('/')}/v1/traces", data=b"", headers=self._headers, method="POST")
         try:
             with self._opener.open(request, timeout=_PATIENCE):

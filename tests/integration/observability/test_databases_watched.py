@@ -1,4 +1,4 @@
-"""A database of either engine, and its replica, as the stack watches them: what the exporters tell, what the dashboard shows, what is read of their logs."""
+"""A database of either engine and its replica, as the stack watches them: exporters, alerts' metrics, the dashboard, and their logs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ MAY = {
 # Whether its connections are encrypted; MariaDB refuses others.
 ENCRYPTED = {
     "mariadb": "SELECT JSON_VALUE(priv, '$.ssl_type') > 0 FROM mysql.global_priv WHERE user = 'monitor_user'",
-    "postgresql": "SELECT bool_and(ssl)::int FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'monitor_user' HAVING count(*) > 0",
+    "postgresql": "SELECT bool_and(ssl)::int FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
+    " WHERE usename = 'monitor_user' HAVING count(*) > 0",
 }
 
 

@@ -1,10 +1,11 @@
-"""A user's own backend instead of our stores: a real OTLP server gets everything, redacted; what is wrong with it is told, and what waits is kept."""
+"""A user's own backend instead of our stores: a real OTLP server gets everything, redacted; what is wrong with it is told."""
 
 from __future__ import annotations
 
 import os
 import ssl
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -37,20 +38,19 @@ class Backend:
         self.headers = folder / "headers.yaml"
         self.write_token("first")
         self.port = 0
+        # The trace of a line that was recorded by our own stack.
+        self.before = otlp.new_trace_id()
         self.options: dict[str, str] = {
             "observability_headers_file": str(self.headers),
             "observability_endpoint_authority": str(self.tls / "ca.crt"),
         }
-        for path in (folder, *folder.parents):
-            # The folders of pytest are closed to others; the engine mounts the files alone.
-            assert path.exists()
 
     def write_token(self, token: str) -> None:
         self.headers.write_text(f"Authorization: Bearer {token}\n")
         os.chown(self.headers, 0, OBSERVER)
         self.headers.chmod(0o640)
 
-    def listening(self, authority: str = "tls"):  # type: ignore[no-untyped-def]
+    def listening(self, authority: str = "tls") -> AbstractContextManager[OtlpSink]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         edge = self.tls.parent / authority / "edge"
         context.load_cert_chain(edge / "tls.crt", edge / "tls.key")
@@ -78,6 +78,8 @@ class Backend:
 @pytest.fixture(scope="module")
 def backend(watched: ObservabilityUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     made = Backend(watched, tmp_path_factory.mktemp("backend"))
+    assert watched.send("logs", otlp.log(SERVICE, "of before", {}, made.before)).is_success
+    eventually(lambda: watched.logs({"trace_id": made.before}), "it is recorded", 30)
     # The port is one that is free, and stays the same for as long as the tests last.
     with made.listening() as sink:
         made.port = int(sink.url.rpartition(":")[2])
@@ -103,7 +105,7 @@ def test_traces_metrics_and_logs_arrive_redacted_with_the_header(backend: Backen
         assert services == {"collector", "container-reader", "engine-view"}
         trace_id = otlp.new_trace_id()
         backend.send(trace_id)
-        eventually(lambda: arrived(sink, trace_id), lambda: backend.collector_log(), 40)
+        eventually(lambda: arrived(sink, trace_id), backend.collector_log, 40)
         eventually(lambda: sink.points("traces.span.metrics.calls"), "spans are counted", 40)
         eventually(lambda: sink.points("container.memory.usage.total"), "containers are measured", 60)
         assert {one["Authorization"] for one in sink.headers} == {"Bearer first"}
@@ -138,7 +140,7 @@ def test_what_it_cannot_be_sent_waits_on_the_disk_and_it_is_said(backend: Backen
         line, reason = observed_by(docker_client(), backend.watched.env)
         assert line.endswith(", IN VAIN") and expected in reason
         backend.send(trace_id)
-        eventually(lambda: logged in backend.collector_log(), lambda: backend.collector_log(), 40)
+        eventually(lambda: logged in backend.collector_log(), backend.collector_log, 40)
         eventually(lambda: backend.metric("otelcol_exporter_queue_size") > 0, "it waits", 30)
 
     if way == "away":
@@ -155,7 +157,7 @@ def test_what_it_cannot_be_sent_waits_on_the_disk_and_it_is_said(backend: Backen
     with backend.listening() as sink:
         run = backend.run()
         assert (run.changed, run.failed) == (1, 0), run.output
-        eventually(lambda: arrived(sink, trace_id), lambda: backend.collector_log(), 60)
+        eventually(lambda: arrived(sink, trace_id), backend.collector_log, 60)
 
 
 def test_a_refusal_is_final_and_is_said(backend: Backend) -> None:
@@ -167,7 +169,7 @@ def test_a_refusal_is_final_and_is_said(backend: Backend) -> None:
         assert "takes nothing: it answers 401 Unauthorized; what is sent is lost" in told, run.output
         lost = backend.metric("otelcol_exporter_send_failed_log_records_total")
         backend.send(otlp.new_trace_id())
-        eventually(lambda: backend.metric("otelcol_exporter_send_failed_log_records_total") > lost, lambda: backend.collector_log(), 30)
+        eventually(lambda: backend.metric("otelcol_exporter_send_failed_log_records_total") > lost, backend.collector_log, 30)
         assert "401" in backend.collector_log()
 
 
@@ -191,7 +193,9 @@ def test_the_way_back_to_our_own_stack_has_what_was_recorded_before(backend: Bac
     assert (run.changed, run.failed) == (1, 0), run.output
     assert watched.run().changed == 0
     assert not (watched.home / "observability" / "backend.json").exists()
+    eventually(lambda: watched.logs({"trace_id": backend.before}), "what was recorded before is still there", 20)
     trace_id = otlp.new_trace_id()
     backend.send(trace_id)
-    eventually(lambda: watched.trace(trace_id), "the trace is found here again", 40)
+    eventually(lambda: watched.logs({"trace_id": trace_id}), "a new line is found here again", 40)
+    eventually(lambda: watched.series("tests_own_total"), "a number is found here again", 40)
     assert "IN VAIN" not in " ".join(observed_by(docker_client(), watched.env))

@@ -30,7 +30,7 @@ def of(sink: OtlpSink, folder: Path, authority: str = "tls") -> OwnBackend:
 
 def test_one_that_takes_what_it_is_sent_is_no_trouble(sink: OtlpSink, tmp_path: Path) -> None:
     assert of(sink, tmp_path).trouble() == ""
-    assert (sink.headers[0]["Authorization"], sink.headers[0]["X-shop"]) == ("Bearer one", "7")
+    assert (sink.headers[0]["Authorization"], sink.headers[0]["X-Shop"]) == ("Bearer one", "7")
     assert sink.bodies == [("/v1/traces", b"")]
 
 
