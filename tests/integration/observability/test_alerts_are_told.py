@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from harness.webhook_sink import WebhookSink, webhook_sink
 
 pytestmark = pytest.mark.long
 
-ALERT = {
+ALERT: dict[str, Any] = {
     "labels": {"alertname": "PlantedAlert", "severity": "page", "environment": "test", "colour": "green", "release": "1.1.0-b"},
     "annotations": {"summary": "Planted by a test", "runbook": "docs/runbooks/requests-fail.md"},
 }
@@ -28,7 +29,7 @@ ALERT = {
 class Operators:
     webhook: WebhookSink
     mail: MailSink
-    options: dict[str, object]
+    options: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def operators(watched: ObservabilityUnderTest, tmp_path_factory: pytest.TempPath
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "tls" / "edge" / "tls.crt", folder / "tls" / "edge" / "tls.key")
     with webhook_sink(address, tls) as webhook, mail_sink(address, tls) as mail:
-        options = {
+        options: dict[str, Any] = {
             "observability_alert_webhooks": [webhook.url("/operators")],
             "observability_alert_webhook_bearer_file": _closed(folder / "bearer", "a-bearer-token"),
             "observability_alert_email": {

@@ -50,7 +50,7 @@ class WatchedDatabase:
     def __init__(self, watched: ObservabilityUnderTest, engine: str) -> None:
         self.watched = watched
         self.engine = engine
-        self.options: dict[str, object] = {"echobase_engine": engine, "durable_db_replica": True}
+        self.options: dict[str, Any] = {"echobase_engine": engine, "durable_db_replica": True}
         self.key_fingerprint = str(EnvironmentSecrets(watched.env, None, data=lambda: ()).present(check=False).facts["key_fingerprint"])
 
     def ensure(self, state: str, **changes: Any) -> None:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -61,7 +62,7 @@ class Backend:
 
     def send(self, trace_id: str) -> None:
         said = {"db.password": SECRET, "seen": f"password={SECRET}"}
-        failed = {"attributes": otlp.attributes(said), "status": {"code": 2}}
+        failed: dict[str, Any] = {"attributes": otlp.attributes(said), "status": {"code": 2}}
         assert self.watched.send("traces", otlp.spans(SERVICE, trace_id, **failed)).is_success
         assert self.watched.send("logs", otlp.log(SERVICE, f"login with password={SECRET}", said, trace_id)).is_success
         counted = otlp.counter(SERVICE, "tests.own", {(("result", "processed"), ("note", SECRET)): 1})
