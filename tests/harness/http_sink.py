@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ def http_sink(
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
             self.send_response(take(self.path, dict(self.headers), body))
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
