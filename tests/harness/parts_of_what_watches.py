@@ -1,0 +1,114 @@
+"""The parts of what watches environment test, one by one, and whether all of them together do their work."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from harness import otlp
+from harness.observability_under_test import SERVICE, ObservabilityUnderTest, docker
+from harness.waiting import eventually
+
+
+@dataclass(frozen=True)
+class Health:
+    """0 is the number of a process that does not run."""
+
+    process: int
+    restarts: int
+    out_of_memory: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+
+    @property
+    def health(self) -> Health:
+        said = docker("inspect", "-f", "{{.State.Pid}} {{.RestartCount}} {{.State.OOMKilled}}", self.name)
+        process, restarts, out_of_memory = said.split()
+        return Health(int(process), int(restarts), out_of_memory == "true")
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that it had since it began."""
+        return int((self._group / "memory.peak").read_text())
+
+    @property
+    def peak(self) -> float:
+        """As a share of what it may have."""
+        return self.peak_bytes / int((self._group / "memory.max").read_text())
+
+    @property
+    def _group(self) -> Path:
+        group = Path(f"/proc/{self.health.process}/cgroup").read_text().strip().rpartition("::/")[2]
+        return Path("/sys/fs/cgroup") / group
+
+
+def parts(watched: ObservabilityUnderTest) -> list[Part]:
+    return [Part(name) for name in watched.containers]
+
+
+def restarts(watched: ObservabilityUnderTest) -> dict[str, int]:
+    return {part.name: part.health.restarts for part in parts(watched)}
+
+
+def becomes_well(watched: ObservabilityUnderTest, patience: float = 120) -> None:
+    """Something new gets to where it is asked for: a trace, a number and a line."""
+
+    def is_well() -> bool:
+        trace_id, number = otlp.new_trace_id(), f"well_{uuid.uuid4().hex[:8]}"
+        try:
+            watched.send("traces", otlp.spans(SERVICE, trace_id))
+            watched.send("logs", otlp.log(SERVICE, "is it well?", {}, trace_id))
+            watched.send("metrics", otlp.counter(SERVICE, number, {(): 1}))
+            arrived = lambda: watched.trace(trace_id) and watched.logs({"trace_id": trace_id}) and watched.series(f"{number}_total")  # noqa: E731
+            eventually(arrived, "all of it arrives", 30, interval=0.5)
+        except (httpx.HTTPError, OSError, Refusal, AssertionError, ValueError, KeyError):
+            return False
+        return True
+
+    eventually(is_well, "what is sent arrives", patience)
+
+
+@contextmanager
+def disks_of_their_own(watched: ObservabilityUnderTest, folder: Path, services: tuple[str, ...]) -> Iterator[dict[str, Path]]:
+    """Everything set up anew, these services on disks of 300 MB, which can be filled."""
+    disks = {service: folder / service for service in services}
+    watched.run(observability_state="absent", observability_remove_data=True)
+    try:
+        for service, disk in disks.items():
+            disk.mkdir()
+            options = "size=300m,mode=2770,uid=10002,gid=10002"
+            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)], check=True)
+            bound = ["--opt", "type=none", "--opt", "o=bind", "--opt", f"device={disk}"]
+            docker("volume", "create", "--label", "io.echobase.environment=test", *bound, f"{watched.container(service)}-data")
+        run = watched.run()
+        assert not run.failed, run.output
+        yield disks
+    finally:
+        watched.run(observability_state="absent", observability_remove_data=True)
+        for disk in disks.values():
+            subprocess.run(["umount", str(disk)], check=False)
+        run = watched.run()
+        assert not run.failed, run.output
+
+
+def fill(disk: Path) -> None:
+    with (disk / "ballast").open("wb", buffering=0) as ballast:
+        try:
+            while ballast.write(bytes(4096)):
+                pass
+        except OSError:
+            return
+
+
+def make_room(disk: Path) -> None:
+    (disk / "ballast").unlink()
