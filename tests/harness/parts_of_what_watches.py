@@ -38,18 +38,21 @@ class Part:
 
     @property
     def peak_bytes(self) -> int:
-        """The most memory that it had since it began."""
-        return int((self._group / "memory.peak").read_text())
+        """The most memory that it had since it began, with files that the kernel would give back at once."""
+        return self._read("memory.peak", "memory.max_usage_in_bytes")
 
     @property
     def peak(self) -> float:
         """As a share of what it may have."""
-        return self.peak_bytes / int((self._group / "memory.max").read_text())
+        return self.peak_bytes / self._read("memory.max", "memory.limit_in_bytes")
 
-    @property
-    def _group(self) -> Path:
-        group = Path(f"/proc/{self.health.process}/cgroup").read_text().strip().rpartition("::/")[2]
-        return Path("/sys/fs/cgroup") / group
+    def _read(self, name: str, older_name: str) -> int:
+        """From the kernel's second hierarchy of groups where the engine uses that, or from its first."""
+        groups = [line.split(":", 2) for line in Path(f"/proc/{self.health.process}/cgroup").read_text().splitlines()]
+        folders = {controllers: folder for _, controllers, folder in groups}
+        if "memory" in folders:
+            return int(Path(f"/sys/fs/cgroup/memory{folders['memory']}/{older_name}").read_text())
+        return int(Path(f"/sys/fs/cgroup{folders['']}/{name}").read_text())
 
 
 def parts(watched: ObservabilityUnderTest) -> list[Part]:
