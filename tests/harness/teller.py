@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +25,8 @@ SENT, PRINTED = "teller", "teller-printed"
 class Teller:
     watched: ObservabilityUnderTest
     container: Container
+    # Another one before it counted from one as well.
+    began: datetime
 
     @property
     def told(self) -> dict[str, float]:
@@ -38,12 +40,12 @@ class Teller:
 
     def sent(self) -> dict[int, datetime]:
         """The ticks that the log store got by OTLP, and when each was."""
-        records = self.watched.logs({"service_name": SENT}, limit=100_000, since=timedelta(hours=1))
+        records = self.watched.logs({"service_name": SENT}, limit=100_000, since=datetime.now(UTC) - self.began)
         return {int(record.body.split()[1]): record.at for record in records if record.body.startswith("tick ")}
 
     def printed(self) -> set[int]:
         """The ticks that the log store got from what the container printed."""
-        records = self.watched.logs({"service_name": PRINTED}, limit=100_000, since=timedelta(hours=1))
+        records = self.watched.logs({"service_name": PRINTED}, limit=100_000, since=datetime.now(UTC) - self.began)
         return {int(json.loads(record.body)["tick"]) for record in records if record.body.startswith('{"tick"')}
 
     def stop(self) -> float:
@@ -63,7 +65,7 @@ def longest_gap(moments: dict[int, datetime], since: datetime) -> float:
 @contextmanager
 def teller(watched: ObservabilityUnderTest, ticks_per_second: float = 10) -> Iterator[Teller]:
     env = watched.env
-    container = Container("echobase-test-teller")
+    container, began = Container("echobase-test-teller"), datetime.now(UTC)
     docker("rm", "--force", container.name, check=False)
     labels = {"io.echobase.environment": env.name, "com.docker.compose.service": PRINTED}
     variables = {
@@ -91,6 +93,6 @@ def teller(watched: ObservabilityUnderTest, ticks_per_second: float = 10) -> Ite
         capture_output=True,
     )
     try:
-        yield Teller(watched, container)
+        yield Teller(watched, container, began)
     finally:
         container.remove()
