@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,39 +76,3 @@ def becomes_well(watched: ObservabilityUnderTest, patience: float = 120) -> None
         return True
 
     eventually(is_well, "what is sent arrives", patience)
-
-
-@contextmanager
-def disks_of_their_own(watched: ObservabilityUnderTest, folder: Path, services: tuple[str, ...]) -> Iterator[dict[str, Path]]:
-    """Everything set up anew, these services on disks of 300 MB, which can be filled."""
-    disks = {service: folder / service for service in services}
-    watched.run(observability_state="absent", observability_remove_data=True)
-    try:
-        for service, disk in disks.items():
-            disk.mkdir()
-            options = "size=300m,mode=2770,uid=10002,gid=10002"
-            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)], check=True)
-            bound = ["--opt", "type=none", "--opt", "o=bind", "--opt", f"device={disk}"]
-            docker("volume", "create", "--label", "io.echobase.environment=test", *bound, f"{watched.container(service)}-data")
-        run = watched.run()
-        assert not run.failed, run.output
-        yield disks
-    finally:
-        watched.run(observability_state="absent", observability_remove_data=True)
-        for disk in disks.values():
-            subprocess.run(["umount", str(disk)], check=False)
-        run = watched.run()
-        assert not run.failed, run.output
-
-
-def fill(disk: Path) -> None:
-    with (disk / "ballast").open("wb", buffering=0) as ballast:
-        try:
-            while ballast.write(bytes(4096)):
-                pass
-        except OSError:
-            return
-
-
-def make_room(disk: Path) -> None:
-    (disk / "ballast").unlink()

@@ -1,4 +1,4 @@
-"""Parts of what watches, and all of it, are killed, unreachable, or out of room: nobody who tells waits, and afterwards all goes on.
+"""Parts of what watches, and all of it, are killed or unreachable: nobody who tells waits, and afterwards all goes on.
 
 `docs/operate/observability.md` has the table that these tests stand behind.
 """
@@ -11,14 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from harness import otlp
 from harness.backend_fixtures import Container
 from harness.observability_under_test import SERVICE, ObservabilityUnderTest, docker
-from harness.parts_of_what_watches import Part, becomes_well, disks_of_their_own, fill, make_room, parts
+from harness.parts_of_what_watches import Part, becomes_well, parts
 from harness.teller import Teller, longest_gap, teller
 from harness.waiting import eventually
 
@@ -113,34 +112,3 @@ def test_a_collector_that_is_unreachable_for_long(watched: ObservabilityUnderTes
         assert gap < OUTAGE_SECONDS + PAUSE_SECONDS
         with paused(watched.container("collector")):
             assert_nobody_waited(told)
-
-
-def test_full_disks_are_got_over_once_there_is_room(watched: ObservabilityUnderTest, tmp_path: Path) -> None:
-    stores = ("prometheus", "jaeger", watched.log_store.service)
-    with disks_of_their_own(watched, tmp_path, ("collector", *stores)) as disks, teller(watched) as told:
-        becomes_well(watched)
-        began = datetime.now(UTC)
-        for store in stores:
-            fill(disks[store])
-        meanwhile = otlp.new_trace_id()
-        assert watched.send("traces", otlp.spans(SERVICE, meanwhile)).is_success
-        assert watched.send("logs", otlp.log(SERVICE, "sent to full disks", {}, meanwhile)).is_success
-        assert watched.send("metrics", otlp.counter(SERVICE, "tests.full", {(): 7})).is_success
-        # The trace is decided upon after five seconds; before that it is on no disk.
-        time.sleep(15)
-        fill(disks["collector"])
-        for _ in range(40):
-            asked = time.monotonic()
-            watched.send("logs", otlp.log(SERVICE, "x" * 16_000, {}))
-            assert time.monotonic() - asked < 5
-        print("while all is full, restarts:", {part.name: part.health.restarts for part in parts(watched) if part.health.restarts})
-        for disk in disks.values():
-            make_room(disk)
-        room_at = time.monotonic()
-        becomes_well(watched, 240)
-        print(f"well {time.monotonic() - room_at:.0f} s after there was room; gap in what was sent {longest_gap(told.sent(), began):.1f} s")
-        eventually(lambda: watched.trace(meanwhile), "the trace that was sent meanwhile", 30)
-        eventually(lambda: watched.logs({"trace_id": meanwhile}), "the line that was sent meanwhile", 30)
-        eventually(lambda: watched.series("last_over_time(tests_full_total[10m])"), "the number that was sent meanwhile", 30)
-        assert_no_printed_line_is_missing(told)
-        assert_nobody_waited(told)
