@@ -62,7 +62,7 @@ lock: test-venv  ## resolve the Python requirements anew, with hashes
 	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu apps/requirements.in -o apps/requirements.txt
 	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu images/emulator/requirements.in -o images/emulator/requirements.txt
 	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu images/frontend/requirements.in -o images/frontend/requirements.txt
-	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu images/console/requirements.in -o images/console/requirements.txt
+	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu images/console-builder/requirements.in -o images/console-builder/requirements.txt
 	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu bench/image/requirements.in -o bench/image/requirements.txt
 
 venv:

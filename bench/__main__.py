@@ -25,6 +25,7 @@ from bench import (
     switching,
     telemetry,
     throughput,
+    watching,
 )
 from bench.place import Place, prepared_place
 from bench.results import Result
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "no_op": no_op.run,
     "playbook_pairs": playbook_pairs.run,
     "telemetry": telemetry.run,
+    "watching": watching.run,
 }
 
 

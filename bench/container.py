@@ -83,3 +83,10 @@ def cpu_seconds(name: str) -> float:
     """All CPU time that the container's processes have used, as the kernel accounts for it."""
     used = docker_client().api.stats(name, stream=False, one_shot=True)["cpu_stats"]["cpu_usage"]["total_usage"]
     return float(used) / 1e9
+
+
+def memory_bytes(name: str) -> int:
+    """What the container's processes hold, as `docker stats` tells it: files that the kernel would give back at once are left out."""
+    memory = docker_client().api.stats(name, stream=False, one_shot=True)["memory_stats"]
+    files = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))
+    return int(memory["usage"]) - int(files)

@@ -215,6 +215,19 @@ def _telemetry(figures: Figures) -> Iterable[str]:
     yield from table(["", "a request, told", "not told", "not told : told", "rate, told", "not told"], rows)
 
 
+def _watching(figures: Figures) -> Iterable[str]:
+    yield (
+        f"An environment with one release live that nobody uses, and what watches it. For {figures['seconds_watched']:.0f} s the kernel's "
+        f"account of each container of `observability` is read; the load of others was {figures['load_of_others']}. All together take "
+        f"{figures['per_cent']:.1f} % of one core (aim: {figures['most_per_cent']:g}) and {figures['memory']} MiB (aim: "
+        f"{figures['most_memory']}), without files that the kernel would give back at once. What they make the engine and the database do "
+        "is not in it."
+    )
+    yield ""
+    rows = [[part["name"], f"{part['per_cent']:.2f} %", f"{part['memory']:.0f} MiB"] for part in figures["parts"]]
+    yield from table(["", "of a core", "memory"], rows)
+
+
 def _playbook_pairs(figures: Figures) -> Iterable[str]:
     pairs = figures["pairs"]
     lost, answered, closed = (sum(pair[key] for pair in pairs) for key in ("lost", "answered", "closed"))
@@ -410,4 +423,5 @@ _SECTIONS: dict[str, tuple[str, Callable[[Figures], Iterable[str]]]] = {
     "no_op": ("A run with nothing to do", _no_op),
     "playbook_pairs": ("Two playbooks at once", _playbook_pairs),
     "telemetry": ("What telemetry costs the gateway", _telemetry),
+    "watching": ("What watching costs while nothing happens", _watching),
 }

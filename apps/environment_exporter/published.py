@@ -45,6 +45,7 @@ class Backups:
             ("echobase_backup_newest_timestamp_seconds", "newest", "Of when the newest backup is."),
             ("echobase_backup_newest_bytes", "newest_bytes", "What it takes in the repository."),
             ("echobase_backup_proved_timestamp_seconds", "proved_at", "When a backup was last restored and held everything."),
+            ("echobase_backup_due_timestamp_seconds", "due", "From when on there has to be a backup; missing where nobody wants one."),
         ):
             values = {labels(engine=engine): one[key] for engine, one in found.items() if one[key] is not None}
             yield from metric(name, "gauge", explanation, values)
@@ -114,7 +115,9 @@ def _lease(content: Content) -> tuple[str, float]:
 
 
 def _restorable(content: Content) -> Content:
-    moments = {name: None if content[name] is None else seconds(content[name]) for name in ("as_of", "newest", "proved_at")}
+    # A file of an earlier version says nothing of when a backup is due.
+    given = {"due": None, **content}
+    moments = {name: None if given[name] is None else seconds(given[name]) for name in ("as_of", "newest", "proved_at", "due")}
     return {
         **moments,
         "engine": str(content["engine"]),

@@ -135,6 +135,11 @@ absent:
   returned: when O(state=present)
   type: dict
   sample: {grafana: "docker.io does not answer (no answer in time)"}
+silent:
+  description: A line for each registry that was asked just now and did not answer, with what was done instead.
+  returned: when O(state=present)
+  type: list
+  elements: str
 built:
   description: The images that were built, parents first; in check mode those that would be.
   returned: when O(state=present)

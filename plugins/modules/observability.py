@@ -13,6 +13,8 @@ description:
     and C(telemetry.json), starts the containers and waits until each answers.
   - A container is made anew when its part of the Compose file, or a file that it reads, is another. What was recorded stays.
   - It is a Compose project of its own. Nothing else of the environment needs it.
+  - Where O(files) has C(backend.json), everything is sent to a backend of the user's own. It is asked whether it takes anything, and a
+    warning says why not.
 options:
   compose:
     description:
@@ -70,6 +72,8 @@ steps:
   elements: str
 """
 
+from dataclasses import replace
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
@@ -79,6 +83,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.adapter i
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.observability.description import Description, Engine
 from ansible_collections.echobase.platform.plugins.module_utils.observability.health import Health
+from ansible_collections.echobase.platform.plugins.module_utils.observability.own_backend import FILE, OwnBackend
 from ansible_collections.echobase.platform.plugins.module_utils.observability.stack import ObservabilityStack
 
 
@@ -91,7 +96,10 @@ def operate(module: AnsibleModule) -> Outcome:
         if params["state"] == "absent":
             return stack.remove(params["remove_data"], module.check_mode)
         description = Description(env, params["compose"], params["files"], Engine.of(docker))
-        return stack.ensure(description, Health(env, list(description.services)), params["ready_seconds"], module.check_mode)
+        outcome = stack.ensure(description, Health(env, list(description.services)), params["ready_seconds"], module.check_mode)
+    backend = None if module.check_mode else OwnBackend.described(params["files"].get(FILE))
+    trouble = backend.trouble() if backend else ""
+    return replace(outcome, warnings=[*outcome.warnings, trouble]) if trouble else outcome
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,9 @@ def _text(mail: Message) -> str:
 
 
 @contextmanager
-def mail_sink() -> Iterator[MailSink]:
+def mail_sink(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[MailSink]:
+    """With `tls` it offers STARTTLS, and lets nobody log in without."""
+
     class Session(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             self._say("220 sink")
@@ -42,7 +45,12 @@ def mail_sink() -> Iterator[MailSink]:
                 verb, _, rest = line.decode().strip().partition(" ")
                 match verb.upper():
                     case "EHLO":
-                        self._say("250-sink\r\n250 AUTH PLAIN")
+                        offered = "STARTTLS" if tls and not isinstance(self.connection, ssl.SSLSocket) else "AUTH PLAIN"
+                        self._say(f"250-sink\r\n250 {offered}")
+                    case "STARTTLS" if tls:
+                        self._say("220 go on")
+                        self.connection = tls.wrap_socket(self.connection, server_side=True)
+                        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
                     case "AUTH":
                         _, user, password = base64.b64decode(rest.split()[1]).decode().split("\0")
                         sink.logins.append((user, password))
@@ -66,7 +74,7 @@ def mail_sink() -> Iterator[MailSink]:
                 lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
             return b"".join(lines)
 
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
+    server = socketserver.ThreadingTCPServer((address, 0), Session)
     server.daemon_threads = True
     sink = MailSink(server.server_address[1])
     threading.Thread(target=server.serve_forever, daemon=True).start()

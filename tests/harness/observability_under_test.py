@@ -70,6 +70,11 @@ class ObservabilityUnderTest:
         url = f"https://{place.address}:{place.port}/{tool}{path}"
         return self._client.get(url, params=params, extensions={"sni_hostname": place.tls_name})
 
+    def post(self, tool: str, path: str, content: Any) -> httpx.Response:
+        place = self.env.tools[tool]
+        url = f"https://{place.address}:{place.port}/{tool}{path}"
+        return self._client.post(url, json=content, extensions={"sni_hostname": place.tls_name})
+
     def trace(self, trace_id: str) -> list[dict[str, Any]]:
         """The spans of a trace, each with its resource's attributes among its own."""
         answer = self.ask("jaeger", f"/api/v3/traces/{trace_id}")

@@ -62,6 +62,9 @@ class Point:
 @dataclass
 class OtlpSink:
     url: str = ""
+    # What it answers with; what it refuses it forgets.
+    status: int = 200
+    headers: list[dict[str, str]] = field(default_factory=list)
     # The requests as they came: path and body.
     bodies: list[tuple[str, bytes]] = field(default_factory=list)
     _requests: list[tuple[str, Any]] = field(default_factory=list)
@@ -140,9 +143,11 @@ class OtlpSink:
 def otlp_sink(address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[OtlpSink]:
     sink = OtlpSink()
 
-    def take(path: str, _headers: Mapping[str, str], body: bytes) -> int:
-        sink.bodies.append((path, body))
-        return 200 if path in _KINDS else 404
+    def take(path: str, headers: Mapping[str, str], body: bytes) -> int:
+        sink.headers.append(dict(headers))
+        if sink.status == 200:
+            sink.bodies.append((path, body))
+        return sink.status if path in _KINDS else 404
 
     with http_sink(take, address, port, tls) as listens_on:
         sink.url = f"{'https' if tls else 'http'}://{address}:{listens_on}"

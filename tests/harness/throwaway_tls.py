@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 _DAY = datetime.timedelta(days=1)
 
 
-def make_certificates(folder: Path, colour_names: Sequence[str]) -> None:
+def make_certificates(folder: Path, colour_names: Sequence[str], address: str = "127.0.0.1") -> None:
     """`ca.crt`, `edge/` for localhost, and a folder for each colour, named by the first part of its name."""
     if (folder / "ca.crt").exists():
         return
@@ -26,16 +26,16 @@ def make_certificates(folder: Path, colour_names: Sequence[str]) -> None:
     authority = authority.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     certificate = authority.sign(key, hashes.SHA256())
     (folder / "ca.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    _leaf(folder / "edge", ["localhost"], certificate, key)
+    _leaf(folder / "edge", ["localhost"], certificate, key, address)
     for name in colour_names:
-        _leaf(folder / name.partition(".")[0], [name, "localhost"], certificate, key)
+        _leaf(folder / name.partition(".")[0], [name, "localhost"], certificate, key, address)
 
 
-def _leaf(folder: Path, names: Sequence[str], issuer: x509.Certificate, issuer_key: ec.EllipticCurvePrivateKey) -> None:
+def _leaf(folder: Path, names: Sequence[str], issuer: x509.Certificate, issuer_key: ec.EllipticCurvePrivateKey, address: str) -> None:
     folder.mkdir()
     key = ec.generate_private_key(ec.SECP256R1())
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
-    alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+    alternatives.append(x509.IPAddress(ipaddress.ip_address(address)))
     leaf = _builder(_name(names[0]), issuer.subject, key.public_key()).add_extension(
         x509.SubjectAlternativeName(alternatives), critical=False
     )

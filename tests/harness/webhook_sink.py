@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from harness.http_sink import http_sink
 
 class WebhookSink:
     def __init__(self) -> None:
+        self.address = "127.0.0.1"
+        self.scheme = "http"
         self.port = 0
         # What it answers with; a test may have it refuse.
         self.status = 200
@@ -20,7 +23,7 @@ class WebhookSink:
         self._received: list[tuple[str, dict[str, str], dict[str, Any]]] = []
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://{self.address}:{self.port}{path}"
 
     def alerts(self, path: str) -> list[dict[str, Any]]:
         """Every alert of every message that came there, with status, labels and annotations."""
@@ -37,13 +40,14 @@ class WebhookSink:
 
 
 @contextmanager
-def webhook_sink() -> Iterator[WebhookSink]:
+def webhook_sink(address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[WebhookSink]:
     sink = WebhookSink()
+    sink.address, sink.scheme = address, "https" if tls else "http"
 
     def take(path: str, headers: Mapping[str, str], body: bytes) -> int:
         if sink.status == 200:
             sink.receive(path, dict(headers), json.loads(body))
         return sink.status
 
-    with http_sink(take) as sink.port:
+    with http_sink(take, address, tls=tls) as sink.port:
         yield sink

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.echobase.platform.plugins.module_utils.backups.published import publish_schedule
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
@@ -51,6 +52,8 @@ class BackupSchedule:
         changed = before != wanted
         if changed and not check_mode:
             self._apply(wanted, before)
+        if not check_mode:
+            publish_schedule(self.env, self.at)
         return Outcome(changed=changed, before=_shown(before), after=_shown(wanted), facts={"files": [str(path) for path in wanted]})
 
     @property

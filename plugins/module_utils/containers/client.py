@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 ENVIRONMENT_LABEL = "io.echobase.environment"
 # This label has a digest of what a container was made from. When it differs from what is wanted, the container is outdated.
 CONFIGURATION_LABEL = "io.echobase.configuration"
+# With each line of a log comes whose it is: what watches the environment reads the lines of its own containers alone.
+LOGGING: dict[str, Any] = {
+    "driver": "json-file",
+    "options": {"max-size": "10m", "max-file": "3", "labels": f"{ENVIRONMENT_LABEL},com.docker.compose.service"},
+}
 
 
 def docker_client(timeout: int = 120) -> DockerClient:

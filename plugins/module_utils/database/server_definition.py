@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import byte_size
-from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.containers.client import CONFIGURATION_LABEL, ENVIRONMENT_LABEL, LOGGING
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BackupTarget, default_target
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE, DATABASE, user_and_group
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import DatabaseServer, Environment
@@ -163,7 +163,7 @@ class ServerDefinition(ABC):
             "mem_limit": self.memory,
             # Each connection takes a thread or a process, and the server has some for itself.
             "pids_limit": 1024 + 2 * self.connections,
-            "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
+            "logging": LOGGING,
             "volumes": [
                 # Nothing is copied into it: a volume that is empty stays so, and is refused, unless it was made by `create_data`.
                 {"type": "volume", "source": "data", "target": names.data_mount, "volume": {"nocopy": True}},

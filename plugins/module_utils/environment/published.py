@@ -5,6 +5,7 @@ So whoever knows something lays it here, and the environment exporter (apps/envi
 
 ledger.jsonl, lease.json      second names of the files in <home>: nothing is copied, and a new content has a new file
 restorable-<engine>.json      up to when it can be restored, and as of when somebody worked that out (backups/published.py)
+backup-schedule.json          when the first backup on a schedule is due, where there is a schedule
 operation-<what>-<engine>.json  since when a backup, restore, drill or migration runs, and how the last ones ended
 packages.json                 of which day the packages in the images in use are
 

@@ -23,7 +23,8 @@ BUILDER_VERSION = "1"
 
 @dataclass(frozen=True)
 class Program:
-    """A program in Go that is compiled once a machine and copied into the image. `compiler` is the image that compiles it."""
+    """What is compiled once a machine, into one file that the image gets: a program, or an archive of files. `compiler` is the image whose
+    command `compile` makes it."""
 
     source: str
     package: str

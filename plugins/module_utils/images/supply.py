@@ -74,6 +74,9 @@ class ImageSupply:
             self._remember(supply)
             self._pull(supply)
         pulled = sorted(supply.to_pull)
+        silent = self._silent(supply)
+        for line in silent:
+            self._progress.say(line)
         supply.tags |= self._catalogue.tags(supply.to_build)
         built = self._builder.plan(supply.to_build).names if check else self._builder.build(supply.to_build)
         return Outcome(
@@ -86,10 +89,10 @@ class ImageSupply:
                 "built": built,
                 "pulled": pulled,
                 "absent": supply.absent,
+                "silent": silent,
                 "release": self._catalogue.release(names),
                 "seconds": round(time.monotonic() - started, 1),
             },
-            warnings=self._warnings(supply),
         )
 
     def _look_around(self, names: list[str]) -> Supply:
@@ -189,17 +192,17 @@ class ImageSupply:
         for official in supply.to_pull.values():
             self._silence.forget(official.registry)
 
-    def _warnings(self, supply: Supply) -> list[str]:
-        """One line a registry, and only in the run that found it silent."""
-        warnings = []
+    def _silent(self, supply: Supply) -> list[str]:
+        """One line a registry, and only in the run that found it silent. Whoever insists on the makers' images says `pull`."""
+        lines = []
         for registry, cause in supply.silent.items():
             concerned = [name for name in (*supply.to_build, *supply.absent) if self._is_at(name, registry)]
             built = [name for name in concerned if name in supply.to_build]
             absent = [name for name in concerned if name in supply.absent]
             instead = [f"built instead: {', '.join(built)}"] if built else []
-            instead += [f"not to be had: {', '.join(absent)}"] if absent else []
-            warnings.append("; ".join([cause, *instead]))
-        return warnings
+            instead += [f"done without: {', '.join(absent)}"] if absent else []
+            lines.append("; ".join([cause, *instead, "all else works, and it is asked again in a day or by images_source=pull"]))
+        return lines
 
     def _is_at(self, name: str, registry: str) -> bool:
         official = self._official(self._catalogue.image(name))

@@ -25,6 +25,8 @@ _NEWEST_API = (1, 44)
 FILES = "observability"
 # A service is made anew when one of these changes. The certificate in tls/observability is not among them: whoever uses it reads it again.
 _WATCHED = (FILES, "secrets/observability", "tls/ca.crt")
+# What is mounted here from outside of the environment's state is a file that a user named.
+_GIVEN = ("/etc/observability/", "/run/secrets/")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,17 @@ class Description:
         return {service["container_name"]: service["labels"][CONFIGURATION_LABEL] for service in self.services.values()}
 
     @property
+    def given_files(self) -> list[tuple[str, Path]]:
+        """The files that a user named in options, each with the service that is to read it."""
+        found = []
+        for name, service in self._given["services"].items():
+            for mount in service.get("volumes", ()):
+                source, _, rest = str(mount).partition(":")
+                if rest.startswith(_GIVEN) and not self._is_of_state(source):
+                    found.append((name, Path(source)))
+        return found
+
+    @property
     def volumes(self) -> list[str]:
         """The volumes that hold what was recorded: they outlive the services."""
         return [volume["name"] for volume in self._given["volumes"].values() if volume.get("external")]
@@ -87,10 +100,13 @@ class Description:
         return {**service, "labels": {**service.get("labels", {}), CONFIGURATION_LABEL: digest.hexdigest()}}
 
     def _read(self, source: str) -> Iterable[tuple[str, bytes]]:
-        """Gives the files that a mount of the environment's state shows, as they are going to be."""
-        path = os.path.relpath(source, self.env.home)
-        if not path.startswith(_WATCHED):
+        """Gives the files that a mount shows, as they are going to be: of the environment's state, and those that a user named."""
+        if source in {str(path) for _, path in self.given_files}:
+            yield source, Path(source).read_bytes() if Path(source).is_file() else b""
             return
+        if not self._is_of_state(source):
+            return
+        path = os.path.relpath(source, self.env.home)
         if path.startswith(f"{FILES}/"):
             inside = path.removeprefix(f"{FILES}/")
             yield from sorted((name, text.encode()) for name, text in self.files.items() if name == inside or name.startswith(f"{inside}/"))
@@ -98,6 +114,9 @@ class Description:
         found = Path(source)
         for file in sorted(found.iterdir()) if found.is_dir() else [found]:
             yield file.name, file.read_bytes() if file.is_file() else b""
+
+    def _is_of_state(self, source: str) -> bool:
+        return os.path.relpath(source, self.env.home).startswith(_WATCHED)
 
 
 def _sources(service: Mapping[str, Any]) -> list[str]:

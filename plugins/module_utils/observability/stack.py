@@ -64,6 +64,8 @@ class ObservabilityStack:
 
     def ensure(self, description: Description, health: Health, seconds: int, check: bool) -> Outcome:
         """Returns when all of it answers."""
+        for service, path in description.given_files:
+            _refuse_unreadable(service, path)
         contents = self._contents(description)
         plan = self._plan(description, contents)
         steps = plan.steps(self._home)
@@ -186,6 +188,16 @@ class ObservabilityStack:
             return (self._home / COMPOSE).read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
+
+
+def _refuse_unreadable(service: str, path: Path) -> None:
+    """The engine would make a folder of a name that is not there."""
+    if not path.is_file():
+        raise Refusal(f"{path}, which {service} is to read, is not there", "make that file, or correct the option that names it")
+    found = path.stat()
+    readers = {found.st_uid: stat.S_IRUSR}.get(OBSERVER, stat.S_IROTH | (stat.S_IRGRP if found.st_gid == OBSERVER else 0))
+    if not found.st_mode & readers:
+        raise Refusal(f"{path} is closed to user {OBSERVER}, as whom {service} runs", f"chgrp {OBSERVER} {path} && chmod g+r {path}")
 
 
 def _is_given(folder: Path) -> bool:

@@ -135,8 +135,8 @@ def test_a_collector_that_is_away_troubles_nobody(edge: EdgeUnderTest, heard: Co
     assert PATH not in [line["path"] for line in edge.access_log() if line["status"] == 204]
 
 
-def test_switched_off_what_is_told_is_forgotten(edge: EdgeUnderTest, heard: ColourUnderTest) -> None:
+def test_switched_off_a_page_that_goes_on_telling_is_told_to_stop(edge: EdgeUnderTest, heard: ColourUnderTest) -> None:
     with edge.reconfigured(edge_telemetry=False), browser(edge, "127.1.9.8") as client:
-        assert client.post(PATH, content=b"{}", headers=JSON).status_code == 204
+        assert client.post(PATH, content=b"{}", headers=JSON).status_code == 404
         assert client.get(PATH).status_code == 404
     assert heard.requests == []

@@ -66,6 +66,19 @@ def test_the_engines_view_shows_this_environments_containers_and_changes_none(wa
         assert asked("-X", method, f"http://engine{path}")[0] == 403, path
 
 
+def test_the_engines_view_tells_of_changed_containers_and_not_of_health_checks(watched: ObservabilityUnderTest) -> None:
+    """Who hears an event asks the engine about the whole container, and a health check is three events."""
+    other = watched.container("node-exporter")
+    command = ["docker", "exec", watched.container("engine-view"), "curl", "-sN", "--max-time", "4", "--unix-socket", "/view/engine.sock"]
+    with subprocess.Popen([*command, "http://engine/events"], stdout=subprocess.PIPE, text=True) as listening:
+        while listening.poll() is None:
+            for what in (("exec", other, "true"), ("pause", other), ("unpause", other)):
+                docker(*what)
+        assert listening.stdout
+        heard = {json.loads(line)["Action"] for line in listening.stdout}
+    assert heard == {"pause", "unpause"}
+
+
 @pytest.mark.long
 def test_a_store_that_was_away_misses_nothing_and_another_version_keeps_what_was_recorded(watched: ObservabilityUnderTest) -> None:
     """What is sent meanwhile waits on the collector's disk, also where the collector itself starts anew."""

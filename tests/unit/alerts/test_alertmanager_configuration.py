@@ -40,6 +40,16 @@ def test_alertmanager_accepts_it(tmp_path: Path, webhook: dict[str, Any], mail: 
     ran("amtool", "check-config", configured(tmp_path, **webhook, **mail, **heartbeat))
 
 
+def test_alertmanager_accepts_an_authority_of_ones_own(tmp_path: Path) -> None:
+    for others in ({}, EVERYTHING, WEBHOOKS):
+        ran("amtool", "check-config", configured(tmp_path, observability_alert_authority="/etc/authority.pem", **others))
+    told = yaml.safe_load(configured(tmp_path, observability_alert_authority="/etc/authority.pem", **EVERYTHING).read_text())
+    trust = {"ca_file": "/run/secrets/alert_authority"}
+    _, operators, heartbeat = told["receivers"]
+    assert [one["http_config"]["tls_config"] for one in (*operators["webhook_configs"], *heartbeat["webhook_configs"])] == [trust] * 3
+    assert operators["email_configs"][0]["tls_config"] == trust
+
+
 @pytest.mark.parametrize(
     ("alert", "receiver"),
     [

@@ -31,11 +31,12 @@ export default function GraphBody({ panel, series, window, events, dots }: Prope
   const chart = useRef<ECharts | undefined>(undefined);
   const box = useRef<HTMLDivElement>(null);
   const [only, setOnly] = useState<string | undefined>();
+  const [width, setWidth] = useState<number | undefined>();
   const lines = useMemo(() => linesOf(panel, series), [panel, series]);
   const seen = useMemo(() => lines.filter(({ name }) => only === undefined || name === only), [lines, only]);
   const option = useMemo(
-    () => optionOf({ lines: seen, window, unit: panel.unit, stack: panel.stack, max: panel.max, events, dots }, isDark),
-    [seen, window, panel, events, dots, isDark],
+    () => optionOf({ lines: seen, window, unit: panel.unit, stack: panel.stack, max: panel.max, events, dots, ...(width ? { width } : {}) }, isDark),
+    [seen, window, panel, events, dots, isDark, width],
   );
 
   const ready = useCallback((instance: ECharts) => {
@@ -55,7 +56,10 @@ export default function GraphBody({ panel, series, window, events, dots }: Prope
 
   useEffect(() => {
     if (!box.current) return;
-    const observer = new ResizeObserver(() => chart.current?.resize());
+    const observer = new ResizeObserver(([entry]) => {
+      chart.current?.resize();
+      setWidth(Math.round(entry?.contentRect.width ?? 0));
+    });
     observer.observe(box.current);
     return () => {
       observer.disconnect();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Panel } from "../dashboards/model.ts";
 import { last, linesOf } from "./lines.ts";
-import { optionOf, tip, type Picture } from "./option.ts";
+import { groupsOf, optionOf, tip, type Picture } from "./option.ts";
 
 const latency: Panel = {
   title: "Latency by colour",
@@ -52,6 +52,33 @@ test("events within the window are vertical lines, exemplars are dots that know 
   const [line, dots] = optionOf(picture, true).series as { markLine?: { data: { xAxis: number; name: string }[] }; data: unknown }[];
   expect(line?.markLine?.data).toMatchObject([{ xAxis: 5000, name: "promoted green" }]);
   expect(dots?.data).toEqual([{ value: [2000, 1.5], traceId: "ab" }]);
+});
+
+const release = ["deployed", "verified", "promoted"].map((name, index) => ({ at: 5000 + index * 1000, name, colour: "green", release: "r2" }));
+
+test("events within a label's width are lines of their own with one label", () => {
+  const [line] = optionOf({ ...picture, events: [...release, { at: 55_000, name: "closed", colour: "", release: "" }], width: 480 }, true)
+    .series as { markLine?: { data: { xAxis: number; name: string }[] } }[];
+  expect(line?.markLine?.data.map(({ xAxis, name }) => [xAxis, name])).toEqual([
+    [5000, "3 events"],
+    [6000, ""],
+    [7000, ""],
+    [55_000, "closed"],
+  ]);
+});
+
+test.each([
+  [2500, [1, 1, 1]],
+  [7000, [3]],
+])("a group reaches as far as a label of %i ms", (labelMs, sizes) => {
+  const far = release.map((event, index) => ({ ...event, at: index * 3000 }));
+  expect(groupsOf(far, labelMs).map((group) => group.length)).toEqual(sizes);
+});
+
+test("the mouse on a group's label tells each of its events", () => {
+  const box = tip([{ seriesName: "x", value: [60_000, 1], color: "#fff", axisValue: 60_000 }], "seconds", release, 60_000);
+  expect(box.textContent).toMatch(/deployed green r2.*verified green r2.*promoted green r2/);
+  expect(tip([{ seriesName: "x", value: [60_000, 1], color: "#fff", axisValue: 60_000 }], "seconds", release).textContent).not.toContain("deployed");
 });
 
 test("what is under the mouse is told as text, never as markup", () => {

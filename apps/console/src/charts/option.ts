@@ -13,19 +13,22 @@ export interface Picture {
   max?: number | undefined;
   events: Event[];
   dots: Exemplar[];
+  /** Of the chart, in pixels. */
+  width?: number;
 }
 
 const DAY_MS = 86_400_000;
 
 /** What ECharts is told to draw: lines, a vertical line for each event, and a dot for each exemplar. */
-export function optionOf({ lines, window, unit, stack, max, events, dots }: Picture, isDark: boolean): EChartsCoreOption {
+export function optionOf({ lines, window, unit, stack, max, events, dots, width = USUAL_WIDTH }: Picture, isDark: boolean): EChartsCoreOption {
   const text = isDark ? "#9fb0bf" : "#5b6873";
   const grid = isDark ? "#26323d" : "#e3e8ec";
   const isLong = window.end - window.start > 2 * DAY_MS;
-  const within = events.filter(({ at }) => at >= window.start && at <= window.end);
+  const within = events.filter(({ at }) => at >= window.start && at <= window.end).sort((a, b) => a.at - b.at);
+  const labelMs = ((window.end - window.start) * LABEL_WIDTH) / width;
   return {
     animation: false,
-    grid: { top: within.length > 0 ? 28 : 8, right: 8, bottom: 0, left: 0, containLabel: true },
+    grid: { top: within.length > 0 ? 18 : 8, right: 8, bottom: 0, left: 0, containLabel: true },
     xAxis: {
       type: "time",
       min: window.start,
@@ -55,7 +58,7 @@ export function optionOf({ lines, window, unit, stack, max, events, dots }: Pict
       transitionDuration: 0,
       axisPointer: { type: "line", lineStyle: { color: text } },
       // An element, not text: styles within text would be refused by the content security policy.
-      formatter: (items: unknown) => tip(items as TipItem[], unit, within),
+      formatter: (items: unknown) => tip(items as TipItem[], unit, within, labelMs),
     },
     toolbox: { show: true, itemSize: 0, feature: { dataZoom: { yAxisIndex: "none", icon: { zoom: "path://M0", back: "path://M0" } } } },
     series: [
@@ -70,7 +73,7 @@ export function optionOf({ lines, window, unit, stack, max, events, dots }: Pict
         ...(stack ? { stack: "all", areaStyle: { opacity: 0.35 } } : {}),
         lineStyle: { width: 1.5, type: line.isDashed ? "dashed" : "solid" },
         emphasis: { disabled: true },
-        ...(index === 0 ? { markLine: marks(within, text) } : {}),
+        ...(index === 0 ? { markLine: marks(groupsOf(within, labelMs), text) } : {}),
       })),
       {
         type: "scatter",
@@ -97,19 +100,36 @@ function inPowersOfTwo(lines: Line[]): { interval: number; max: number } {
   return { interval, max: interval * Math.ceil(most / interval) };
 }
 
-function marks(events: Event[], colour: string): object {
+/** "rolled_back green" in the labels' size, with some room. */
+const LABEL_WIDTH = 96;
+const USUAL_WIDTH = 480;
+
+/** Events whose labels would lie over each other. They have to be in order. */
+export function groupsOf(events: Event[], labelMs: number): Event[][] {
+  const groups: Event[][] = [];
+  for (const event of events) {
+    const group = groups.at(-1);
+    if (group?.[0] && event.at - group[0].at < labelMs) group.push(event);
+    else groups.push([event]);
+  }
+  return groups;
+}
+
+function marks(groups: Event[][], colour: string): object {
   return {
     silent: true,
     symbol: "none",
     lineStyle: { color: colour, type: "dashed", width: 1 },
     label: { color: colour, fontSize: 10, position: "end", formatter: ({ name }: { name: string }) => name },
-    // On two levels, so that neighbours can be read.
-    data: events.map(({ at, name, colour: of }, index) => ({
-      xAxis: at,
-      name: of ? `${name} ${of}` : name,
-      label: { distance: index % 2 === 0 ? 2 : 13 },
-    })),
+    // A line for each, a label for each group; whose they are says what is under the mouse.
+    data: groups.flatMap((group) => group.map((event, index) => ({ xAxis: event.at, name: index > 0 ? "" : labelOf(group), label: { distance: 2 } }))),
   };
+}
+
+function labelOf(group: Event[]): string {
+  const [{ name, colour } = { name: "", colour: "" }] = group;
+  if (group.length > 1) return `${group.length} events`;
+  return colour ? `${name} ${colour}` : name;
 }
 
 interface TipItem {
@@ -121,7 +141,7 @@ interface TipItem {
 
 const MOST_IN_TIP = 14;
 
-export function tip(items: TipItem[], unit: Unit, events: Event[]): HTMLElement {
+export function tip(items: TipItem[], unit: Unit, events: Event[], nearMs = 0): HTMLElement {
   const box = document.createElement("div");
   const at = items[0]?.axisValue ?? 0;
   add(box, "strong", clock(at));
@@ -137,8 +157,8 @@ export function tip(items: TipItem[], unit: Unit, events: Event[]): HTMLElement 
   if (shownItems.length > MOST_IN_TIP) add(box, "div", `and ${shownItems.length - MOST_IN_TIP} more`);
   const traces = items.filter(({ seriesName }) => seriesName === DOTS);
   for (const item of traces.slice(0, 3)) add(box, "div", `◆ trace of ${shown(item.value[1] ?? 0, unit)}: click`);
-  for (const event of events.filter((one) => Math.abs(one.at - at) < NEAR_MS))
-    add(box, "div", `⚑ ${event.name} ${event.colour} ${event.release}`);
+  for (const event of events.filter((one) => Math.abs(one.at - at) < Math.max(NEAR_MS, nearMs)))
+    add(box, "div", `⚑ ${clock(event.at)} ${event.name} ${event.colour} ${event.release}`);
   return box;
 }
 

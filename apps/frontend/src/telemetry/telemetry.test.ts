@@ -101,7 +101,7 @@ test("a question that nobody answers is told and stays the error that it was", a
   expect(bodies.join()).not.toContain("planted");
 });
 
-test.each([403, 404, 405, 429])("where the answer is %i nothing more is told, also on the next page", async (status) => {
+test.each([403, 404, 405, 410, 429])("where the answer is %i nothing more is told, also on the next page", async (status) => {
   const { told: requests } = collector(() => new Response(null, { status }), accepted);
   tell(PAGE);
   for (let count = 0; count < 3; count++) {

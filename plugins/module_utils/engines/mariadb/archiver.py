@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import (
     CONFIGURATION_LABEL,
     ENVIRONMENT_LABEL,
+    LOGGING,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.containers.limits import DATA_JOB_PROCESSES, in_memory
@@ -113,7 +114,7 @@ class MariadbArchiver:
             "stop_grace_period": "60s",
             "mem_limit": _MEMORY,
             "pids_limit": DATA_JOB_PROCESSES,
-            "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
+            "logging": LOGGING,
             "environment": {**tools.variables, "ARCHIVE_SECONDS": str(self.seconds)},
             "volumes": [
                 read_only(source, place) | ({"read_only": False} if writable else {}) for place, (source, writable) in binds.items()

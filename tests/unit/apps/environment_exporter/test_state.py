@@ -56,6 +56,9 @@ echobase_backup_newest_bytes{engine="mariadb"} 4096
 # HELP echobase_backup_proved_timestamp_seconds When a backup was last restored and held everything.
 # TYPE echobase_backup_proved_timestamp_seconds gauge
 echobase_backup_proved_timestamp_seconds{engine="mariadb"} 1772281000
+# HELP echobase_backup_due_timestamp_seconds From when on there has to be a backup; missing where nobody wants one.
+# TYPE echobase_backup_due_timestamp_seconds gauge
+echobase_backup_due_timestamp_seconds{engine="mariadb"} 1772280000
 # HELP echobase_backup_problem 1 while something keeps it from being restorable up to now.
 # TYPE echobase_backup_problem gauge
 echobase_backup_problem{engine="mariadb"} 1
@@ -103,6 +106,7 @@ def folder(tmp_path: Path) -> Path:
         problem="the log has a gap",
         newest="2026-02-28T12:00:00+00:00",
         newest_bytes=4096,
+        due="2026-02-28T12:00:00+00:00",
     )
     last = {
         "failed": {"count": 1, "ended": "2026-02-28T12:00:00+00:00", "seconds": 2.0},

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.backups.published import published_restorable
-from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord, Proof, Record
+from ansible_collections.echobase.platform.plugins.module_utils.backups.published import publish_schedule, published_restorable
+from ansible_collections.echobase.platform.plugins.module_utils.backups.record import BackupRecord, Failure, Proof, Record
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
@@ -77,3 +77,30 @@ def test_what_was_promised_is_taken_back_when_nobody_can_be_asked(env: Environme
 def test_check_mode_writes_nothing(env: Environment) -> None:
     published_restorable(env, "mariadb", cast(BackupTool, Repository()), check_mode=True)
     assert not Path(env.path("metrics")).exists()
+
+
+class EmptyRepository(Repository):
+    def backups(self) -> list[Backup]:
+        return []
+
+
+def test_a_backup_is_due_once_its_time_has_come_for_the_first_time(env: Environment) -> None:
+    assert published(env, EmptyRepository())["due"] is None
+    before = datetime.now(UTC)
+    publish_schedule(env, "03:10")
+    due = datetime.fromisoformat(published(env, EmptyRepository())["due"])
+    assert (due.astimezone().hour, due.minute) == (5, 10)
+    assert timedelta(hours=2) < due - before <= timedelta(hours=27)
+    # Whoever puts it off does not put the alarm off.
+    publish_schedule(env, "02:00")
+    assert datetime.fromisoformat(published(env, EmptyRepository())["due"]) == due
+    publish_schedule(env, "")
+    assert published(env, EmptyRepository())["due"] is None
+
+
+def test_where_there_was_a_backup_once_or_one_failed_it_is_due_without_a_schedule(env: Environment) -> None:
+    assert datetime.fromisoformat(published(env, Repository())["due"]) == at(5)
+    BackupRecord(env, "mariadb").write(Record(failure=Failure(at(3), "backup", "the disk is full")))
+    assert datetime.fromisoformat(published(env, EmptyRepository())["due"]) == at(3)
+    BackupRecord(env, "mariadb").file.write_text("{")
+    assert datetime.fromisoformat(published(env, EmptyRepository())["due"]) < at(1)

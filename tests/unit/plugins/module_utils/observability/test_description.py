@@ -107,3 +107,24 @@ def test_the_file_for_compose_has_each_digest_and_what_is_known_of_the_engine(en
 
 def test_only_what_was_recorded_is_made_before(env: Environment) -> None:
     assert described(env).volumes == ["p-data"]
+
+
+def test_a_file_that_a_user_named_is_known_and_its_content_counts(env: Environment, tmp_path: Path) -> None:
+    token = tmp_path / "elsewhere" / "token"
+    token.parent.mkdir()
+    text = TEXT.replace('["{home}/observability/jaeger.yaml', f'["{token}:/run/secrets/token:ro", "{{home}}/observability/jaeger.yaml')
+
+    def described_now() -> Description:
+        made = Description(env, text.format(home=env.home), FILES, ENGINE)
+        # The files are read now.
+        assert made.digests
+        return made
+
+    missing = described_now()
+    assert missing.given_files == [("jaeger", token)]
+    token.write_text("one")
+    one = described_now()
+    assert changed(missing, one) == ["j"]
+    token.write_text("two")
+    assert changed(one, described_now()) == ["j"]
+    assert described(env).given_files == []

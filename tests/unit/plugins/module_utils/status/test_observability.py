@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,13 +8,14 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.status.observability import observed_by
+from harness.otlp_sink import otlp_sink
 
 
 def lines(folder: Path, is_wanted: bool = True, **states: str) -> list[str]:
     env = environment("devlocal", str(folder))
     if is_wanted:
         path = Path(env.path("compose/observability.yml"))
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("services: {}\n")
     found = [{"Labels": {"com.docker.compose.service": service}, "State": state} for service, state in states.items()]
     docker = SimpleNamespace(api=SimpleNamespace(containers=lambda **asked: found))
@@ -39,3 +41,14 @@ def test_all_of_it_may_be_gone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("states", [{}, {"left": "running"}])
 def test_where_it_is_switched_off_nothing_is_told(tmp_path: Path, states: dict[str, str]) -> None:
     assert lines(tmp_path, is_wanted=False, **states) == []
+
+
+def test_a_backend_of_the_users_own_is_named_and_what_is_wrong_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "devlocal" / "observability"
+    folder.mkdir(parents=True)
+    with otlp_sink() as sink:
+        (folder / "backend.json").write_text(json.dumps({"endpoint": sink.url}))
+        assert lines(tmp_path, collector="running") == [f"OBSERVED  by 1 containers, for {sink.url}"]
+    told, why = lines(tmp_path, collector="running")
+    assert told == f"OBSERVED  by 1 containers, for {sink.url}, IN VAIN"
+    assert "Connection refused" in why

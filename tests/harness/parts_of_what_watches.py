@@ -1,0 +1,78 @@
+"""The parts of what watches environment test, one by one, and whether all of them together do their work."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from harness import otlp
+from harness.observability_under_test import SERVICE, ObservabilityUnderTest, docker
+from harness.waiting import eventually
+
+
+@dataclass(frozen=True)
+class Health:
+    """0 is the number of a process that does not run."""
+
+    process: int
+    restarts: int
+    out_of_memory: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+
+    @property
+    def health(self) -> Health:
+        said = docker("inspect", "-f", "{{.State.Pid}} {{.RestartCount}} {{.State.OOMKilled}}", self.name)
+        process, restarts, out_of_memory = said.split()
+        return Health(int(process), int(restarts), out_of_memory == "true")
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that it had since it began, with files that the kernel would give back at once."""
+        return self._read("memory.peak", "memory.max_usage_in_bytes")
+
+    @property
+    def peak(self) -> float:
+        """As a share of what it may have."""
+        return self.peak_bytes / self._read("memory.max", "memory.limit_in_bytes")
+
+    def _read(self, name: str, older_name: str) -> int:
+        """From the kernel's second hierarchy of groups where the engine uses that, or from its first."""
+        groups = [line.split(":", 2) for line in Path(f"/proc/{self.health.process}/cgroup").read_text().splitlines()]
+        folders = {controllers: folder for _, controllers, folder in groups}
+        if "memory" in folders:
+            return int(Path(f"/sys/fs/cgroup/memory{folders['memory']}/{older_name}").read_text())
+        return int(Path(f"/sys/fs/cgroup{folders['']}/{name}").read_text())
+
+
+def parts(watched: ObservabilityUnderTest) -> list[Part]:
+    return [Part(name) for name in watched.containers]
+
+
+def restarts(watched: ObservabilityUnderTest) -> dict[str, int]:
+    return {part.name: part.health.restarts for part in parts(watched)}
+
+
+def becomes_well(watched: ObservabilityUnderTest, patience: float = 120) -> None:
+    """Something new gets to where it is asked for: a trace, a number and a line."""
+
+    def is_well() -> bool:
+        trace_id, number = otlp.new_trace_id(), f"well_{uuid.uuid4().hex[:8]}"
+        try:
+            watched.send("traces", otlp.spans(SERVICE, trace_id))
+            watched.send("logs", otlp.log(SERVICE, "is it well?", {}, trace_id))
+            watched.send("metrics", otlp.counter(SERVICE, number, {(): 1}))
+            arrived = lambda: watched.trace(trace_id) and watched.logs({"trace_id": trace_id}) and watched.series(f"{number}_total")  # noqa: E731
+            eventually(arrived, "all of it arrives", 30, interval=0.5)
+        except (httpx.HTTPError, OSError, Refusal, AssertionError, ValueError, KeyError):
+            return False
+        return True
+
+    eventually(is_well, "what is sent arrives", patience)
