@@ -174,7 +174,7 @@ GROUPS = {
     "restores": ("postgres_backups", "durable_db_restore", "db_migration", "online_change"),
     "environment-durable": (
         *("durable_db", "older_majors", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
-        *("signals", "redaction", "observability_role"),
+        *("durable_cache", "signals", "redaction", "observability_role", "faults", "floods", "alerts_are_told"),
     ),
     "environment-traffic": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges", "one_release_at_a_time"),
     "changes": ("replica", "database_upgrade", "key_rotation", "clock_jump"),
