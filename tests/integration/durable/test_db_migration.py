@@ -48,7 +48,18 @@ class Scene:
         self.database = ReachableDatabase(backend.engine, DATABASE_IMAGES[backend.engine], DATABASE_PORTS[backend.engine], backend.network)
         self.ledger = Ledger(Path(backend.env.path("ledger.jsonl")))
         self.ledger.path.unlink(missing_ok=True)
-        for table in ("order_events", "outbox", "idempotency_keys", "orders", "users", "migrations", "migration_steps"):
+        for table in (
+            "sessions",
+            "login_failures",
+            "dead_letters",
+            "order_events",
+            "outbox",
+            "idempotency_keys",
+            "orders",
+            "users",
+            "migrations",
+            "migration_steps",
+        ):
             backend.sql(f"DROP TABLE IF EXISTS {table}")
 
     def migration(self, **options: Any) -> DbMigration:
@@ -269,7 +280,7 @@ def test_a_command_of_the_applications_own_is_run_and_its_exit_code_decides(scen
     assert "cannot be told" in foretold.warnings[0]
     # It has the account that may change the schema.
     assert migration('test "$$DB_USER" = migrate_user && python -m migrations expand').ensure(wanted, check_mode=False).changed
-    assert scene.applied == {"expand_0004"}
+    assert scene.applied == {"expand_0005"}
     assert scene.events == [("migrated", "0.1.0-plain")]
     with pytest.raises(Refusal, match=r"^no such column"):
         migration("echo 'no such column' >&2; exit 3").ensure(wanted, check_mode=False)
