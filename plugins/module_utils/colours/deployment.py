@@ -21,7 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.containe
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.containers.described import DescribedContainers
-from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_volume
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_volume, remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ class ColourDeployment:
         told = self._stored.text(self._definition.project, place.release, place.version, place.images)
         is_news = told != self._stored.written(place.colour.name)
         self._refuse_taken_ports()
+        others = self._of_another_definition()
         if not check:
+            # They may have the addresses that the new ones get.
+            for container in others:
+                remove_our_container(self._docker, place.env.name, container)
             for volume in volumes:
                 self._docker.volumes.create(volume, labels={ENVIRONMENT_LABEL: place.env.name})
             if is_news:
@@ -56,8 +60,14 @@ class ColourDeployment:
         file = ComposeFile(place.colour.project, place.env.path("compose", f"{place.colour.name}.yml"))
         text = as_text(colour_project(self._definition, place), place)
         outcome = DescribedContainers(self._docker, place.env.name, file, text, self.containers).ensure(seconds, check)
-        steps: Sequence[str] = [*(f"make {volume}" for volume in volumes), *outcome.facts["steps"]]
+        removals = (f"remove {container}" for container in others)
+        steps: Sequence[str] = [*removals, *(f"make {volume}" for volume in volumes), *outcome.facts["steps"]]
         return Outcome(bool(steps) or is_news, outcome.before, outcome.after, {"steps": list(steps)})
+
+    def _of_another_definition(self) -> list[str]:
+        """The colour's containers of services that its application does not have any more."""
+        there = containers_of(self._docker, [self._place.colour])[self._place.colour.name]
+        return [container.name for container in there if container.name not in self.containers]
 
     def _refuse_taken_ports(self) -> None:
         """As long as none of its containers is there, whoever has one of its ports is somebody else."""
