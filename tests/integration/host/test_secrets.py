@@ -37,6 +37,11 @@ CONSUMERS = {
     "archiver/backup_key": 999,
     "archiver/backup_password": 999,
     "observability/mariadb.cnf": 10002,
+    "observability/redis.json": 10002,
+    "cache/users.acl": 999,
+    "cache/admin_password": 999,
+    "cache/monitor_password": 999,
+    "app/cache_password": 10001,
     "observability/monitor_password": 10002,
     "migrate/db_password": 10001,
     "app/db_password": 10001,
@@ -402,9 +407,9 @@ def test_a_vault_keeps_the_disk_clean(home: Path, vault_password: Path) -> None:
         path.unlink()
     assert run(home, vault_password_file=str(vault_password))["diff"]["before"].splitlines() == [
         "secrets/app/db_password: missing",
-        "secrets/app/cache_password: missing",
         "secrets/app/jwt_key: missing",
         "secrets/app/jwt_keys: missing",
+        "secrets/app/cache_password: missing",
         "secrets/app/cloud_credentials: missing",
     ]
 
