@@ -23,13 +23,13 @@ def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """What a test module may set.
 
     EDGE_OPTIONS: other values of the role's variables, or functions of the edge's facts. EDGE_PLACE: a name, port and network of its own.
-    APPLICATION: the definition of each colour, instead of the order system's.
+    EDGE_APPLICATION: the definition of each colour, instead of the order system's.
     """
     place = getattr(request.module, "EDGE_PLACE", ("customers", 20443, "127.77"))
     facts = edge_facts(tmp_path_factory.mktemp("edge"), *place)
     given = getattr(request.module, "EDGE_OPTIONS", {})
     options = {name: value(facts) if callable(value) else value for name, value in given.items()}
-    if application := getattr(request.module, "APPLICATION", None):
+    if application := getattr(request.module, "EDGE_APPLICATION", None):
         options["edge_routes"] = routes_of(facts, application)
     with running_edge(facts, image_tag("nginx"), **options) as edge:
         yield edge
@@ -37,7 +37,7 @@ def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def colours(request: pytest.FixtureRequest, edge: EdgeUnderTest) -> Iterator[dict[str, ColourUnderTest]]:
-    of = getattr(request.module, "APPLICATION", {}).get
+    of = getattr(request.module, "EDGE_APPLICATION", {}).get
     with running_colour(edge.facts, "blue", of("blue")) as blue, running_colour(edge.facts, "green", of("green")) as green:
         yield {"blue": blue, "green": green}
 

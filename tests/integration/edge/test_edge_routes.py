@@ -37,7 +37,7 @@ CANARY = Weights(80, 20)
 KEYED = {"X-Once": "4711"}
 SERVICES = ("web", "api", "reports")
 # Nobody told these services of colours, so that none of their answers names one.
-APPLICATION = {
+EDGE_APPLICATION = {
     "blue": routes_settings(
         SERVICES,
         routes={
