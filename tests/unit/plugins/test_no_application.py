@@ -30,7 +30,6 @@ STILL = {
     # Names that a service behind which others stand often has.
     "plugins/module_utils/application/first_block.py",
     # It is what is deployed where nobody names another one.
-    "playbooks/refresh_images.yml",
     "roles/application/README.md",
     "roles/application/defaults/main.yml",
     "roles/application/meta/argument_specs.yml",
