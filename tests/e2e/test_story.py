@@ -12,7 +12,7 @@ from conftest import DeployedEnvironment
 
 from harness.environment_under_test import CHECKOUT, TEST, kept_files, run_playbook, try_playbook
 
-TASK_BUDGET = 36
+TASK_BUDGET = 35
 
 
 def fingerprint() -> dict[str, str]:
