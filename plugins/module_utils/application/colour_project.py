@@ -57,7 +57,7 @@ class ColourPlace:
     # The image of each service.
     images: Mapping[str, str]
     # The value of the label that tells what a container was made from.
-    configuration: str
+    configuration: str = ""
     memory: str = "512m"
     # Where programs send what they have to tell; empty means that nobody listens.
     telemetry: str = ""

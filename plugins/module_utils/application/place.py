@@ -12,11 +12,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.defi
 from ansible_collections.echobase.platform.plugins.module_utils.application.settings import BLOCK
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import MIGRATE_USER
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
-
-# The account that changes the schema; database/accounts.py makes it.
-_MIGRATOR = "migrate_user"
-_CONFIGURATION = "@configuration@"
 
 
 def colour_place(env: Environment, colour: str, definition: Definition, options: Mapping[str, Any]) -> ColourPlace:
@@ -41,12 +38,11 @@ def colour_place(env: Environment, colour: str, definition: Definition, options:
         release=options["release"],
         version=options["version"] or options["release"].rpartition("-")[0],
         images=options["images"],
-        configuration=_CONFIGURATION,
         memory=options["memory"],
         telemetry=options["telemetry_endpoint"],
         plain_ports=bool(options.get("plain_ports")),
         database=_database(env, engine, env.database_user, password, options["has_replica"]),
-        migrator=_database(env, engine, _MIGRATOR, migrator_password, options["has_replica"]),
+        migrator=_database(env, engine, MIGRATE_USER, migrator_password, options["has_replica"]),
         cache=_cache(env, settings.cache is not None and needs_password(settings.cache)) if options["has_cache"] else None,
         secrets={name: _secret(env, "app", name) for name in settings.secret_variables},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.colour_project import (
@@ -19,7 +20,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.stor
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.containers import containers_of
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
-from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeFile
+from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import PLACEHOLDER, ComposeFile
 from ansible_collections.echobase.platform.plugins.module_utils.containers.described import DescribedContainers
 from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import our_volume, remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import port_holder
@@ -33,7 +34,7 @@ class ColourDeployment:
         refuse(file, port_clashes(definition, place.env))
         self._docker = docker
         self._definition = definition
-        self._place = place
+        self._place = replace(place, configuration=PLACEHOLDER)
         self._stored = StoredDefinitions(place.env)
 
     @property
@@ -46,8 +47,11 @@ class ColourDeployment:
         volumes = self._missing_volumes()
         told = self._stored.text(self._definition.project, place.release, place.version, place.images)
         is_news = told != self._stored.written(place.colour.name)
-        self._refuse_taken_ports()
-        others = self._of_another_definition()
+        there = [container.name for container in containers_of(self._docker, [place.colour])[place.colour.name]]
+        if not there:
+            self._refuse_taken_ports()
+        # Of services that its application does not have any more.
+        others = [name for name in there if name not in self.containers]
         if not check:
             # They may have the addresses that the new ones get.
             for container in others:
@@ -64,16 +68,9 @@ class ColourDeployment:
         steps: Sequence[str] = [*removals, *(f"make {volume}" for volume in volumes), *outcome.facts["steps"]]
         return Outcome(bool(steps) or is_news, outcome.before, outcome.after, {"steps": list(steps)})
 
-    def _of_another_definition(self) -> list[str]:
-        """The colour's containers of services that its application does not have any more."""
-        there = containers_of(self._docker, [self._place.colour])[self._place.colour.name]
-        return [container.name for container in there if container.name not in self.containers]
-
     def _refuse_taken_ports(self) -> None:
         """As long as none of its containers is there, whoever has one of its ports is somebody else."""
         place = self._place
-        if containers_of(self._docker, [place.colour])[place.colour.name]:
-            return
         for name, port in published_ports(self._definition, place.colour):
             holder = port_holder(port, self._docker)
             if holder:

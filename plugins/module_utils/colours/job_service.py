@@ -31,7 +31,7 @@ def place_of(env: Environment, deployed: Deployed, engine: str = "", *, has_repl
         "telemetry_endpoint": "",
         "plain_ports": False,
     }
-    return replace(colour_place(env, colour, deployed.definition, options), cache=None, configuration="")
+    return replace(colour_place(env, colour, deployed.definition, options), cache=None)
 
 
 def job_project(

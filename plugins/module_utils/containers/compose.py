@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from dataclasses import dataclass
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.host.compose_command import compose, last_words
 
 # This placeholder stands in a Compose file for the digest of what a container is made from.
 PLACEHOLDER = "@configuration@"
+QUIETLY = ("--ansi", "never", "--progress", "quiet")
+# The durable project has further files (the edge's), whose containers are not orphans.
+WITHOUT_ORPHANS = {"COMPOSE_IGNORE_ORPHANS": "true"}
 _UP = ("up", "--detach", "--no-build", "--pull", "never")
 
 
@@ -39,19 +40,12 @@ class ComposeFile:
         self._run(*_UP, "--wait", "--wait-timeout", str(seconds))
 
     def _run(self, *arguments: str) -> None:
-        command = ["docker", "compose", "--project-name", self.project, "--file", self.path, "--ansi", "never", "--progress", "quiet"]
-        # The durable project has further files (the edge's), whose containers are not orphans.
-        environment = os.environ | {"COMPOSE_IGNORE_ORPHANS": "true"}
-        try:
-            done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise Refusal("there is no command docker on this machine", f"run {playbook('setup_durable')}, which installs it") from error
+        which = ("--project-name", self.project, "--file", self.path)
+        done = compose(*which, *QUIETLY, *arguments, variables=WITHOUT_ORPHANS)
         if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip() and "level=warning" not in line]
-            reason = lines[-1].strip() if lines else f"exit code {done.returncode}"
             raise ComposeError(
-                f"docker compose {arguments[0]} of {self.path} failed: {reason}",
-                f"see: {' '.join(command[:6])} config",
+                f"docker compose {arguments[0]} of {self.path} failed: {last_words(done.stderr, done.returncode)}",
+                f"see: docker compose {' '.join(which)} config",
                 done.stderr,
                 done.returncode,
             )

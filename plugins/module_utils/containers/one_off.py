@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import QUIETLY, WITHOUT_ORPHANS
+from ansible_collections.echobase.platform.plugins.module_utils.host.compose_command import compose
 
 # What Compose says of its own work, not the program's.
 _COMPOSE_SAYS = ("level=warning", " Container ", " Network ")
@@ -78,19 +77,7 @@ class OneOff:
 
     def _compose(self, *arguments: str, patience: float | None = -1) -> Ended:
         # The folder is named, since one is looked for otherwise, and what an `.env` in it says would be part of the project.
-        command = ["docker", "compose", "--project-directory", "/", "--project-name", self.project, "--file", self.file]
-        command += ["--ansi", "never", "--progress", "quiet", *arguments]
-        try:
-            done = subprocess.run(
-                command,
-                input=self.text,
-                env=os.environ | {"COMPOSE_IGNORE_ORPHANS": "true"},
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=self.seconds if patience == -1 else patience,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise Refusal("there is no command docker on this machine", f"run {playbook('setup_durable')}, which installs it") from error
+        which = ("--project-directory", "/", "--project-name", self.project, "--file", self.file)
+        seconds = self.seconds if patience == -1 else patience
+        done = compose(*which, *QUIETLY, *arguments, variables=WITHOUT_ORPHANS, text=self.text, seconds=seconds)
         return Ended(done.returncode, done.stdout, done.stderr)

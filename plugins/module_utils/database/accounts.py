@@ -12,9 +12,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import MIGRATE_USER
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
-MIGRATE_USER = "migrate_user"
 BACKUP_USER = "backup_user"
 MONITOR_USER = "monitor_user"
 REPLICA_USER = "replica_user"

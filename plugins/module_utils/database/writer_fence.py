@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import wait_until
-from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import MIGRATE_USER
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import MIGRATE_USER
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 _PATIENCE_SECONDS = 30.0

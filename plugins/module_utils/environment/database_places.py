@@ -24,6 +24,9 @@ class DatabasePlace:
     images: tuple[str, ...] = ()
 
 
+# The account that changes the schema; database/accounts.py makes it.
+MIGRATE_USER = "migrate_user"
+
 MARIADB = DatabasePlace(
     "mariadb",
     "mariadb",

@@ -86,8 +86,9 @@ class ApplicationImages:
             elif _is_ours(reference):
                 plan.images[name] = self._tag(f"services.{name}.image", reference)
             else:
-                plan.images[name] = self._pinned(reference) or reference
-                if not self._pinned(reference) and reference not in plan.to_pull:
+                pinned = self._pinned(reference)
+                plan.images[name] = pinned or reference
+                if not pinned and reference not in plan.to_pull:
                     plan.to_pull.append(reference)
         return plan
 

@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import (
     BACKUP_USER,
-    MIGRATE_USER,
     MONITOR_USER,
     NEXT_ROOT_PASSWORD,
     REPLICA_USER,
     DatabaseAccounts,
     account_passwords,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import MIGRATE_USER
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import (
     BACKUP_USER,
-    MIGRATE_USER,
     MONITOR_USER,
     REPLICA_USER,
     DatabaseAccounts,
     account_passwords,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import MIGRATE_USER
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 _SCRAM_ITERATIONS = 4096
