@@ -17,15 +17,16 @@ class BoundedHead(HttpToolsProtocol):
         self._head_bytes = 0
 
     def data_received(self, data: bytes) -> None:
+        expected = self._head_bytes = self._head_bytes + len(data)
         super().data_received(data)
-        if not self._in_head:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+        # Counting began anew where a head or a message ended in this piece: most of it was a body, then, that came at once.
+        still_the_same_head = self._in_head and self._head_bytes == expected
+        if still_the_same_head and self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._head_bytes = 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +12,11 @@ from typing import Any
 import docker
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.colour_project import ColourPlace
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.colours.deployment import ColourDeployment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from harness.module_runner import run_module
 
 PREFIX = "10.247"
@@ -99,11 +105,19 @@ def test_an_environment_that_was_taken_down_stands_in_nobodys_way(host: Host) ->
 
 
 def test_a_port_of_a_colour_that_something_else_has_is_refused_before_anything_is_made(host: Host) -> None:
-    with socket.create_server(("127.0.0.1", 34000 + 3001)):
-        refused = host.networks(ONE, ports=OUTRIGHT, subnets="10.247.80.0/21")
-    assert "port 37001, which environment test-a needs (blue api), is taken by process " in refused["msg"]
-    assert "stop that, or give another blue_offset in echobase_ports" in refused["remedy"]
-    assert names_of_networks() == []
+    env = environment(ONE, str(host.home))
+    published = [{"mode": "ingress", "target": 8000, "published": "3001", "protocol": "tcp"}]
+    answer = {"name": "zz", "services": {"api": {"image": "zz", "ports": published}}, "x-echobase": {"routes": {"/": "api:8000"}}}
+    with ExitStack() as stack:
+        client = docker.DockerClient.from_env()
+        stack.callback(client.close)
+        deployment = ColourDeployment(client, Definition.of(answer), ColourPlace(env, env.colour("blue"), "1", "1", {"api": "zz"}))
+        port = env.colour("blue").offset + 3001
+        stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        with pytest.raises(Refusal, match=rf"^port {port}, which api of blue needs, is taken by process {os.getpid()} \(") as refusal:
+            deployment.ensure(seconds=1, check=False)
+    assert "stop that, publish another one in the Compose file, or give another blue_offset in echobase_ports" in refusal.value.remedy
+    assert list(host.home.iterdir()) == []
 
 
 def test_a_record_that_cannot_be_read_is_named(host: Host) -> None:
