@@ -272,6 +272,8 @@ def clear() -> list[Test]:
 
 # Names that only tests give: environment test, and the environments, servers and networks that single tests make for themselves.
 NAMES_OF_TESTS = re.compile(r"echobase-(aws-)?(zz-|test-)|zz-")
+# Images of the tests' own registries, and those that were made for tests.
+IMAGES_OF_TESTS = re.compile(r"127\.0\.0\.1:\d+/(mirror/)?zz/|echobase/zz-images-")
 
 
 def remove_strangers() -> None:
@@ -286,6 +288,10 @@ def remove_strangers() -> None:
         container.remove(force=True, v=True)
     for one in (*volumes, *(network for network in client.networks.list() if NAMES_OF_TESTS.match(network.name))):
         one.remove()
+    for image in client.images.list():
+        for name in (*image.tags, *image.attrs.get("RepoDigests", ())):
+            if IMAGES_OF_TESTS.match(name):
+                client.images.remove(name, force=True)
 
 
 def chosen_ring(options: argparse.Namespace) -> Ring:

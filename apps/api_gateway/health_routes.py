@@ -84,7 +84,7 @@ async def ready(context: Given, request: Request) -> JSONResponse:
         "in_flight": request.app.state.in_flight.count,
         # Whoever rotates keys waits for this. Their ids stand in every token and give nothing away.
         "token_keys": {"signs": keys.current, "accepted": sorted(keys.accepted(time.time()))},
-        "note_key": context.notes.key_id,
+        "wrapping_key": context.notes.key_id,
         "dead_letters": checks.dead_letters,
         "checks": {"database": checks.database, "schema": checks.schema_within_range, "encryption": checks.encryption},
     }

@@ -35,7 +35,7 @@ class Rewrapper(Protocol):
 
 @dataclass
 class Rewrapped:
-    notes: int = 0
+    rewrapped: int = 0
     # Notes under a key that nobody has any more, which are as unreadable as before.
     unreadable: int = 0
 
@@ -56,7 +56,7 @@ class Rewrap:
             last = page[-1][0]
             changes = [(order_id, note, changed) for order_id, note in page if (changed := self._changed(note, done))]
             if changes:
-                done.notes += self._database.transaction(lambda connection, changes=changes: _store(connection, changes))  # type: ignore[misc]
+                done.rewrapped += self._database.transaction(lambda connection, changes=changes: _store(connection, changes))  # type: ignore[misc]
         return done
 
     def _page(self, after: str) -> list[tuple[str, bytes]]:

@@ -47,11 +47,11 @@ class SigningKeys:
 
 
 def signing_keys(settings: CloudSettings, secrets: SecretSource) -> SigningKeys:
-    secret = secrets.read(settings.jwt_secret_id) or _keys_in_file(settings.jwt_key_file.with_name("jwt_keys"))
+    secret = secrets.read(settings.jwt_secret_id) or _keys_in_file(settings.token_key_file.with_name("token_keys"))
     if secret:
         keys = {key_id: decode_key(text) for key_id, text in secret["keys"].items()}
         return SigningKeys(secret["current"], keys, {key_id: float(at) for key_id, at in secret.get("until", {}).items()})
-    key = decode_key(settings.jwt_key_file.read_text())
+    key = decode_key(settings.token_key_file.read_text())
     return SigningKeys(key_id(key), {key_id(key): key})
 
 

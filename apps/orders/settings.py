@@ -130,7 +130,7 @@ class CloudSettings:
     region: str
     kms_key_id: str
     jwt_secret_id: str
-    jwt_key_file: Path
+    token_key_file: Path
     queue: str
     # Empty means AWS itself.
     endpoint_url: str
@@ -141,7 +141,7 @@ class CloudSettings:
             region=variables.text("AWS_DEFAULT_REGION"),
             kms_key_id=variables.text("KMS_KEY_ID"),
             jwt_secret_id=variables.text("JWT_SECRET_ID"),
-            jwt_key_file=variables.path("JWT_KEY_FILE"),
+            token_key_file=variables.path("JWT_KEY_FILE"),
             queue=variables.text("ORDERS_QUEUE"),
             endpoint_url=variables.text("AWS_ENDPOINT_URL", default=""),
         )

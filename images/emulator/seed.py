@@ -29,7 +29,7 @@ class Seed:
     # The keys by number; the newest wraps, the others open what they wrapped.
     kms_keys: dict[int, bytes]
     # The content of the secret: the id of the key that signs, and all keys that are accepted.
-    jwt_keys: dict[str, object]
+    token_keys: dict[str, object]
     database: dict[str, str | int]
 
     @classmethod
@@ -39,7 +39,7 @@ class Seed:
             colour=variables["ECHOBASE_COLOUR"],
             region=variables.get("AWS_DEFAULT_REGION", "eu-central-1"),
             kms_keys=_kms_keys(secrets),
-            jwt_keys=_jwt_keys(secrets),
+            token_keys=_token_keys(secrets),
             database={
                 "username": variables["DB_USER"],
                 "password": _read(secrets, "db_password"),
@@ -64,7 +64,7 @@ def plant_secrets(seed: Seed) -> None:
     """Plants the secrets. Called again, it replaces them; a key stays, since there is something that it wrapped."""
     _plant_keys(seed)
     _plant_secret(seed, "database", seed.database)
-    _plant_secret(seed, "jwt", seed.jwt_keys)
+    _plant_secret(seed, "jwt", seed.token_keys)
 
 
 def _plant_keys(seed: Seed) -> None:
@@ -142,12 +142,12 @@ def _kms_keys(secrets: Path) -> dict[int, bytes]:
     return keys
 
 
-def _jwt_keys(secrets: Path) -> dict[str, object]:
+def _token_keys(secrets: Path) -> dict[str, object]:
     try:
-        found: dict[str, object] = json.loads(_read(secrets, "jwt_keys"))
+        found: dict[str, object] = json.loads(_read(secrets, "token_keys"))
     except FileNotFoundError:
         # An earlier version set the environment up: there is one key.
-        key = _read(secrets, "jwt_key")
+        key = _read(secrets, "token_key")
         key_id = hashlib.sha256(base64.b64decode(key)).hexdigest()[:16]
         return {"current": key_id, "keys": {key_id: key}}
     return found

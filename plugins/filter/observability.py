@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters of role observability: `log_store`, `in_bytes`, `share_of_memory`."""
+"""Filters of role observability: `log_store`, `in_bytes`, `share_of_memory`, `named_files`, `written_dashboards`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import byte_size
@@ -47,6 +48,31 @@ def in_bytes(size: str, option: str) -> int:
         raise AnsibleFilterError(str(refusal)) from refusal
 
 
+def named_files(texts: Mapping[str, str], pattern: str) -> dict[str, str]:
+    """Texts by the names of their files; `%s` in the pattern is the name that each has."""
+    return {pattern % name: text for name, text in texts.items()}
+
+
+def written_dashboards(texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The dashboards of an application as the console reads them. The text of one is YAML, as in apps/console/dashboards."""
+    found = []
+    for name, text in texts.items():
+        try:
+            written = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise AnsibleFilterError(f"dashboard {name} of the application is no YAML: {str(error).splitlines()[-1].strip()}") from error
+        if not isinstance(written, dict) or not {"title", "about", "rows"} <= written.keys():
+            raise AnsibleFilterError(f"dashboard {name} of the application lacks one of title, about and rows")
+        found.append({"name": name, **written})
+    return found
+
+
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"log_store": log_store, "in_bytes": in_bytes, "share_of_memory": share_of_memory}
+        return {
+            "log_store": log_store,
+            "in_bytes": in_bytes,
+            "share_of_memory": share_of_memory,
+            "named_files": named_files,
+            "written_dashboards": written_dashboards,
+        }

@@ -76,6 +76,10 @@ jobs:
   description: The service of each job that it has.
   returned: success
   type: dict
+observe:
+  description: Texts of rules and dashboards that it brings, by what they are for and by name.
+  returned: success
+  type: dict
 edge_routes:
   description: What role edge makes its configuration from.
   returned: success
@@ -91,6 +95,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echobase.platform.plugins.module_utils.application.compose_answer import compose_answer
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_knows, edge_routes
+from ansible_collections.echobase.platform.plugins.module_utils.application.observed import observed
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.images.application_images import catalogue_names
@@ -114,6 +119,7 @@ def operate(module: AnsibleModule) -> Outcome:
         "notes": list(definition.notes),
         "secrets": list(definition.settings.secrets),
         "jobs": dict(definition.settings.jobs),
+        "observe": observed(definition.settings, params["file"]),
         "edge_routes": routes,
         "edge_knows_routes": edge_knows(env, routes),
     }

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from dashboards.source import Dashboard, dashboards
+from dashboards.source import EXAMPLES, Dashboard, dashboards
 from harness.chromium import chromium
 from harness.environment_under_test import CHECKOUT, TEST, run_playbook
 from harness.waiting import eventually
@@ -165,7 +165,7 @@ def panels(page: Page, state: str) -> list[str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("dashboard", dashboards(), ids=lambda dashboard: dashboard.name)
+@pytest.mark.parametrize("dashboard", [*dashboards(), *dashboards(EXAMPLES)], ids=lambda dashboard: dashboard.name)
 def test_each_panel_of_a_dashboard_shows_data(operator: Page, dashboard: Dashboard) -> None:
     name = dashboard.name
     if name == "databases":

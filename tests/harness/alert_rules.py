@@ -1,4 +1,4 @@
-"""The rules of Prometheus that role observability brings, and their tests in tests/unit/alerts, as data."""
+"""The rules of Prometheus that role observability and the order system bring, and their tests in tests/unit/alerts, as data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-RULES = CHECKOUT / "roles" / "observability" / "files" / "rules"
+RULES = [*sorted((CHECKOUT / "roles/observability/files/rules").glob("*.yml")), CHECKOUT / "apps/orders/observe/rules.yml"]
 CASES = CHECKOUT / "tests" / "unit" / "alerts"
 
 _SERIES = re.compile(r"(?P<name>\w+)\{(?P<labels>.*)\}")
@@ -80,7 +80,7 @@ def seconds(duration: str) -> int:
 
 
 def _rules() -> Iterator[tuple[Path, dict[str, Any]]]:
-    for file in sorted(RULES.glob("*.yml")):
+    for file in RULES:
         for group in yaml.safe_load(file.read_text())["groups"]:
             for rule in group["rules"]:
                 yield file, rule

@@ -172,7 +172,7 @@ def _write_alertmanager(folder: Path, webhook: WebhookSink, mail: MailSink) -> N
 def _write_prometheus(folder: Path, alertmanager: str, jobs: Mapping[str, str]) -> None:
     configuration = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s", "external_labels": {"environment": ENVIRONMENT}},
-        "rule_files": [str(RULES / "*.yml")],
+        "rule_files": [str(file) for file in RULES],
         "alerting": {"alertmanagers": [{"path_prefix": "/alertmanager", "static_configs": [{"targets": [alertmanager]}]}]},
         "scrape_configs": [
             {

@@ -239,7 +239,7 @@ class Backend:
             "DB_CA_FILE": AUTHORITY_FILE,
             "DB_SECRET_ID": f"echobase/{env.name}/database",
             "JWT_SECRET_ID": f"echobase/{env.name}/jwt",
-            "JWT_KEY_FILE": "/run/secrets/jwt_key",
+            "JWT_KEY_FILE": "/run/secrets/token_key",
             "KMS_KEY_ID": f"alias/echobase-{env.name}",
             "ORDERS_QUEUE": f"echobase-{env.name}-{colour}-orders",
             "AWS_ENDPOINT_URL": f"http://{colour}-localstack:4566",

@@ -32,7 +32,7 @@ Server(uvicorn.Config(app, log_config=None)).run([socket.socket(fileno=int(sys.a
 @contextmanager
 def gateway_process(folder: Path, redis: RedisProcess, **variables: str) -> Iterator[httpx.Client]:
     listening = socket.create_server(("127.0.0.1", 0))
-    nowhere, key = folder / "nowhere", folder / "jwt_key"
+    nowhere, key = folder / "nowhere", folder / "token_key"
     key.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
     environment = {
         "ECHOBASE_ENV": "test", "ECHOBASE_COLOUR": "blue", "ECHOBASE_RELEASE": "0.1.0-abc", "ECHOBASE_VERSION": "0.1.0",

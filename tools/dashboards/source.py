@@ -10,6 +10,8 @@ import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "apps" / "console" / "dashboards"
+# The order system brings its own.
+EXAMPLES = CHECKOUT / "apps" / "orders" / "observe" / "dashboards"
 COLUMNS = 24
 
 

@@ -4,7 +4,7 @@ import { lazy, Suspense, useState } from "react";
 import { link, useAddress, type Address } from "./address.ts";
 import { told } from "./ask.ts";
 import { loadConfig, type Config } from "./config.ts";
-import { DASHBOARDS } from "./dashboards/model.ts";
+import { dashboards } from "./dashboards/model.ts";
 import { firingAlerts } from "./stores/prometheus.ts";
 import { TimeControls } from "./time/TimeControls.tsx";
 import { Boundary } from "./ui/Boundary.tsx";
@@ -40,7 +40,8 @@ export function App() {
 
 function Page({ config, theme, onTurn }: { config: Config; theme: Theme; onTurn: () => void }) {
   const address = useAddress();
-  const dashboard = address.parameters.get("dashboard") ?? DASHBOARDS[0]?.name ?? "";
+  const shown = dashboards(config.dashboards);
+  const dashboard = address.parameters.get("dashboard") ?? shown[0]?.name ?? "";
   return (
     <>
       <header className="bar">
@@ -48,7 +49,7 @@ function Page({ config, theme, onTurn }: { config: Config; theme: Theme; onTurn:
           {config.environment || "console"}
         </a>
         <nav aria-label="Views">
-          {DASHBOARDS.map(({ name, title, about }) => (
+          {shown.map(({ name, title, about }) => (
             <NavLink
               key={name}
               href={link("", { dashboard: name })}

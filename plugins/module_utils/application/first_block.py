@@ -154,7 +154,7 @@ class _Writer:
             self._ask("database.as: no variable names the database; say by which ones your program learns of it")
         self._say(
             "  # What customers were promised, for a restore to say what it would lose: identifier, moment, state, newest first.",
-            "  # acknowledged: SELECT id, created_at, status FROM orders ORDER BY created_at DESC",
+            "  # acknowledged: SELECT id, created_at, status FROM <what was promised> ORDER BY created_at DESC",
         )
         for other in list(self._databases)[1:]:
             self._ask(

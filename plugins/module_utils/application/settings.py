@@ -19,7 +19,9 @@ BLOCK = "x-echobase"
 DATABASE_FACTS = ("engine", "host", "port", "name", "user", "password", "password_file", "authority_file", "url", "replica")
 CACHE_FACTS = ("host", "port", "user", "password", "password_file", "authority_file", "url")
 # `schema` speaks the protocol in docs/operate/migrations.md; who has none names one command for `expand` and one for `contract`.
-JOBS = ("schema", "expand", "contract", "smoke", "drain", "dead_letters")
+JOBS = ("schema", "expand", "contract", "smoke", "drain", "dead_letters", "rewrap")
+# What an application brings for those who watch it: rules for Prometheus, dashboards for the console and for Grafana.
+OBSERVE = ("rules", "dashboards", "grafana")
 # Whether both colours use one volume, or each has its own, which goes with it.
 VOLUME_KINDS = ("shared", "colour")
 PREFIX = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?")
@@ -87,6 +89,8 @@ class Settings:
     ready: Mapping[str, str] = field(default_factory=dict)
     live: Mapping[str, str] = field(default_factory=dict)
     in_flight: Mapping[str, str] = field(default_factory=dict)
+    # Where a service says which of the environment's keys it has: a rotation waits until it has the new one.
+    keys: Mapping[str, str] = field(default_factory=dict)
     database: DatabaseAccess | None = None
     cache: Access | None = None
     jobs: Mapping[str, str] = field(default_factory=dict)
@@ -100,6 +104,10 @@ class Settings:
     volumes: Mapping[str, str] = field(default_factory=dict)
     # A developer's way to a service without TLS, where it is asked for: the port that is published, and the service's own.
     plain_ports: Mapping[str, str] = field(default_factory=dict)
+    # Services that read passwords only when they start, and so are started again when one changes.
+    reads_once: Sequence[str] = ()
+    # Files beside the Compose file, by what they are for.
+    observe: Mapping[str, Sequence[str]] = field(default_factory=dict)
     # The header by which a request may be sent twice and counts once.
     repeatable: str = ""
     # The version that people know a release by; its name has a hash of its content beside it.
@@ -153,6 +161,7 @@ class SettingsReader:
             ready=self._paths("ready"),
             live=self._paths("live"),
             in_flight=self._paths("in_flight"),
+            keys=self._paths("keys"),
             database=self._database(),
             cache=self._cache(),
             jobs=self._jobs(),
@@ -162,6 +171,8 @@ class SettingsReader:
             apart=tuple(self._service_names("apart", self._block.get("apart", ()))),
             volumes=self._texts("volumes", None, VOLUME_KINDS),
             plain_ports=self._plain_ports(),
+            reads_once=tuple(self._service_names("reads_once", self._block.get("reads_once", ()))),
+            observe=self._observe(),
             repeatable=self._repeatable(),
             version=self._version(),
         )
@@ -354,6 +365,19 @@ class SettingsReader:
         for service, ports in found.items():
             if not _PORTS.fullmatch(ports):
                 self._object(f"plain_ports.{service}", f"is '{ports}'", 'write for instance "4000:4000"')
+        return found
+
+    def _observe(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, Sequence[str]] = {}
+        for kind, value in self._mapping("observe").items():
+            where = f"observe.{kind}"
+            files = [value] if isinstance(value, str) else value
+            if kind not in OBSERVE:
+                self._object(where, "is nothing that can be brought", f"choose from {', '.join(OBSERVE)}")
+            elif not isinstance(files, Sequence) or not all(isinstance(file, str) and file for file in files):
+                self._object(where, "is no list of files", f"write for instance `observe: {{{kind}: [observe/{kind}.yml]}}`")
+            else:
+                found[kind] = tuple(files)
         return found
 
     def _repeatable(self) -> str:

@@ -1,7 +1,12 @@
-"""The work that a colour has accepted and not finished: it finishes it, or hands it over, by the application's job `drain`."""
+"""What is done with a colour beside its deployment.
+
+Its accepted work is finished or handed over, by the application's job `drain`; services that read passwords only when they start are
+started again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import Deployed, StoredDefinitions
@@ -15,6 +20,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 
 JOB = "drain"
 NOBODY = "none"
+# The passwords that an application has, and in which part of its block it says how it is told them.
+_FACTS_BY_PASSWORD = {"db_app_password": "database", "cache_app_password": "cache"}
 # Beyond the seconds that the job is told, for its start and its end.
 _SECONDS_TO_SPARE = 60
 
@@ -57,6 +64,33 @@ class ColourWork:
             )
         return _outcome(ended)
 
+    def take_passwords(self, passwords: Sequence[str], anyway: bool, check: bool) -> Outcome:
+        """Starts what reads passwords only once again. Refuses what only a new deployment changes, unless that is wanted `anyway`."""
+        deployed = StoredDefinitions(self.env).of(self.colour.name)
+        concerned = [fact for password, fact in _FACTS_BY_PASSWORD.items() if password in passwords]
+        if deployed is None or not concerned:
+            return Outcome(changed=False, facts={"told": {}})
+        variables = list(_told_in_variables(deployed, concerned))
+        if variables:
+            what = f"{self.colour.name} tells its services a password in {' and '.join(variables)}, which only a new deployment changes"
+            if not anyway:
+                raise Refusal(
+                    f"{what}: they would fail from then on",
+                    "have them read a file (`as: {password_file: …}`), or add -e rotate_interrupts=true and deploy again at once",
+                )
+            return self._started_again(deployed, check, [f"{what}: they fail until you deploy it again ({playbook('deploy')})"])
+        return self._started_again(deployed, check, [])
+
+    def _started_again(self, deployed: Deployed, check: bool, warnings: list[str]) -> Outcome:
+        containers = [
+            container
+            for service in deployed.definition.settings.reads_once
+            for container in docker_client().containers.list(filters={"name": f"^/{self.colour.container(service)}$"})
+        ]
+        for container in () if check else containers:
+            container.restart()
+        return Outcome(changed=bool(containers), facts={"told": {}}, warnings=warnings)
+
     def _run(self, deployed: Deployed, whose: str, seconds: float, hand_to: str) -> Ended:
         variables = {"ECHOBASE_COLOUR": whose, "ECHOBASE_DRAIN_SECONDS": f"{seconds:g}", "ECHOBASE_HAND_TO": hand_to}
         project = OneOff(self.colour.project, file=self._file, seconds=seconds + _SECONDS_TO_SPARE)
@@ -71,6 +105,13 @@ class ColourWork:
     @property
     def _file(self) -> str:
         return self.env.path("compose", f"{self.colour.name}.yml")
+
+
+def _told_in_variables(deployed: Deployed, concerned: Sequence[str]) -> Iterator[str]:
+    settings = deployed.definition.settings
+    for access in [{"database": settings.database, "cache": settings.cache}[fact] for fact in concerned]:
+        if access:
+            yield from (access.variables[fact] for fact in ("password", "url") if fact in access.variables)
 
 
 def _nothing(warnings: list[str] | None = None) -> Outcome:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.cache.accounts import account_file, exporter_passwords
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import keys_document
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.operator_line import (
     ACCOUNTS_FILE,
     Accounts,
@@ -20,6 +19,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import APPLICATION as APPLICATION_PREFIX
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import GIVEN
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.token_keys import TokenKeys
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.wrapping_keys import keys_document
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import MONITOR_USER
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engines
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import (
@@ -67,19 +67,19 @@ def wanted_files(env: Environment, values: Mapping[str, str], folder: Path, acco
         SecretFile("volume_key", values["db_volume_key"], ROOT, 0o600),
         SecretFile("migrate/db_password", values["db_migrate_password"], APPLICATION, _FOR_PROGRAMS),
         SecretFile("app/db_password", values["db_app_password"], APPLICATION, _FOR_PROGRAMS),
-        SecretFile("app/jwt_key", values["jwt_key"], APPLICATION, _FOR_PROGRAMS),
-        SecretFile("app/jwt_keys", TokenKeys.of(values).document, APPLICATION, _FOR_PROGRAMS),
+        SecretFile("app/token_key", values["token_key"], APPLICATION, _FOR_PROGRAMS),
+        SecretFile("app/token_keys", TokenKeys.of(values).document, APPLICATION, _FOR_PROGRAMS),
         SecretFile("app/cache_password", values["cache_app_password"], APPLICATION, _FOR_PROGRAMS),
         *_files_of_application(values),
         SecretFile("emulator/kms_key", values["kms_key"], APPLICATION),
         SecretFile("emulator/kms_keys", keys_document(values), APPLICATION),
         SecretFile("emulator/db_password", values["db_app_password"], APPLICATION),
-        SecretFile("emulator/jwt_key", values["jwt_key"], APPLICATION),
+        SecretFile("emulator/token_key", values["token_key"], APPLICATION),
         *(
             SecretFile(f"{consumer}/cloud_credentials", _cloud_credentials(env, values), APPLICATION, _FOR_PROGRAMS)
             for consumer in ("app", "emulator")
         ),
-        SecretFile("emulator/jwt_keys", TokenKeys.of(values).document, APPLICATION),
+        SecretFile("emulator/token_keys", TokenKeys.of(values).document, APPLICATION),
         SecretFile(ACCOUNTS_FILE, accounts.content, APPLICATION),
         SecretFile("desk/desk_key", values["desk_key"], APPLICATION),
         SecretFile("desk/preview_key", values["preview_key"], APPLICATION),

@@ -46,17 +46,17 @@ KINDS = {
     "db_volume_key": Kind(_key, guards_data=True, recorded=True),
     "db_backup_key": Kind(_password, guards_data=True, recorded=True),
     "kms_key": Kind(_key, guards_data=True),
-    "jwt_key": Kind(_key, guards_data=True),
     "operator_password": Kind(_password, guards_data=False),
     # Whoever fetches the edge's metrics shows this one; it opens nothing else.
     "metrics_password": Kind(_password, guards_data=False),
     # What they sign expires by itself, so where they are missing they are simply made, beside existing data, too.
+    "token_key": Kind(_key, guards_data=False),
     "preview_key": Kind(_key, guards_data=False),
     "desk_key": Kind(_key, guards_data=False),
     # What the application signs its calls of the cloud emulator with.
     "cloud_key": Kind(_key, guards_data=False),
 }
-# A further key of MariaDB's data or of notes has a number behind the name of the first one, which stays, since old data and
+# A further key of MariaDB's data or of an application's has a number behind the name of the first one, which stays, since old data and
 # backups keep theirs.
 FURTHER_KEY = re.compile(r"(db_encryption_key|kms_key)_(\d+)")
 # What the administrator's password was when the data were made. It opens nothing any more, but the fingerprint that is written on their

@@ -1,4 +1,4 @@
-"""The keys of customers' tokens: the present one signs, the next one is being made known, and the one before counts for a while."""
+"""The keys of an application's tokens: the present one signs, the next one is being made known, and the one before counts for a while."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-CURRENT, NEXT, BEFORE, BEFORE_UNTIL = "jwt_key", "jwt_key_next", "jwt_key_before", "jwt_key_before_until"
+CURRENT, NEXT, BEFORE, BEFORE_UNTIL = "token_key", "token_key_next", "token_key_before", "token_key_before_until"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class TokenKeys:
 
     @property
     def document(self) -> str:
-        """Gives the document that Secrets Manager keeps. It holds every key that is accepted and names the one that signs."""
+        """Gives the document that an application reads. It holds every key that is accepted and names the one that signs."""
         until = {key_id(self.before): self.until} if self.before else {}
         return json.dumps({"current": key_id(self.current), "keys": self.by_id, "until": until}, sort_keys=True)
 
@@ -47,5 +47,5 @@ def expired(values: Mapping[str, str], now: float) -> list[str]:
 
 
 def key_id(key: str) -> str:
-    """The application derives the same one (apps/orders/credentials.py). It stands in every token and gives nothing away."""
+    """The application derives the same one. It stands in every token and gives nothing away."""
     return hashlib.sha256(base64.b64decode(key)).hexdigest()[:16]

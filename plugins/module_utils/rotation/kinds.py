@@ -10,7 +10,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.secr
 ROOT_PASSWORD = "db_root_password"
 # Where several are named, they are rotated in this order.
 PASSWORDS = (*RENEWABLE, ROOT_PASSWORD)
-APPLICATION_KEYS = ("jwt_key", "kms_key")
+APPLICATION_KEYS = ("token_key", "kms_key")
 DATA_KEYS = ("db_backup_key", "db_encryption_key", "db_volume_key")
 
 

@@ -1,7 +1,7 @@
-"""Another key for customers' tokens, while customers are served.
+"""Another key for the tokens that an application signs, while customers are served.
 
-Every gateway that runs accepts the new key before the first one signs with it. Then tokens of the key before stay valid until they
-would have expired anyway, or are refused at once if the key leaked.
+Every service that keeps it and runs accepts the new key before the first one signs with it. Then tokens of the key before stay valid until
+they would have expired anyway, or are refused at once if the key leaked.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.colours.gateways import (
+from ansible_collections.echobase.platform.plugins.module_utils.colours.key_holders import (
     PATIENCE_SECONDS,
-    Gateway,
-    await_gateways,
+    TOKEN_KEYS,
+    KeyHolder,
+    await_key_holders,
     refuse_older_releases,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
@@ -30,7 +31,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.toke
     key_id,
 )
 
-# A gateway may still sign with the old key for a moment after we looked at the clock.
+# Somebody may still sign with the old key for a moment after we looked at the clock.
 _MARGIN_SECONDS = 60
 
 
@@ -39,7 +40,7 @@ class TokenKeyRotation:
     """`overlap` is for how many seconds tokens of the key before stay valid; 0 refuses them as soon as the new key signs."""
 
     secrets: EnvironmentSecrets
-    gateways: Callable[[], list[Gateway]]
+    holders: Callable[[], list[KeyHolder]]
     overlap: int
     clock: Callable[[], float] = time.time
     patience: float = PATIENCE_SECONDS
@@ -49,9 +50,9 @@ class TokenKeyRotation:
         if CURRENT not in values:
             raise Refusal("there is no key of tokens yet", f"run {playbook('setup_durable')} first")
         keys = TokenKeys.of(values)
-        refuse_older_releases(self.gateways())
+        refuse_older_releases(self.holders(), TOKEN_KEYS)
         if not keys.next and keys.counts_before(self.clock()) and self.overlap:
-            # The last rotation is not over, or was cut off while it waited for the gateways.
+            # The last rotation is not over, or was cut off while it waited for them.
             if not check:
                 self._await_everywhere("sign with the new key", lambda told: told["signs"] == key_id(keys.current))
             return self._outcome(keys, changed=False)
@@ -82,7 +83,7 @@ class TokenKeyRotation:
         return TokenKeys.of(self.secrets.known())
 
     def _await_everywhere(self, what: str, is_so: Callable[[Mapping[str, Any]], bool]) -> None:
-        await_gateways(self.gateways, what, lambda told: "token_keys" in told and is_so(told["token_keys"]), self.patience)
+        await_key_holders(self.holders, what, lambda told: TOKEN_KEYS in told and is_so(told[TOKEN_KEYS]), self.patience)
 
     def _outcome(self, keys: TokenKeys, changed: bool) -> Outcome:
         before = {"accepted_until": keys.until} if keys.counts_before(self.clock()) else {}

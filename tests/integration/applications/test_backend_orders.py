@@ -12,7 +12,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import note_key_id
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.wrapping_keys import wrapping_key_id
 from harness.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend
 from harness.cloud_callers import ask_as_nobody, cloud_client, secret_key_in
 from orders.credentials import key_id
@@ -225,8 +225,8 @@ def test_health_and_readiness(backend: Backend, client: httpx.Client) -> None:
     told_to_customers = client.get("/health/all", headers={"X-Echobase-Entrance": "public"}).json()
     assert told_to_customers.keys() == {"status", "timestamp", "services"}
     ready = client.get("/ready").json()
-    assert ready.pop("token_keys")["signs"] == key_id(base64.b64decode(backend.secret("app", "jwt_key")))
-    assert ready.pop("note_key") == note_key_id("test", 1)
+    assert ready.pop("token_keys")["signs"] == key_id(base64.b64decode(backend.secret("app", "token_key")))
+    assert ready.pop("wrapping_key") == wrapping_key_id("test", 1)
     assert ready == {
         "status": "ready",
         "environment": "test",

@@ -62,7 +62,7 @@ def part(content: object) -> str:
 
 
 def forged(name: str, backend: Backend, customer: Customer) -> str:
-    key = base64.b64decode(backend.secret("app", "jwt_key"))
+    key = base64.b64decode(backend.secret("app", "token_key"))
     header = {"kid": key_id(key)}
     good = {"sub": "00000000-0000-4000-8000-000000000000", "exp": int(time.time()) + 600}
     genuine = customer.token.split(".")
@@ -115,7 +115,7 @@ def test_without_a_token_there_is_nothing_to_see(anna: Customer, header: str) ->
 
 
 def test_a_genuine_token_of_an_account_that_is_gone_places_nothing(backend: Backend, anna: Customer) -> None:
-    key = base64.b64decode(backend.secret("app", "jwt_key"))
+    key = base64.b64decode(backend.secret("app", "token_key"))
     claims = {"sub": str(uuid.uuid4()), "exp": int(time.time()) + 600}
     token = jwt.encode(claims, key, "HS256", headers={"kid": key_id(key)})
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid.uuid4())}
@@ -143,7 +143,7 @@ INJECTIONS = (
     "{{7*7}}${7*7}<%= 7*7 %>",
     "<script>alert(1)</script>",
     "$(touch /tmp/x) `id` | id",
-    "../../../../run/secrets/jwt_key",
+    "../../../../run/secrets/token_key",
     "line\r\nX-Injected: yes",
     "\u202egnp.exe\u0000".rstrip("\u0000"),
 )

@@ -214,7 +214,7 @@ def test_nothing_that_is_nobodys_business_is_told(backend: Backend, sink: OtlpSi
 
     planted = [
         "planted-", anna.email, anna.email.partition("@")[0], anna.password, anna.token, anna.token.rpartition(".")[2],
-        backend.secret("app", "db_password"), backend.secret("app", "jwt_key"), "Bearer",
+        backend.secret("app", "db_password"), backend.secret("app", "token_key"), "Bearer",
     ]  # fmt: skip
     assert [text for text in planted if sink.holds(text)] == []
     logs = blue.gateway.logs + blue.processor.logs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import threading
 import time
 import uuid
@@ -18,12 +19,12 @@ from typing import Any
 import jwt
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.colours.gateways import Gateway, rewrap_notes
+from ansible_collections.echobase.platform.plugins.module_utils.colours.key_holders import KeyHolder
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import note_key_id
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.wrapping_keys import wrapping_key_id
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
-from ansible_collections.echobase.platform.plugins.module_utils.rotation.note_key import NoteKeyRotation
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.token_key import TokenKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.wrapping_key import WrappingKeyRotation
 from harness.backend_fixtures import (
     Backend,
     ColourUnderTest,
@@ -103,10 +104,10 @@ def rotate(backend: Backend, overlap: int) -> dict[str, Any]:
     return TokenKeyRotation(secrets_of(backend), lambda: gateways_of(backend), overlap).run(check=False).facts
 
 
-def gateways_of(backend: Backend) -> list[Gateway]:
+def gateways_of(backend: Backend) -> list[KeyHolder]:
     authority = backend.env.path("tls", "ca.crt")
     return [
-        Gateway(name, HttpsClient("127.0.0.1", colour.gateway.port(8443), authority, {}), colour.gateway.name)
+        KeyHolder(name, HttpsClient("127.0.0.1", colour.gateway.port(8443), authority, {}), "/ready")
         for name, colour in backend.colours.items()
     ]
 
@@ -185,12 +186,12 @@ def statuses(backend: Backend, customer: Customer, token: str) -> list[int]:
 @pytest.mark.long
 def test_tokens_outlive_a_rotation_and_no_request_fails(backend: Backend, green: ColourUnderTest) -> None:
     customer = Customer.new(backend.colour("blue"))
-    old_key, old_token = backend.secret("app", "jwt_key"), customer.token
+    old_key, old_token = backend.secret("app", "token_key"), customer.token
     load = Load(backend)
     with load.running():
         told = rotate(backend, HOUR)
     assert Counter(load.answers).keys() == {202}
-    assert backend.secret("app", "jwt_key") != old_key
+    assert backend.secret("app", "token_key") != old_key
     assert statuses(backend, customer, old_token) == [200, 200]
     log_in(customer)
     assert jwt.get_unverified_header(customer.token)["kid"] == told["key_id"]
@@ -207,7 +208,7 @@ def test_tokens_outlive_a_rotation_and_no_request_fails(backend: Backend, green:
 @pytest.mark.usefixtures("green")
 def test_a_key_that_leaked_opens_nothing_after_its_rotation_and_no_order_is_lost(backend: Backend) -> None:
     customer = Customer.new(backend.colour("blue"))
-    leaked, token = backend.secret("app", "jwt_key"), customer.token
+    leaked, token = backend.secret("app", "token_key"), customer.token
     assert statuses(backend, customer, forged(leaked, customer)) == [200, 200]
     load = Load(backend, may_log_in_again=True)
     with load.running():
@@ -217,7 +218,9 @@ def test_a_key_that_leaked_opens_nothing_after_its_rotation_and_no_order_is_lost
     assert Counter(load.answers).keys() == {202}
     log_in(customer)
     assert statuses(backend, customer, customer.token) == [200, 200]
-    kept = Path(backend.env.path("secrets.json")).read_text() + backend.secret("app", "jwt_keys") + backend.secret("emulator", "jwt_keys")
+    kept = (
+        Path(backend.env.path("secrets.json")).read_text() + backend.secret("app", "token_keys") + backend.secret("emulator", "token_keys")
+    )
     assert leaked not in kept
     assert not secrets_of(backend).present(check=False).changed
 
@@ -226,25 +229,30 @@ def test_a_key_that_leaked_opens_nothing_after_its_rotation_and_no_order_is_lost
 def test_notes_get_another_key_and_older_ones_are_readable_with_it_at_both_colours(backend: Backend, green: ColourUnderTest) -> None:
     customer = Customer.new(backend.colour("blue"))
     before = customer.order(note="written before")
-    assert wrapped_with(backend, before) == note_key_id(backend.env.name, 1)
+    assert wrapped_with(backend, before) == wrapping_key_id(backend.env.name, 1)
     load = Load(backend, note="written meanwhile")
     with load.running():
         gateways = gateways_of(backend)
-        told = (
-            NoteKeyRotation(backend.env.name, secrets_of(backend), lambda: gateways, lambda: rewrap_notes(gateways)).run(check=False).facts
-        )
+        told = WrappingKeyRotation(backend.env.name, secrets_of(backend), lambda: gateways, lambda: rewrap(backend)).run(check=False).facts
         after = customer.order(note="written after")
     assert Counter(load.answers).keys() == {202}
-    assert told["key_id"] == note_key_id(backend.env.name, 2)
+    assert told["key_id"] == wrapping_key_id(backend.env.name, 2)
     assert [wrapped_with(backend, order) for order in (before, after)] == [told["key_id"]] * 2
     assert told["rewrapped"] > 1
     # Nothing is left under the key before: not even an order that was under way when the keys changed.
-    assert rewrap_notes(gateways) == {"notes": 0, "unreadable": 0}
+    assert rewrap(backend) == {"rewrapped": 0, "unreadable": 0}
     # A gateway that has unwrapped nothing yet.
     green.gateway.remove()
     green.start_gateway()
     elsewhere = customer.at(green)
     assert [elsewhere.see(order)["note"] for order in (before, after)] == ["written before", "written after"]
+
+
+def rewrap(backend: Backend) -> dict[str, int]:
+    """As the application's job does it."""
+    gateway = backend.colour("blue").gateway.name
+    told: dict[str, int] = json.loads(docker("exec", gateway, "python", "-m", "order_processor.rewrap"))
+    return told
 
 
 def wrapped_with(backend: Backend, order: str) -> str:

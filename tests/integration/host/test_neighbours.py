@@ -16,6 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.colo
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.colours.deployment import ColourDeployment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import Placement
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from harness.module_runner import run_module
 
@@ -105,7 +106,7 @@ def test_an_environment_that_was_taken_down_stands_in_nobodys_way(host: Host) ->
 
 
 def test_a_port_of_a_colour_that_something_else_has_is_refused_before_anything_is_made(host: Host) -> None:
-    env = environment(ONE, str(host.home))
+    env = environment(ONE, str(host.home), placement=Placement(9))
     published = [{"mode": "ingress", "target": 8000, "published": "3001", "protocol": "tcp"}]
     answer = {"name": "zz", "services": {"api": {"image": "zz", "ports": published}}, "x-echobase": {"routes": {"/": "api:8000"}}}
     with ExitStack() as stack:

@@ -45,14 +45,14 @@ CONSUMERS = {
     "observability/monitor_password": 10002,
     "migrate/db_password": 10001,
     "app/db_password": 10001,
-    "app/jwt_key": 10001,
+    "app/token_key": 10001,
     "app/cloud_credentials": 10001,
-    "app/jwt_keys": 10001,
+    "app/token_keys": 10001,
     "emulator/kms_key": 10001,
     "emulator/kms_keys": 10001,
     "emulator/db_password": 10001,
-    "emulator/jwt_key": 10001,
-    "emulator/jwt_keys": 10001,
+    "emulator/token_key": 10001,
+    "emulator/token_keys": 10001,
     "emulator/cloud_credentials": 10001,
     "desk/operators.htpasswd": 10001,
     "desk/desk_key": 10001,
@@ -133,7 +133,7 @@ def test_harm_is_named_and_mended_without_new_values(home: Path) -> None:
     run(home)
     before = values(home)
     folder = home / "test/secrets"
-    (folder / "app/jwt_key").unlink()
+    (folder / "app/token_key").unlink()
     (folder / "db/init.sql").write_text("DROP DATABASE orders_db;")
     (folder / "desk/operators.htpasswd").chmod(0o644)
     predicted = run(home, check=True)
@@ -141,7 +141,7 @@ def test_harm_is_named_and_mended_without_new_values(home: Path) -> None:
     assert predicted["diff"] == mended["diff"]
     assert mended["diff"]["before"].splitlines() == [
         "secrets/db/init.sql: content differs",
-        "secrets/app/jwt_key: missing",
+        "secrets/app/token_key: missing",
         "secrets/desk/operators.htpasswd: mode 0644 instead of 0400",
     ]
     assert values(home) == before
@@ -387,7 +387,7 @@ def test_a_vault_keeps_the_disk_clean(home: Path, vault_password: Path) -> None:
 
     folder = home / "test/secrets"
     assert folder.readlink() == Path("/run/echobase/test/secrets")
-    assert (folder / "app/jwt_key").read_text() == clear["jwt_key"]
+    assert (folder / "app/token_key").read_text() == clear["token_key"]
     on_disk = b"".join(path.read_bytes() for path in (home / "test").iterdir() if path.is_file())
     assert not [value for value in clear.values() if value.encode() in on_disk]
     command = [
@@ -407,8 +407,8 @@ def test_a_vault_keeps_the_disk_clean(home: Path, vault_password: Path) -> None:
         path.unlink()
     assert run(home, vault_password_file=str(vault_password))["diff"]["before"].splitlines() == [
         "secrets/app/db_password: missing",
-        "secrets/app/jwt_key: missing",
-        "secrets/app/jwt_keys: missing",
+        "secrets/app/token_key: missing",
+        "secrets/app/token_keys: missing",
         "secrets/app/cache_password: missing",
         "secrets/app/cloud_credentials: missing",
     ]
@@ -418,7 +418,7 @@ def test_a_vault_keeps_the_disk_clean(home: Path, vault_password: Path) -> None:
     left = run(home)
     assert left["changed"]
     assert not folder.is_symlink()
-    assert (folder / "app/jwt_key").read_text() == clear["jwt_key"]
+    assert (folder / "app/token_key").read_text() == clear["token_key"]
     assert not run(home)["changed"]
 
 

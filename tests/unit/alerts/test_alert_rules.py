@@ -35,7 +35,7 @@ def known_metrics() -> set[str]:
 
 
 def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
-    ran("promtool", "check", "rules", "--lint=all", "--lint-fatal", *sorted(RULES.glob("*.yml")))
+    ran("promtool", "check", "rules", "--lint=all", "--lint-fatal", *RULES)
 
 
 @pytest.mark.parametrize("file", sorted(CASES.glob("*.yml")), ids=lambda file: file.stem)

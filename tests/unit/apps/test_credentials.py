@@ -30,8 +30,8 @@ def database(tmp_path: Path) -> DatabaseSettings:
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> CloudSettings:
-    (tmp_path / "jwt_key").write_text(base64.b64encode(KEY).decode() + "\n")
-    return CloudSettings("eu-central-1", "alias/echobase-test", "jwt", tmp_path / "jwt_key", "orders", "")
+    (tmp_path / "token_key").write_text(base64.b64encode(KEY).decode() + "\n")
+    return CloudSettings("eu-central-1", "alias/echobase-test", "jwt", tmp_path / "token_key", "orders", "")
 
 
 def test_the_password_comes_from_secrets_manager(database: DatabaseSettings) -> None:
@@ -57,7 +57,7 @@ def test_while_the_cloud_is_away_the_file_tells_the_same_keys(cloud: CloudSettin
         "keys": {key_id(key): base64.b64encode(key).decode() for key in (KEY, other)},
         "until": {key_id(KEY): 1000},
     }
-    cloud.jwt_key_file.with_name("jwt_keys").write_text(json.dumps(document))
+    cloud.token_key_file.with_name("token_keys").write_text(json.dumps(document))
     from_file = signing_keys(cloud, NoSecrets())
     assert from_file == signing_keys(cloud, Secrets({"jwt": document}))
     assert from_file.signing_key == other

@@ -64,7 +64,7 @@ def test_every_note_is_wrapped_anew_and_says_what_it_said(database: Database, mo
     placed = [place(database, key) for key in wrapped]
     service = Service()
     run = Rewrap(database, service).run  # type: ignore[arg-type]
-    assert run() == Rewrapped(notes=5, unreadable=1)
+    assert run() == Rewrapped(rewrapped=5, unreadable=1)
     # One data key wraps many notes, and is wrapped once.
     assert sorted(service.asked) == [b"lost:3", b"new:2", b"old:1", b"old:4"]
     with database.engine.begin() as connection:
@@ -78,4 +78,4 @@ def test_every_note_is_wrapped_anew_and_says_what_it_said(database: Database, mo
         assert envelope.wrapped_key == before.replace(b"old:", b"new:")
         assert envelope.open(order_id, KEY) == f"note of {order_id}"
     # Cut off or not, it is run again without harm.
-    assert run() == Rewrapped(notes=0, unreadable=1)
+    assert run() == Rewrapped(rewrapped=0, unreadable=1)

@@ -19,7 +19,7 @@ VARIABLES = {
     "DB_CA_FILE": "/run/tls-ca/ca.crt",
     "DB_SECRET_ID": "echobase/test/database",
     "JWT_SECRET_ID": "echobase/test/jwt",
-    "JWT_KEY_FILE": "/run/secrets/jwt_key",
+    "JWT_KEY_FILE": "/run/secrets/token_key",
     "KMS_KEY_ID": "alias/echobase-test",
     "ORDERS_QUEUE": "echobase-test-blue-orders",
     "AWS_DEFAULT_REGION": "eu-central-1",

@@ -69,7 +69,7 @@ def test_keys_that_cannot_be_read_again_stay_as_good_as_they_were(monkeypatch: p
     def load() -> SigningKeys:
         looks.append(1)
         if len(looks) > 1:
-            raise FileNotFoundError("jwt_key")
+            raise FileNotFoundError("token_key")
         return keys(OLD)
 
     tokens = Tokens(load, 60)

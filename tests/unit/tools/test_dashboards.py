@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from areas import CHECKOUT
-from dashboards.files import GRAFANA, files
+from dashboards.files import FOLDERS, files
 from dashboards.grafana import EVENTS, UNITS
-from dashboards.source import COLUMNS, dashboards
+from dashboards.source import COLUMNS, EXAMPLES, dashboards
 from harness.promtool import refused
 
 FILES = files()
-DASHBOARDS = dashboards()
+DASHBOARDS = [*dashboards(), *dashboards(EXAMPLES)]
 CONSOLE = CHECKOUT / "apps" / "console" / "src"
 DATA_SOURCES = CHECKOUT / "roles" / "observability" / "templates" / "grafana-datasources.yml.j2"
 
@@ -28,7 +28,7 @@ def panels(path: Path) -> list[dict[str, Any]]:
 
 
 def test_every_dashboard_is_there_and_up_to_date() -> None:
-    assert {path: path.read_text() for path in GRAFANA.glob("*.json")} == FILES, "run make docs"
+    assert {path: path.read_text() for folder in FOLDERS.values() for path in folder.glob("*.json")} == FILES, "run make docs"
 
 
 def test_every_query_is_promql() -> None:

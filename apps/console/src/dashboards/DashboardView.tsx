@@ -6,13 +6,14 @@ import { windowOf } from "../time/range.ts";
 import { useTime } from "../time/useTime.ts";
 import { useConfig } from "../ui/context.ts";
 import { Message } from "../ui/Message.tsx";
-import { DASHBOARDS } from "./model.ts";
+import { dashboards } from "./model.ts";
 import { PanelView } from "./PanelView.tsx";
 
 export default function DashboardView({ name }: { name: string }) {
-  const { environment, endpoints } = useConfig();
+  const config = useConfig();
+  const { environment, endpoints } = config;
   const { range, refresh, key } = useTime();
-  const dashboard = DASHBOARDS.find((one) => one.name === name);
+  const dashboard = dashboards(config.dashboards).find((one) => one.name === name);
   // Every chart shows them: what happened next to a release is seen on all dashboards.
   const events = useQuery({
     queryKey: ["events", key],

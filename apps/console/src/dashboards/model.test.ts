@@ -2,13 +2,16 @@ import { expect, test } from "vitest";
 
 import { UNITS } from "../format.ts";
 import { mistakes } from "../test/logql.ts";
-import { DASHBOARDS, seriesName } from "./model.ts";
+import orders from "../../../orders/observe/dashboards/orders.yml";
+import { completed, dashboards, seriesName, type Written } from "./model.ts";
+
+const DASHBOARDS = dashboards([completed("orders", orders as Written)]);
 
 const PANELS = DASHBOARDS.flatMap(({ name, rows }) =>
   rows.flatMap(({ panels }) => panels.map((panel) => ({ ...panel, id: `${name}: ${panel.title}` }))),
 );
 
-test("the first dashboard is the release", () => {
+test("the release comes first, and the application's own stand before databases and host", () => {
   expect(DASHBOARDS.map(({ name }) => name)).toEqual(["release", "edge-and-api", "orders", "databases", "host"]);
 });
 

@@ -1,6 +1,6 @@
 import type { Unit } from "../format.ts";
 
-/** One file of `dashboards/`: what the console shows, and Grafana too. */
+/** One file of `dashboards/`, or of the application: what the console shows, and Grafana too. */
 export interface Dashboard {
   name: string;
   title: string;
@@ -43,7 +43,7 @@ export interface LogQueries {
   logql: string;
 }
 
-type Written = Omit<Dashboard, "name" | "rows"> & {
+export type Written = Omit<Dashboard, "name" | "rows"> & {
   rows: { title: string; panels: (Partial<Panel> & Pick<Panel, "title" | "about">)[] }[];
 };
 
@@ -58,16 +58,21 @@ export function completed(name: string, written: Written): Dashboard {
   return { ...written, name, rows };
 }
 
-const ORDER = ["release", "edge-and-api", "orders", "databases", "host"];
+const FIRST = ["release", "edge-and-api"];
+const LAST = ["databases", "host"];
 
 const files = import.meta.glob<Written>("../../dashboards/*.yml", { eager: true, import: "default" });
 
 const nameOf = (path: string): string => path.replace(/^.*\//, "").replace(/\.yml$/, "");
-const place = (name: string): number => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+const place = (name: string): number =>
+  FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length + 1 + LAST.indexOf(name);
 
-export const DASHBOARDS: readonly Dashboard[] = Object.entries(files)
-  .map(([path, written]) => completed(nameOf(path), written))
-  .sort((a, b) => place(a.name) - place(b.name) || a.name.localeCompare(b.name));
+const OURS: readonly Dashboard[] = Object.entries(files).map(([path, written]) => completed(nameOf(path), written));
+
+/** The platform's own, and the application's in the middle of them. */
+export function dashboards(ofTheApplication: readonly Dashboard[]): Dashboard[] {
+  return [...OURS, ...ofTheApplication].sort((a, b) => place(a.name) - place(b.name) || a.name.localeCompare(b.name));
+}
 
 /** A series is called by its query's legend, or by all of its labels. */
 export function seriesName(legend: string, labels: Record<string, string>): string {

@@ -16,15 +16,10 @@ export function Trend({ readings }: TrendProps) {
   const first = MOST_SAMPLES - readings.length;
   const placed = readings.map((reading, index) => ({ ...reading, x: (first + index) * STEP }));
   // Where there was no answer, there is no line.
-  let pen = "M";
-  const line = placed.map(({ state, milliseconds, x }) => {
-    if (state !== "healthy" || milliseconds === null) {
-      pen = "M";
-      return "";
-    }
-    const point = `${pen}${(x + STEP / 2).toFixed(1)},${(HEIGHT - 3 - (milliseconds / most) * (HEIGHT - 8)).toFixed(1)}`;
-    pen = "L";
-    return point;
+  const line = placed.map(({ state, milliseconds, x }, index) => {
+    if (state !== "healthy" || milliseconds === null) return "";
+    const follows = placed[index - 1]?.state === "healthy" && placed[index - 1]?.milliseconds !== null;
+    return `${follows ? "L" : "M"}${(x + STEP / 2).toFixed(1)},${(HEIGHT - 3 - (milliseconds / most) * (HEIGHT - 8)).toFixed(1)}`;
   });
   return (
     <svg className="trend" viewBox={`0 0 ${String(WIDTH)} ${String(HEIGHT)}`} preserveAspectRatio="none" role="img" aria-label={inWords(readings, known)}>

@@ -32,6 +32,7 @@ def test_what_guards_no_data_may_be_made_anew() -> None:
     assert {name for name, kind in KINDS.items() if not kind.guards_data} == {
         "operator_password",
         "metrics_password",
+        "token_key",
         "preview_key",
         "desk_key",
         "cloud_key",

@@ -14,21 +14,21 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.toke
 )
 
 VALUES = completed({})
-OTHER, THIRD = KINDS["jwt_key"].generate(), KINDS["jwt_key"].generate()
+OTHER, THIRD = KINDS["token_key"].generate(), KINDS["token_key"].generate()
 
 
 def test_an_environment_that_never_rotated_has_one_key() -> None:
     assert json.loads(TokenKeys.of(VALUES).document) == {
-        "current": key_id(VALUES["jwt_key"]),
-        "keys": {key_id(VALUES["jwt_key"]): VALUES["jwt_key"]},
+        "current": key_id(VALUES["token_key"]),
+        "keys": {key_id(VALUES["token_key"]): VALUES["token_key"]},
         "until": {},
     }
 
 
 def test_the_next_key_is_accepted_and_does_not_sign() -> None:
     document = json.loads(TokenKeys.of(VALUES | {NEXT: OTHER}).document)
-    assert document["current"] == key_id(VALUES["jwt_key"])
-    assert set(document["keys"].values()) == {VALUES["jwt_key"], OTHER}
+    assert document["current"] == key_id(VALUES["token_key"])
+    assert set(document["keys"].values()) == {VALUES["token_key"], OTHER}
 
 
 def test_the_key_before_counts_until_it_is_time_and_is_forgotten_then() -> None:

@@ -6,10 +6,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.rotation.kinds i
 
 
 def test_each_name_goes_to_who_rotates_it() -> None:
-    found = rotations("jwt_key, db_backup_key,operator_password")
+    found = rotations("token_key, db_backup_key,operator_password")
     assert found == {
         "passwords": ["operator_password"],
-        "application_keys": ["jwt_key"],
+        "application_keys": ["token_key"],
         "data_keys": ["db_backup_key"],
         "problem": "",
     }

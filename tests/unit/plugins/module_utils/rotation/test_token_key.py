@@ -19,31 +19,32 @@ HOUR = 3600
 
 
 @dataclass
-class Gateway:
+class Holder:
     """It reads its keys when it is asked, and only as long as it is `awake`."""
 
     name: str
     file: Path
     awake: bool = True
-    told: dict[str, Any] | None = None
+    path: str = "/ready"
+    answer: dict[str, Any] | None = None
 
-    def readiness(self) -> Mapping[str, Any]:
+    def told(self) -> Mapping[str, Any]:
         if self.awake:
             keys = json.loads(self.file.read_text())
-            self.told = {"signs": keys["current"], "accepted": sorted(keys["keys"])}
-        return {"release": "1.0.0-aa", "token_keys": self.told}
+            self.answer = {"signs": keys["current"], "accepted": sorted(keys["keys"])}
+        return {"release": "1.0.0-aa", "token_keys": self.answer}
 
 
 @dataclass
 class Scene:
     home: Path
     secrets: EnvironmentSecrets
-    blue: Gateway
-    green: Gateway
+    blue: Holder
+    green: Holder
 
     def rotate(self, overlap: int = HOUR, check: bool = False, now: float = NOW) -> Any:
-        gateways: Any = [self.blue, self.green]
-        return TokenKeyRotation(self.secrets, lambda: gateways, overlap, lambda: now, patience=0).run(check)
+        holders: Any = [self.blue, self.green]
+        return TokenKeyRotation(self.secrets, lambda: holders, overlap, lambda: now, patience=0).run(check)
 
     @property
     def values(self) -> dict[str, str]:
@@ -51,83 +52,83 @@ class Scene:
 
     @property
     def accepted(self) -> set[str]:
-        return set(json.loads((self.home / "test/secrets/app/jwt_keys").read_text())["keys"].values())
+        return set(json.loads((self.home / "test/secrets/app/token_keys").read_text())["keys"].values())
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     secrets = EnvironmentSecrets(environment("test", str(tmp_path)), None, data=lambda: ["a volume"])
     EnvironmentSecrets(environment("test", str(tmp_path)), None, data=lambda: ()).present(check=False)
-    blue, green = (Gateway(f"the gateway of {name}", tmp_path / "test/secrets/app/jwt_keys") for name in ("blue", "green"))
+    blue, green = (Holder(f"the service of {name}", tmp_path / "test/secrets/app/token_keys") for name in ("blue", "green"))
     scene = Scene(tmp_path, secrets, blue, green)
-    for gateway in (blue, green):
-        gateway.readiness()
+    for holder in (blue, green):
+        holder.told()
     return scene
 
 
 def test_the_new_key_signs_and_the_one_before_counts_for_a_while(scene: Scene) -> None:
-    old = scene.values["jwt_key"]
+    old = scene.values["token_key"]
     assert scene.rotate(check=True).changed
-    assert scene.values["jwt_key"] == old
+    assert scene.values["token_key"] == old
     done = scene.rotate()
-    new = scene.values["jwt_key"]
+    new = scene.values["token_key"]
     assert new != old
     assert scene.accepted == {old, new}
     assert done.facts == {"key_id": key_id(new), "accepted_until": int(NOW) + HOUR + 60}
     # Running it again makes no further key while that lasts, and does when it is over.
     assert not scene.rotate().changed
-    assert scene.values["jwt_key"] == new
+    assert scene.values["token_key"] == new
     assert scene.rotate(now=NOW + 2 * HOUR).changed
-    assert scene.accepted == {new, scene.values["jwt_key"]}
+    assert scene.accepted == {new, scene.values["token_key"]}
 
 
 def test_a_key_that_leaked_is_refused_at_once(scene: Scene) -> None:
-    old = scene.values["jwt_key"]
+    old = scene.values["token_key"]
     assert scene.rotate(overlap=0).facts["accepted_until"] == 0
-    assert scene.accepted == {scene.values["jwt_key"]} != {old}
+    assert scene.accepted == {scene.values["token_key"]} != {old}
     # During an overlap, too: neither the key before nor the one that leaked after it.
     scene.rotate()
     before = scene.accepted
     scene.rotate(overlap=0)
-    assert scene.accepted == {scene.values["jwt_key"]}
+    assert scene.accepted == {scene.values["token_key"]}
     assert not scene.accepted & before
 
 
-def test_nobody_signs_with_a_key_that_one_gateway_does_not_accept(scene: Scene) -> None:
-    old = scene.values["jwt_key"]
+def test_nobody_signs_with_a_key_that_one_holder_does_not_accept(scene: Scene) -> None:
+    old = scene.values["token_key"]
     scene.green.awake = False
-    with pytest.raises(Refusal, match="the gateway of green did not accept the new key"):
+    with pytest.raises(Refusal, match="the service of green did not accept the new key"):
         scene.rotate()
-    assert scene.values["jwt_key"] == old
-    made = scene.values["jwt_key_next"]
+    assert scene.values["token_key"] == old
+    made = scene.values["token_key_next"]
     # Nothing that runs meanwhile disturbs it, and the same again goes on.
     assert not scene.secrets.present(check=False).changed
     scene.green.awake = True
     assert scene.rotate().changed
-    assert scene.values["jwt_key"] == made
-    assert "jwt_key_next" not in scene.values
+    assert scene.values["token_key"] == made
+    assert "token_key_next" not in scene.values
 
 
-def test_cut_off_while_the_gateways_learn_who_signs(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = scene.values["jwt_key"]
+def test_cut_off_while_the_holders_learn_who_signs(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = scene.values["token_key"]
     change = EnvironmentSecrets.change
 
     def cut_off(self: EnvironmentSecrets, values: Mapping[str, str], dropped: Any = ()) -> None:
         change(self, values, dropped)
-        if "jwt_key" in values:
+        if "token_key" in values:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(EnvironmentSecrets, "change", cut_off)
         scene.rotate()
-    new = scene.values["jwt_key"]
+    new = scene.values["token_key"]
     assert not scene.rotate().changed
-    assert (scene.values["jwt_key"], scene.accepted) == (new, {old, new})
+    assert (scene.values["token_key"], scene.accepted) == (new, {old, new})
 
 
 def test_a_release_that_cannot_tell_its_keys_is_refused_before_anything_changes(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     before = scene.values
-    monkeypatch.setattr(scene.green, "readiness", lambda: {"release": "0.9.0-bb"})
-    with pytest.raises(Refusal, match=r"the gateway of green runs release 0\.9\.0-bb, which cannot tell"):
+    monkeypatch.setattr(scene.green, "told", lambda: {"release": "0.9.0-bb"})
+    with pytest.raises(Refusal, match=r"the service of green does not say at /ready which keys it has"):
         scene.rotate()
     assert scene.values == before

@@ -10,32 +10,33 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.note_keys import note_key_id
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import key_fingerprint
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.wrapping_keys import wrapping_key_id
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
-from ansible_collections.echobase.platform.plugins.module_utils.rotation.note_key import NoteKeyRotation
+from ansible_collections.echobase.platform.plugins.module_utils.rotation.wrapping_key import WrappingKeyRotation
 
 
 @dataclass
-class Gateway:
-    """Its emulator reads the file, as long as both are `awake`."""
+class Holder:
+    """It reads the file as long as it is `awake`."""
 
     name: str
     file: Path
     awake: bool = True
-    note_key: str = ""
+    path: str = "/ready"
+    wrapping_key: str = ""
 
-    def readiness(self) -> Mapping[str, Any]:
+    def told(self) -> Mapping[str, Any]:
         if self.awake:
-            self.note_key = note_key_id("test", max(int(number) for number in json.loads(self.file.read_text())))
-        return {"token_keys": {}, "note_key": self.note_key}
+            self.wrapping_key = wrapping_key_id("test", max(int(number) for number in json.loads(self.file.read_text())))
+        return {"token_keys": {}, "wrapping_key": self.wrapping_key}
 
 
 @dataclass
 class Scene:
     home: Path
-    gateways: list[Gateway]
-    rewrapped: dict[str, int] = field(default_factory=lambda: {"notes": 0, "unreadable": 0})
+    holders: list[Holder]
+    rewrapped: dict[str, int] = field(default_factory=lambda: {"rewrapped": 0, "unreadable": 0})
 
     @property
     def secrets(self) -> EnvironmentSecrets:
@@ -46,22 +47,22 @@ class Scene:
         return dict(json.loads((self.home / "test/secrets.json").read_text()))
 
     def rotate(self, check: bool = False) -> Any:
-        gateways: Any = self.gateways
-        return NoteKeyRotation("test", self.secrets, lambda: gateways, lambda: self.rewrapped, patience=0).run(check)
+        holders: Any = self.holders
+        return WrappingKeyRotation("test", self.secrets, lambda: holders, lambda: self.rewrapped, patience=0).run(check)
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     EnvironmentSecrets(environment("test", str(tmp_path)), None, data=lambda: ()).present(check=False)
     file = tmp_path / "test/secrets/emulator/kms_keys"
-    return Scene(tmp_path, [Gateway(f"the gateway of {name}", file) for name in ("blue", "green")])
+    return Scene(tmp_path, [Holder(f"the service of {name}", file) for name in ("blue", "green")])
 
 
 def test_the_key_before_stays_since_older_notes_need_it(scene: Scene) -> None:
     before = scene.values
     assert scene.rotate(check=True).changed
     assert scene.values == before
-    assert scene.rotate().facts["key_id"] == note_key_id("test", 2)
+    assert scene.rotate().facts["key_id"] == wrapping_key_id("test", 2)
     assert {name: scene.values[name] for name in before} == before
     assert scene.values["kms_key_2"] != before["kms_key"]
     # It is the data's fingerprint still, and none of the keys may get lost from now on.
@@ -73,18 +74,18 @@ def test_the_key_before_stays_since_older_notes_need_it(scene: Scene) -> None:
 
 
 def test_cut_off_it_goes_on_with_the_same_key(scene: Scene) -> None:
-    for gateway in scene.gateways:
-        gateway.readiness()
-    scene.gateways[1].awake = False
-    with pytest.raises(Refusal, match="the gateway of green did not encrypt with the new key"):
+    for holder in scene.holders:
+        holder.told()
+    scene.holders[1].awake = False
+    with pytest.raises(Refusal, match="the service of green did not encrypt with the new key"):
         scene.rotate()
-    scene.gateways[1].awake = True
-    scene.gateways[1].note_key = note_key_id("test", 1)
+    scene.holders[1].awake = True
+    scene.holders[1].wrapping_key = wrapping_key_id("test", 1)
     made = scene.values["kms_key_2"]
     with pytest.MonkeyPatch.context() as patch:
-        answers = iter([{"token_keys": {}, "note_key": note_key_id("test", 1)}] * 2)
-        real = scene.gateways[1].readiness
-        patch.setattr(scene.gateways[1], "readiness", lambda: next(answers, None) or real())
+        answers = iter([{"token_keys": {}, "wrapping_key": wrapping_key_id("test", 1)}] * 2)
+        real = scene.holders[1].told
+        patch.setattr(scene.holders[1], "told", lambda: next(answers, None) or real())
         assert not scene.rotate().changed
     assert "kms_key_3" not in scene.values
     assert scene.values["kms_key_2"] == made
@@ -93,9 +94,9 @@ def test_cut_off_it_goes_on_with_the_same_key(scene: Scene) -> None:
 
 
 def test_what_could_not_be_wrapped_anew_is_told(scene: Scene) -> None:
-    scene.rewrapped = {"notes": 7, "unreadable": 2}
+    scene.rewrapped = {"rewrapped": 7, "unreadable": 2}
     done = scene.rotate()
     assert done.facts["rewrapped"] == 7
-    assert done.warnings == ["2 notes cannot be read with any key that we have; they were left as they are"]
-    scene.gateways, scene.rewrapped = [], {}
-    assert "no gateway runs" in scene.rotate().warnings[0]
+    assert done.warnings == ["2 values cannot be read with any key that we have; they were left as they are"]
+    scene.holders, scene.rewrapped = [], {}
+    assert "no colour has a job that wraps anew" in scene.rotate().warnings[0]
