@@ -72,6 +72,10 @@ secrets:
   returned: success
   type: list
   elements: str
+secret_files:
+  description: The secrets that it has in files, and where these are.
+  returned: success
+  type: dict
 jobs:
   description: The service of each job that it has.
   returned: success
@@ -118,6 +122,7 @@ def operate(module: AnsibleModule) -> Outcome:
         "catalogue_images": catalogue_names(definition),
         "notes": list(definition.notes),
         "secrets": list(definition.settings.secrets),
+        "secret_files": definition.secret_files,
         "jobs": dict(definition.settings.jobs),
         "observe": observed(definition.settings, params["file"]),
         "edge_routes": routes,

@@ -11,6 +11,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.data
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import AUTHORITY_FILE
 
 SECRETS = "/run/secrets"
+# Where a service that changes the schema by itself finds the password for that, beside its other secrets.
+SCHEMA_SECRETS = "/run/secrets-schema"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Server:
     replica: str = ""
     # Names of files among the secrets.
     password_file: str = "db_password"
+    folder: str = SECRETS
     # Known only where a program has to have it in a variable.
     password: str = ""
 
@@ -38,7 +41,7 @@ class Server:
             "name": self.name,
             "user": self.user,
             "password": self.password,
-            "password_file": f"{SECRETS}/{self.password_file}",
+            "password_file": f"{self.folder}/{self.password_file}",
             "authority_file": AUTHORITY_FILE,
             "replica": self.replica,
         }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from typing import Any
 
-from ansible_collections.echobase.platform.plugins.module_utils.application.access import SECRETS, Server, told
+from ansible_collections.echobase.platform.plugins.module_utils.application.access import SCHEMA_SECRETS, SECRETS, Server, told
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.application.problems import Problem
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE
@@ -182,7 +182,7 @@ class _Project:
             "group_add": [*groups, *([] if str(APPLICATION) in groups else [str(APPLICATION)])],
             "security_opt": [*options, *([] if any("no-new-privileges" in option for option in options) else ["no-new-privileges:true"])],
             "environment": self._environment_of(name, spec, migrates),
-            "volumes": [*self._mounts_of(spec), *self._own_mounts(name, migrates)],
+            "volumes": [*self._mounts_of(spec), *self._own_mounts(name, spec, migrates)],
             "labels": {**self._labels_of(spec), **self._own_labels()},
             "logging": {
                 "driver": "json-file",
@@ -223,6 +223,8 @@ class _Project:
         if self._speaks_tls(name):
             defaults |= {"TLS_CERT_FILE": f"{CERTIFICATE_FOLDER}/tls.crt", "TLS_KEY_FILE": f"{CERTIFICATE_FOLDER}/tls.key"}
         database, server = self._settings.database, self._place.migrator if migrates else self._place.database
+        if self._changes_schema(name) and self._place.migrator:
+            server = replace(self._place.migrator, folder=SCHEMA_SECRETS)
         if database and server and (not database.services or name in database.services):
             ours |= told(database, server)
         if self._settings.cache and self._place.cache and (not self._settings.cache.services or name in self._settings.cache.services):
@@ -253,13 +255,20 @@ class _Project:
     def _mounts_of(self, spec: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
         return [dict(mount) for mount in spec.get("volumes") or ()]
 
-    def _own_mounts(self, name: str, migrates: bool) -> list[dict[str, Any]]:
+    def _own_mounts(self, name: str, spec: Mapping[str, Any], migrates: bool) -> list[dict[str, Any]]:
         folder = "migrate" if migrates else self._settings.secret_folders.get(name, "app")
         mounts = [(self._env.path("tls", "ca.crt"), AUTHORITY_FILE)]
         if self._speaks_tls(name):
             mounts.append((self._env.path("tls", self._colour.name), CERTIFICATE_FOLDER))
-        if self._has_secrets(name):
+        if self._has_secrets(name) or spec.get("secrets"):
             mounts.append((self._env.path("secrets", folder), SECRETS))
+        if self._changes_schema(name):
+            mounts.append((self._env.path("secrets", "migrate"), SCHEMA_SECRETS))
+        for secret in spec.get("secrets") or ():
+            # Where Compose puts it by itself, the folder of all secrets is.
+            target = str(secret.get("target") or "")
+            if target.startswith("/") and not target.startswith(f"{SECRETS}/"):
+                mounts.append((self._env.path("secrets", folder, str(secret["source"])), target))
         return [
             {"type": "bind", "source": source, "target": target, "read_only": True, "bind": {"create_host_path": False}}
             for source, target in mounts
@@ -272,6 +281,9 @@ class _Project:
             or bool(self._settings.secrets)
             or any(not one.services or name in one.services for one in access)
         )
+
+    def _changes_schema(self, name: str) -> bool:
+        return self._settings.database is not None and name in self._settings.database.changes_schema
 
     def _speaks_tls(self, name: str) -> bool:
         return any(route.tls for route in self._settings.routes if route.service == name)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.access import SECRETS
 from ansible_collections.echobase.platform.plugins.module_utils.application.problems import Note, Problem
 from ansible_collections.echobase.platform.plugins.module_utils.application.settings import BLOCK
 
 _ENGINE_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock")
 # With one of these a container is as good as root on the host.
 _HOST_POWERS = ("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF")
+# Files that every application finds among its secrets.
+_OURS = ("db_password", "cache_password", "cloud_credentials", "token_key", "token_keys")
 _NAMESPACES = ("pid", "ipc", "uts", "userns_mode", "cgroup")
 # Keys of a service that reach outside its colour in a way that nothing could keep apart.
 _REACHES_OUT = {
@@ -48,6 +51,14 @@ def problems_of(project: Mapping[str, Any], volumes: Mapping[str, str]) -> Itera
                 "there is no store of secrets to take it from",
                 f"name it in {BLOCK}.secrets, which makes it once and keeps it",
             )
+        elif not (secret or {}).get("file"):
+            yield Problem(
+                f"secrets.{name}",
+                "it comes from the variables of whoever deploys",
+                f"give a `file`, or name it in {BLOCK}.secrets, which makes it once and keeps it",
+            )
+        if name in _OURS:
+            yield Problem(f"secrets.{name}", "the environment's own secret is called so", "give it another name")
 
 
 def notes_of(project: Mapping[str, Any]) -> Iterator[Note]:
@@ -80,9 +91,8 @@ def _service_problems(where: str, service: Mapping[str, Any], volumes: Mapping[s
         yield Problem(
             f"{where}.network_mode", f"'{mode}' leaves the colour's own networks", "leave it out: services reach each other by their names"
         )
-    for key in _NAMESPACES:
-        if str(service.get(key) or "").startswith(("host", "container:", "service:")):
-            yield Problem(f"{where}.{key}", f"'{service[key]}' shares it with others", "leave it out")
+    for key in (key for key in _NAMESPACES if str(service.get(key) or "").startswith(("host", "container:", "service:"))):
+        yield Problem(f"{where}.{key}", f"'{service[key]}' shares it with others", "leave it out")
     for power in service.get("cap_add") or ():
         if str(power).upper().removeprefix("CAP_") in _HOST_POWERS:
             yield Problem(
@@ -99,8 +109,16 @@ def _service_problems(where: str, service: Mapping[str, Any], volumes: Mapping[s
     yield from _copies_problems(where, service)
     for mount in service.get("volumes") or ():
         yield from _mount_problems(f"{where}.volumes", mount, volumes, known)
+    yield from _secret_problems(where, service)
     if not service.get("image") and not service.get("build"):
         yield Problem(where, "has neither an image nor a build section", "name one of them")
+
+
+def _secret_problems(where: str, service: Mapping[str, Any]) -> Iterator[Problem]:
+    for secret in service.get("secrets") or ():
+        source, target = str(secret.get("source")), str(secret.get("target") or "")
+        if target.startswith(f"{SECRETS}/") and target != f"{SECRETS}/{source}":
+            yield Problem(f"{where}.secrets.{source}", f"its target is {target}", f"leave `target` out: it is {SECRETS}/{source}")
 
 
 def _copies_problems(where: str, service: Mapping[str, Any]) -> Iterator[Problem]:

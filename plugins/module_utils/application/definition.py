@@ -48,6 +48,12 @@ class Definition:
         return {name: self.project["services"][name] for name in dict.fromkeys(self.settings.jobs.values())}
 
     @property
+    def secret_files(self) -> dict[str, str]:
+        """Secrets that the user has in files of his own, by their names."""
+        used = {str(secret["source"]) for one in self.project["services"].values() for secret in one.get("secrets") or ()}
+        return {name: str(secret["file"]) for name, secret in (self.project.get("secrets") or {}).items() if name in used}
+
+    @property
     def version(self) -> str:
         """What a release is called by people; without one it has the project's name."""
         return self.settings.version or str(self.project.get("name", "application"))
@@ -77,6 +83,10 @@ def _contradictions(settings: Settings, project: Mapping[str, Any], replaced: Se
             )
         elif project["services"][service].get("profiles"):
             problems.append(Problem(f"services.{service}.profiles", "a service with a profile is not started", "leave the profile out"))
+    for secret in settings.secrets:
+        if secret in (project.get("secrets") or {}):
+            what = f"'{secret}' has a file already, under secrets.{secret}"
+            problems.append(Problem(f"{BLOCK}.secrets", what, "name it in one of the two"))
     if "schema" in settings.jobs and {"expand", "contract"} & set(settings.jobs):
         problems.append(Problem(f"{BLOCK}.jobs", "schema stands beside expand or contract", "keep schema alone, or the two commands"))
     if {"schema", "expand", "contract"} & set(settings.jobs) and settings.database is None:

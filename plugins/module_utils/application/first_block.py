@@ -119,7 +119,7 @@ class _Writer:
         else:
             self._say("# ready: {<service>: /ready}")
         self._say(
-            "# Where it says how many requests it is answering, Otherwise connections are counted.",
+            "# Where it says how many requests it is answering. Without it connections are counted.",
             "# in_flight: {<service>: /in-flight}",
         )
 
@@ -153,6 +153,8 @@ class _Writer:
             self._say("  as: {url: DATABASE_URL}")
             self._ask("database.as: no variable names the database; say by which ones your program learns of it")
         self._say(
+            "  # Services that make or change tables by themselves when they start. A job expand is tried on a copy first; this is not.",
+            "  # changes_schema: [<service>]",
             "  # What customers were promised, for a restore to say what it would lose: identifier, moment, state, newest first.",
             "  # acknowledged: SELECT id, created_at, status FROM <what was promised> ORDER BY created_at DESC",
         )
@@ -210,7 +212,8 @@ class _Writer:
             self._say("# jobs: {expand: <service>, smoke: <service>}")
             if self._databases:
                 self._ask(
-                    "jobs.expand: no service seems to change the schema; name the one that does, or none if your program does so itself"
+                    "jobs.expand: no service seems to change the schema; name the one that does, or, in database.changes_schema,"
+                    " one that does so when it starts"
                 )
         self._ask("jobs.smoke: without one, a release is proved by its readiness alone")
 

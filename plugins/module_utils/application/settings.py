@@ -79,6 +79,8 @@ class Access:
 @dataclass(frozen=True)
 class DatabaseAccess(Access):
     engine: str = ""
+    # Services that make or change tables by themselves when they start: they have the account that may.
+    changes_schema: Sequence[str] = ()
     # A statement that lists what customers were promised: an identifier, a moment and a state, the newest first, by engine.
     acknowledged: Mapping[str, str] = field(default_factory=dict)
 
@@ -280,14 +282,21 @@ class SettingsReader:
         engine = value.get("engine", "")
         if engine and engine not in ENGINES:
             self._object("database.engine", f"is '{engine}'", f"choose {' or '.join(ENGINES)}, or leave it out for the environment's")
-        self._refuse_unknown("database", value, ("engine", "as", "instead_of", "services", "scheme", "query", "acknowledged"))
+        self._refuse_unknown(
+            "database", value, ("engine", "as", "instead_of", "services", "scheme", "query", "changes_schema", "acknowledged")
+        )
         acknowledged = value.get("acknowledged", {})
         if isinstance(acknowledged, str):
             acknowledged = dict.fromkeys([engine] if engine else ENGINES, acknowledged)
         if not isinstance(acknowledged, Mapping) or any(name not in ENGINES for name in acknowledged):
             self._object("database.acknowledged", "is neither a statement nor one for each engine", f"choose from {', '.join(ENGINES)}")
             acknowledged = {}
-        return DatabaseAccess(**self._access("database", value, DATABASE_FACTS), engine=str(engine), acknowledged=dict(acknowledged))
+        return DatabaseAccess(
+            **self._access("database", value, DATABASE_FACTS),
+            engine=str(engine),
+            changes_schema=tuple(self._service_names("database.changes_schema", value.get("changes_schema", ()))),
+            acknowledged=dict(acknowledged),
+        )
 
     def _cache(self) -> Access | None:
         value = self._block.get("cache")

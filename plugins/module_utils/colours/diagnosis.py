@@ -16,6 +16,8 @@ LAST_LINES = 15
 # What Compose says of its own work, and Ansible of a command without words, explains no failure.
 _NO_REASON = re.compile(r"^\s*(Network|Container|Volume)\s+\S+\s+(Creat|Start|Runn|Recreat|Wait|Health)\w+\s*$|Unknown error")
 _KILLED = 137
+# How PostgreSQL and MariaDB say that an account may not make or change a table.
+_MAY_NOT = re.compile(r"permission denied for schema|must be owner of|\b(CREATE|ALTER|DROP|INDEX|REFERENCES) command denied to user", re.I)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ def diagnosis(colour: str, step: FailedStep, expected: Sequence[str], reports: S
     for report in troubled:
         lines.append(f"{report.name} {report.reason}; its last lines:")
         lines.extend(f"    {line}" for line in report.last_lines)
+    if any(_MAY_NOT.search(line) for report in troubled for line in report.last_lines):
+        lines.append(
+            "it changes the schema by itself, which its account may not: name the service under database.changes_schema in x-echobase,"
+            " or the command that does it under jobs.expand, which is tried on a copy first (docs/operate/migrations.md)"
+        )
     if missing:
         lines.append(f"not created: {', '.join(missing)}")
     if not troubled:

@@ -67,8 +67,12 @@ class ColourWork:
     def take_passwords(self, passwords: Sequence[str], anyway: bool, check: bool) -> Outcome:
         """Starts what reads passwords only once again. Refuses what only a new deployment changes, unless that is wanted `anyway`."""
         deployed = StoredDefinitions(self.env).of(self.colour.name)
-        concerned = [fact for password, fact in _FACTS_BY_PASSWORD.items() if password in passwords]
-        if deployed is None or not concerned:
+        if deployed is None:
+            return Outcome(changed=False, facts={"told": {}})
+        database = deployed.definition.settings.database
+        by_password = _FACTS_BY_PASSWORD | ({"db_migrate_password": "database"} if database and database.changes_schema else {})
+        concerned = [fact for password, fact in by_password.items() if password in passwords]
+        if not concerned:
             return Outcome(changed=False, facts={"told": {}})
         variables = list(_told_in_variables(deployed, concerned))
         if variables:

@@ -139,3 +139,27 @@ def test_ports_that_would_meet_in_two_colours_are_refused() -> None:
     project = shop()
     project["services"]["web"]["ports"] = [{"target": 80, "published": "8200", "protocol": "tcp"}]
     assert "8000 becomes 8200 in green, which web of blue has" in str(port_clashes(Definition.of(project), ENV)[0])
+
+
+def test_who_changes_the_schema_by_itself_has_the_account_that_may_and_others_do_not() -> None:
+    as_variables = {"user": "DB_USER", "password_file": "DB_PASSWORD_FILE"}
+    database = {"engine": "postgresql", "as": as_variables, "instead_of": "db", "changes_schema": ["api"]}
+    api, web = service("api", database=database), service("web", database=database)
+    assert (api["environment"]["DB_USER"], web["environment"]["DB_USER"]) == ("migrate_user", "app_user")
+    mounts = {mount["target"]: mount["source"] for mount in api["volumes"] if mount["type"] == "bind"}
+    folder, _separator, _name = api["environment"]["DB_PASSWORD_FILE"].rpartition("/")
+    assert mounts[folder] == ENV.path("secrets", "migrate")
+    assert ENV.path("secrets", "migrate") not in [mount["source"] for mount in web["volumes"]]
+
+
+def test_secrets_in_files_are_found_where_compose_puts_them() -> None:
+    answer = shop()
+    answer["secrets"] = {"token": {"file": "/srv/shop/token"}, "unused": {"file": "/srv/shop/unused"}}
+    answer["services"]["web"]["secrets"] = [{"source": "token", "target": "/etc/shop/token"}, {"source": "token"}]
+    definition = Definition.of(answer)
+    assert definition.secret_files == {"token": "/srv/shop/token"}
+    web = colour_project(definition, place())["services"]["green-web"]
+    assert "secrets" not in web
+    mounts = {mount["target"]: mount["source"] for mount in web["volumes"]}
+    assert mounts["/run/secrets"] == ENV.path("secrets", "app")
+    assert mounts["/etc/shop/token"] == ENV.path("secrets", "app", "token")
