@@ -135,7 +135,7 @@ def _mount_problems(where: str, mount: Mapping[str, Any], volumes: Mapping[str, 
         else:
             yield Problem(
                 where,
-                f"{target} is the folder {source} of one machine",
+                f"{target} is {source} of one machine",
                 "copy what is needed into the image, name a small file in `configs`, or declare a volume",
             )
     elif mount.get("type") == "volume" and source and source not in volumes:

@@ -50,7 +50,7 @@ def test_a_services_place_on_the_builders_disk_is_no_part_of_a_release() -> None
         ),
         (
             {"volumes": [{"type": "bind", "source": "/srv/shop", "target": "/app"}]},
-            "services.api.volumes: /app is the folder /srv/shop of one machine",
+            "services.api.volumes: /app is /srv/shop of one machine",
         ),
         (
             {"volumes": [{"type": "volume", "source": "data", "target": "/data"}]},
