@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.colour_project import ColourPlace, colour_project
+from ansible_collections.echobase.platform.plugins.module_utils.application.compose_answer import compose_answer
+from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_routes
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 
 ROOT = Path(__file__).parents[5]
@@ -48,3 +52,23 @@ def test_the_front_end_comes_first_on_the_edges_network_and_the_gateway_second()
 
 def test_its_version_is_that_of_its_images() -> None:
     assert FILE["x-echobase"]["version"] == (ROOT / "apps" / "VERSION").read_text().strip()
+
+
+def test_another_service_is_its_own_lines_and_one_route(tmp_path: Path) -> None:
+    text = (ROOT / "apps" / "orders" / "compose.yml").read_text()
+    service = "  stock:\n    image: registry.example.com/shop/stock:1\n    networks: [default]\n"
+    route = "    /api/stock: stock:9000\n"
+    more = text.replace("\nnetworks:\n", f"\n{service}\nnetworks:\n").replace("  routes:\n", f"  routes:\n{route}")
+    assert len(more.splitlines()) == len(text.splitlines()) + len((service + route).splitlines()) + 1
+    file = tmp_path / "compose.yml"
+    env = environment("devlocal")
+    made = []
+    for written in (text, more):
+        file.write_text(written)
+        definition = Definition.of(compose_answer(str(file), {}), str(file))
+        images = dict.fromkeys({**definition.services, **definition.jobs}, "image")
+        project = colour_project(definition, ColourPlace(env, env.colour("blue"), "1-a", "1", images))
+        made.append((project, edge_routes(env, {"blue": definition, "green": None})))
+    (before, _), (after, routes) = made
+    assert set(after["services"]) - set(before["services"]) == {"blue-stock"}
+    assert "/api/stock" in str(routes)
