@@ -23,7 +23,7 @@ def build() -> dict[str, str]:
     """The tags by name; what is missing is built."""
     base = BaseImage.of_host()
     theirs = ImageCatalogue.load(CHECKOUT / "images" / "catalogue.yml", base.recipe)
-    catalogue = ImageCatalogue(CHECKOUT, theirs.images | {image.name: image for image in _OURS}, release=None, base_recipe=base.recipe)
+    catalogue = ImageCatalogue(CHECKOUT, theirs.images | {image.name: image for image in _OURS}, base_recipe=base.recipe)
     builder = ImageBuilder(
         catalogue=catalogue,
         base=base,

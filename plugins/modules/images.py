@@ -150,11 +150,6 @@ refresh:
   returned: when O(state=present)
   type: str
   sample: "2026-11-27"
-release:
-  description: The identity of the release which these images are; empty unless all of a release's images are named.
-  returned: when O(state=present)
-  type: str
-  sample: 0.1.0-1f0c93ab
 seconds:
   description: How long it took.
   returned: when O(state=present)

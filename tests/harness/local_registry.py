@@ -30,7 +30,7 @@ _IMAGE = Image("zz-registry", parents={"BASE": "base"}, context={"tests/harness/
 def _image_tag() -> str:
     base = BaseImage.of_host()
     ours = ImageCatalogue.load(CHECKOUT / "images/catalogue.yml", base.recipe)
-    catalogue = ImageCatalogue(CHECKOUT, ours.images | {_IMAGE.name: _IMAGE}, release=None, base_recipe=base.recipe)
+    catalogue = ImageCatalogue(CHECKOUT, ours.images | {_IMAGE.name: _IMAGE}, base_recipe=base.recipe)
     builder = ImageBuilder(
         catalogue=catalogue,
         base=base,

@@ -63,22 +63,15 @@ class Image:
         return bool(self.bootstrap or self.context)
 
 
-@dataclass(frozen=True)
-class ReleaseImages:
-    version_file: str
-    images: tuple[str, ...]
-
-
 class ImageCatalogue:
     """`base_recipe` identifies how the base image is made on this host: its suite and packages. `refresh` is the day as of which packages
     are wanted; empty means whichever there were when an image was built."""
 
-    def __init__(self, root: Path, images: dict[str, Image], release: ReleaseImages | None, base_recipe: str, refresh: str = "") -> None:
+    def __init__(self, root: Path, images: dict[str, Image], base_recipe: str, refresh: str = "") -> None:
         self.root = root
         self.images = images
         self.base_recipe = base_recipe
         self.refresh = refresh
-        self._release = release
         self._contexts: dict[str, BuildContext] = {}
         self._tags: dict[str, str] = {}
 
@@ -94,11 +87,9 @@ class ImageCatalogue:
             ) from error
         try:
             images = {name: Image.read(name, entry) for name, entry in content["images"].items()}
-            release = content.get("release")
             return cls(
                 root=path.resolve().parent.parent,
                 images=images,
-                release=ReleaseImages(release["version"], tuple(sorted(release["images"]))) if release else None,
                 base_recipe=base_recipe,
                 refresh=refresh,
             )
@@ -160,11 +151,3 @@ class ImageCatalogue:
 
     def tags(self, names: Iterable[str]) -> dict[str, str]:
         return {name: self.tag(name) for name in names}
-
-    def release(self, names: Iterable[str]) -> str:
-        """The identity of the release that these images are; empty when one of its images is not among them."""
-        if self._release is None or not set(self._release.images) <= set(names):
-            return ""
-        version = (self.root / self._release.version_file).read_text(encoding="utf-8").strip()
-        tags = "\0".join(self.tag(name) for name in self._release.images)
-        return f"{version}-{hashlib.sha256(tags.encode()).hexdigest()[:8]}"

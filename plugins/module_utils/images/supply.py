@@ -90,7 +90,6 @@ class ImageSupply:
                 "pulled": pulled,
                 "absent": supply.absent,
                 "silent": silent,
-                "release": self._catalogue.release(names),
                 "seconds": round(time.monotonic() - started, 1),
             },
         )

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
+import docker
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
@@ -71,3 +72,25 @@ def test_orders_survive_releases(both_colours: Deployed, tmp_path: Path, results
     rows = both_colours.sql("SELECT id, item, quantity, status FROM orders")
     for config in (busy, idle):
         compare_with_rows(config.journal, rows).assert_all_there()
+
+
+@pytest.mark.long
+def test_ten_thousand_orders_are_ten_thousand_rows_however_often_the_processor_is_killed(both_colours: Deployed, tmp_path: Path) -> None:
+    target = Target(both_colours.base_url, both_colours.ca_file)
+    weights = NginxRoutes(TEST.path("routes")).current().weights.as_dict()
+    processors = [docker.from_env().containers.get(colour.container("order-processor")) for colour in TEST.colours.values()]
+
+    def kill() -> Committed:
+        for processor in processors:
+            processor.kill()
+            processor.start()
+        return Committed(weights)
+
+    config = OrdersConfig(target, tmp_path / "orders", seconds=60, orders=10_000, customers=24, timeout=60, weights=weights)
+    report = OrdersClient(config, every(3.0, [kill], 20)).run()
+    print(report.table())
+    report.assert_every_order_acknowledged()
+    report.attempts.assert_nothing_lost()
+    assert report.acknowledged >= 10_000
+    verify_orders(target, config.journal, deadline=300).assert_all_there()
+    compare_with_rows(config.journal, both_colours.sql("SELECT id, item, quantity, status FROM orders")).assert_all_there()

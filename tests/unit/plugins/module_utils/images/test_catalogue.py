@@ -14,7 +14,6 @@ images:
   web: {context: {images/web: .}, parents: {BASE: base}}
   job: {context: {images/job: .}, parents: {BASE: base}}
   app: {context: {images/app: .}, parents: {BASE: web}}
-release: {version: apps/VERSION, images: [web, app]}
 """
 
 
@@ -24,8 +23,6 @@ def file(tmp_path: Path) -> Path:
         path = tmp_path / "images" / name
         path.parent.mkdir(parents=True)
         path.write_text(name)
-    (tmp_path / "apps").mkdir()
-    (tmp_path / "apps/VERSION").write_text("1.0\n")
     catalogue = tmp_path / "images/catalogue.yml"
     catalogue.write_text(CATALOGUE)
     return catalogue
@@ -56,14 +53,13 @@ def test_a_refresh_changes_every_tag_and_no_refresh_changes_none(file: Path) -> 
     refreshed, later = (ImageCatalogue.load(file, "trixie", day) for day in ("2026-11-27", "2026-12-01"))
     assert changed(before, refreshed.tags(before)) == set(before)
     assert changed(refreshed.tags(before), later.tags(before)) == set(before)
-    assert later.release(before) != refreshed.release(before)
     assert tags(file) == before
 
 
 def test_an_older_major_is_another_image_and_built_only_where_it_is_named(file: Path) -> None:
     before = tags(file)
     older = '  web-1: {context: {images/web: .}, parents: {BASE: base}, arguments: {MAJOR: "1"}, on_demand: true}\n'
-    file.write_text(CATALOGUE.replace("release:", f"{older}release:"))
+    file.write_text(CATALOGUE + older)
     after = tags(file)
     assert changed(before, after) == set()
     file.write_text(file.read_text().replace('MAJOR: "1"', 'MAJOR: "2"'))
@@ -75,21 +71,8 @@ def test_tags_do_not_depend_on_where_the_checkout_is(file: Path, tmp_path: Path)
     before = tags(file)
     moved = tmp_path / "elsewhere"
     moved.mkdir()
-    for name in ("images", "apps"):
-        (tmp_path / name).rename(moved / name)
+    (tmp_path / "images").rename(moved / "images")
     assert tags(moved / "images/catalogue.yml") == before
-
-
-def test_a_release_is_named_by_version_and_images(file: Path) -> None:
-    catalogue = ImageCatalogue.load(file, "trixie")
-    release = catalogue.release(["app", "web", "job"])
-    assert release.startswith("1.0-")
-    assert len(release) == len("1.0-") + 8
-    assert catalogue.release(["app"]) == ""
-    (file.parent / "job/Dockerfile").write_text("other")
-    assert ImageCatalogue.load(file, "trixie").release(["app", "web"]) == release
-    (file.parent / "app/Dockerfile").write_text("other")
-    assert ImageCatalogue.load(file, "trixie").release(["app", "web"]) != release
 
 
 def test_a_malformed_catalogue_is_refused(file: Path) -> None:
@@ -103,7 +86,6 @@ def test_the_collections_own_catalogue_names_folders_that_exist() -> None:
     catalogue = ImageCatalogue.load(root / "images/catalogue.yml", "trixie")
     assert {"base", "mariadb", "nginx", "python", "emulator", "backend", "frontend"} <= set(catalogue.names)
     assert all(tag.startswith(f"echobase/{name}:") for name, tag in catalogue.tags(catalogue.built_names).items())
-    assert catalogue.release(catalogue.names)
     assert all(image.can_be_built or image.official for image in catalogue.images.values())
     assert {name for name, image in catalogue.images.items() if not image.can_be_built} == {"loki", "grafana"}
 
@@ -117,7 +99,7 @@ def test_every_official_image_is_named_in_full() -> None:
 
 def test_an_image_changes_with_its_program_and_with_what_compiles_it(file: Path) -> None:
     entry = "  tracer: {context: {images/job: .}, program: {source: images/tracer, package: ., compiler: web}}\n"
-    file.write_text(CATALOGUE.replace("release:", f"{entry}release:"))
+    file.write_text(CATALOGUE + entry)
     module = file.parent / "tracer/go.mod"
     module.parent.mkdir()
     module.write_text("module one\n")
