@@ -15,6 +15,9 @@ from harness.observability_under_test import SERVICE, ObservabilityUnderTest, do
 from harness.parts_of_what_watches import waiting_for
 from harness.waiting import eventually
 
+# What the engine says of a container that SIGKILL ended.
+KILLED = 137
+
 
 def inspected(watched: ObservabilityUnderTest) -> dict[str, dict[str, Any]]:
     return {one["Name"].lstrip("/"): one for one in json.loads(docker("inspect", *watched.containers))}
@@ -119,6 +122,13 @@ def test_a_store_that_was_away_misses_nothing_and_another_version_keeps_what_was
     assert watched.trace(before)
     assert watched.run().changed == 1
     assert watched.trace(before)
+
+
+def test_whoever_is_told_to_stop_does(watched: ObservabilityUnderTest) -> None:
+    """Who is the first process of its container gets no signal that it did not ask for: it is killed once its patience is over."""
+    docker("stop", *watched.containers)
+    assert [name for name, one in inspected(watched).items() if one["State"]["ExitCode"] == KILLED] == []
+    assert watched.run().changed == 1
 
 
 def test_what_was_recorded_outlives_the_containers(watched: ObservabilityUnderTest) -> None:

@@ -124,8 +124,10 @@ def test_another_token_is_used_after_the_next_run(backend: Backend) -> None:
     with backend.listening() as sink:
         assert backend.run().changed == 1
         sink.headers.clear()
-        backend.send(otlp.new_trace_id())
-        eventually(lambda: {one["Authorization"] for one in sink.headers} == {"Bearer second"}, lambda: str(sink.headers), 30)
+        trace_id = otlp.new_trace_id()
+        backend.send(trace_id)
+        eventually(lambda: arrived(sink, trace_id), backend.collector_log, 40)
+        assert {one["Authorization"] for one in sink.headers} == {"Bearer second"}
 
 
 @pytest.mark.parametrize("way", ["away", "of another authority"])
