@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 
@@ -96,11 +97,14 @@ def collector_metric(watched: ObservabilityUnderTest, name: str, *labels: str) -
 
 
 @contextmanager
-def disks_of_their_own(watched: ObservabilityUnderTest, folder: Path, services: tuple[str, ...]) -> Iterator[dict[str, SmallDisk]]:
+def disks_of_their_own(watched: ObservabilityUnderTest, services: tuple[str, ...]) -> Iterator[dict[str, SmallDisk]]:
     """Everything set up anew, these services on disks of 300 MB, which can be filled."""
     watched.run(observability_state="absent", observability_remove_data=True)
     try:
         with ExitStack() as stack:
+            # pytest's own folder is closed, and the machine's exporter measures only what it gets to.
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="echobase-test-disks-")))
+            folder.chmod(0o755)
             disks = {service: stack.enter_context(small_disk(folder, service, 300)) for service in services}
             for service, disk in disks.items():
                 _make_volume(f"{watched.container(service)}-data", disk.folder / "data")

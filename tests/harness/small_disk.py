@@ -24,16 +24,19 @@ class SmallDisk:
 
     def fill_by(self, share: float) -> None:
         """Takes that share of what is free."""
-        found = os.statvfs(self.folder)
-        with self._ballast.open("wb") as ballast:
-            os.posix_fallocate(ballast.fileno(), 0, int(found.f_bavail * found.f_frsize * share))
+        self.fill(int(self.free * (1 - share)))
 
-    def fill(self) -> None:
-        with self._ballast.open("wb") as ballast:
-            taken = 0
+    def fill(self, spare: int = 0) -> None:
+        """To the last byte, or until no more than so many are free. What was filled before stays so."""
+        with self._ballast.open("ab") as ballast:
             for piece in _PIECES:
-                while _takes(ballast.fileno(), taken, piece):
-                    taken += piece
+                while self.free - piece >= spare and _takes(ballast.fileno(), self._ballast.stat().st_size, piece):
+                    pass
+
+    @property
+    def free(self) -> int:
+        found = os.statvfs(self.folder)
+        return found.f_bavail * found.f_frsize
 
     def make_room(self) -> None:
         self._ballast.unlink()
