@@ -247,7 +247,6 @@ def test_the_colours_of_the_screen_are_kept(operator: Page) -> None:
 
 
 # Last: what watches is set up anew afterwards.
-@pytest.mark.long
 def test_with_all_of_it_gone_orders_and_a_release_go_on(observed: None, deployed_environment: DeployedEnvironment, tmp_path: Path) -> None:
     """A new release's containers begin to tell, and nobody is there."""
 
