@@ -175,6 +175,7 @@ GROUPS = {
     "environment-durable": (
         *("durable_db", "older_majors", "networks", "operators_desk_role", "secrets", "certificates", "backup_modules"),
         *("durable_cache", "signals", "redaction", "observability_role", "faults", "floods", "alerts_are_told"),
+        *("databases_watched", "full_disks", "own_backend"),
     ),
     "environment-traffic": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges", "one_release_at_a_time"),
     "changes": ("replica", "database_upgrade", "key_rotation", "clock_jump"),

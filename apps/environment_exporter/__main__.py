@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import ssl
 import sys
 
@@ -15,6 +16,8 @@ from orders.settings import SettingsError
 
 
 def main() -> int:
+    # The first process of a container gets no signal but those that it asks for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logs.to_stderr()
     try:
         settings = ExporterSettings.from_environment(os.environ)

@@ -12,11 +12,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from conftest import DeployedEnvironment
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
+from counting_client import Committed, OrdersClient, OrdersConfig, Target, every, verify_orders
 from dashboards.source import EXAMPLES, Dashboard, dashboards
 from harness.chromium import chromium
 from harness.environment_under_test import CHECKOUT, TEST, run_playbook
+from harness.observability_under_test import docker
 from harness.waiting import eventually
 
 SCREENSHOTS = CHECKOUT / "tests" / "output" / "screenshots"
@@ -240,3 +244,37 @@ def test_the_colours_of_the_screen_are_kept(operator: Page) -> None:
     expect(operator.locator("[data-panel][data-state=loading]")).to_have_count(0)
     picture(operator, "light")
     operator.get_by_role("button", name="Dark colours").click()
+
+
+# Last: what watches is set up anew afterwards.
+def test_with_all_of_it_gone_orders_and_a_release_go_on(observed: None, deployed_environment: DeployedEnvironment, tmp_path: Path) -> None:
+    """A new release's containers begin to tell, and nobody is there."""
+
+    def running() -> list[str]:
+        return docker("ps", "--filter", f"name=^{TEST.observability_prefix}-", "--format", "{{.Names}}").split()
+
+    # The engine starts nothing again that it was told to kill.
+    docker("kill", *running())
+    target = Target(deployed_environment.base_url, deployed_environment.ca_file)
+    routes = NginxRoutes(TEST.path("routes"))
+
+    def roll_back() -> Committed:
+        run_playbook("rollback", *ON)
+        return Committed(routes.current().weights.as_dict())
+
+    def release() -> Committed:
+        # Another limit is another container.
+        assert run_playbook("deploy_green", *ON, "-e", "app_stack_memory=511m").changed > 0
+        run_playbook("promote", *ON)
+        return Committed(routes.current().weights.as_dict())
+
+    weights = routes.current().weights.as_dict()
+    config = OrdersConfig(target, tmp_path / "orders", seconds=1, orders=50, customers=4, rate=20, timeout=60, weights=weights)
+    try:
+        report = OrdersClient(config, every(2.0, [roll_back, release], 2)).run()
+        report.assert_every_order_acknowledged()
+        report.attempts.assert_nothing_lost()
+        verify_orders(target, config.journal, deadline=60).assert_all_there()
+        assert running() == []
+    finally:
+        run_playbook("observability", *ON)

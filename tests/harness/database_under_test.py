@@ -26,13 +26,14 @@ REFUSED = (pymysql.err.Error, psycopg.Error, OSError)
 
 
 class DatabaseUnderTest:
-    def __init__(self, home: Path, docker: DockerClient, engine: str, major: str = "") -> None:
+    def __init__(self, home: Path, docker: DockerClient, engine: str, major: str = "", prefix: str = PREFIX) -> None:
         self.home = home
+        self.prefix = prefix
         self.docker = docker
         self.engine = engine
         self.major = major or engine_named(engine).newest_major
         self.key_fingerprint = ""
-        self.env: Environment = environment("test", str(home), PREFIX)
+        self.env: Environment = environment("test", str(home), prefix)
         self.names = self.env.server(engine)
         self.container = self.names.container
         self.volume = self.names.volume
@@ -45,7 +46,7 @@ class DatabaseUnderTest:
         arguments = {
             "environment": "test",
             "home": str(self.home),
-            "network_prefix": PREFIX,
+            "network_prefix": self.prefix,
             "engine": self.engine,
             "state": state,
             "image": self.image,
@@ -61,7 +62,7 @@ class DatabaseUnderTest:
         arguments = {"environment": "test", "home": str(self.home)}
         secrets = succeeded(run_module("environment_secrets", arguments))
         self.key_fingerprint = str(secrets["key_fingerprint"])
-        succeeded(run_module("certificates", arguments | {"network_prefix": PREFIX}))
+        succeeded(run_module("certificates", arguments | {"network_prefix": self.prefix}))
 
     def secret(self, *name: str) -> str:
         return Path(self.env.path("secrets", *name)).read_text().strip()

@@ -119,5 +119,11 @@ def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
+def printed(container: str, lines: int = 200) -> str:
+    """What a container said last, on either stream."""
+    command = ["docker", "logs", "--tail", str(lines), container]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+
 def _plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
     return {one["key"]: next(iter(one["value"].values())) for one in attributes}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import OBSERVER
 from harness import otlp
 from harness.observability_under_test import SERVICE, ObservabilityUnderTest, docker
+from harness.small_disk import SmallDisk, small_disk
 from harness.waiting import eventually
 
 
@@ -76,3 +82,47 @@ def becomes_well(watched: ObservabilityUnderTest, patience: float = 120) -> None
         return True
 
     eventually(is_well, "what is sent arrives", patience)
+
+
+def waiting_for(watched: ObservabilityUnderTest, exporter: str) -> float:
+    """The bytes that wait on the collector's disk for whom one of its exporters sends to: otlp_http/<exporter>."""
+    return collector_metric(watched, "otelcol_exporter_queue_size", f'otlp_http/{exporter}"')
+
+
+def collector_metric(watched: ObservabilityUnderTest, name: str, *labels: str) -> float:
+    """What the collector tells of itself, in all."""
+    text = httpx.get(f"http://{watched.env.collector_address}:8888/metrics").text
+    lines = [line for line in text.splitlines() if line.startswith(f"{name}{{") and all(label in line for label in labels)]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+@contextmanager
+def disks_of_their_own(watched: ObservabilityUnderTest, services: tuple[str, ...]) -> Iterator[dict[str, SmallDisk]]:
+    """Everything set up anew, these services on disks of 300 MB, which can be filled."""
+    watched.run(observability_state="absent", observability_remove_data=True)
+    try:
+        with ExitStack() as stack:
+            # pytest's own folder is closed, and the machine's exporter measures only what it gets to.
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="echobase-test-disks-")))
+            folder.chmod(0o755)
+            disks = {service: stack.enter_context(small_disk(folder, service, 300)) for service in services}
+            for service, disk in disks.items():
+                _make_volume(f"{watched.container(service)}-data", disk.folder / "data")
+            # Who uses a disk goes before the disk does.
+            stack.callback(watched.run, observability_state="absent", observability_remove_data=True)
+            run = watched.run()
+            assert not run.failed, run.output
+            yield disks
+    finally:
+        # The other tests of this folder go on with our own volumes.
+        run = watched.run()
+        assert not run.failed, run.output
+
+
+def _make_volume(name: str, folder: Path) -> None:
+    """As the product makes it, in another place."""
+    folder.mkdir()
+    os.chown(folder, OBSERVER, OBSERVER)
+    folder.chmod(0o2770)
+    bound = ["--opt", "type=none", "--opt", "o=bind", "--opt", f"device={folder}"]
+    docker("volume", "create", "--label", "io.echobase.environment=test", *bound, name)

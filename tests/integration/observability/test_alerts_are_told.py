@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.mail_sink import MailSink, mail_sink
-from harness.observability_under_test import ObservabilityUnderTest, docker
+from harness.observability_under_test import ObservabilityUnderTest, printed
 from harness.throwaway_tls import make_certificates
 from harness.waiting import eventually
 from harness.webhook_sink import WebhookSink, webhook_sink
@@ -71,7 +71,7 @@ def test_an_alert_arrives_at_the_webhook_and_by_mail(watched: ObservabilityUnder
     assert watched.post("alertmanager", "/api/v2/alerts", [ALERT]).is_success
 
     def log() -> str:
-        return docker("logs", watched.container("alertmanager"), "--tail", "20")
+        return printed(watched.container("alertmanager"), 20)
 
     def told() -> bool:
         return any(one["labels"]["alertname"] == "PlantedAlert" for one in operators.webhook.alerts("/operators"))

@@ -7,9 +7,8 @@ the exporter of the machine and Alertmanager are Debian's.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,11 +23,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_ro
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from environment_exporter.state import EnvironmentState
 from harness.alerting_under_test import Alerting, alerting, exposed, free_port, node_exporter
+from harness.small_disk import small_disk
 from harness.waiting import eventually
 from operators_desk.edge_metrics import EdgeMetrics
 
 RELEASES = {"blue": "1.0.0-243cf436", "green": "1.1.0-98ab12cd"}
-MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -109,27 +108,6 @@ def customers(shop: Shop) -> Iterator[None]:
         thread.join()
 
 
-@contextmanager
-def full_disk(folder: Path) -> Iterator[Path]:
-    """A small file system that nobody else uses, filled to its last twentieth."""
-    image, mountpoint = folder / "disk.img", folder / "disk"
-    mountpoint.mkdir()
-    with image.open("wb") as file:
-        file.truncate(64 * MEBIBYTE)
-    with ExitStack() as stack:
-        subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-        subprocess.run(["mount", "-o", "loop", image, mountpoint], check=True)
-        stack.callback(_unmount, mountpoint)
-        free = int(subprocess.run(["stat", "-f", "-c", "%a", mountpoint], check=True, capture_output=True, text=True).stdout)
-        size = int(subprocess.run(["stat", "-f", "-c", "%S", mountpoint], check=True, capture_output=True, text=True).stdout)
-        (mountpoint / "filler").write_bytes(b"x" * int(free * size * 0.97))
-        yield mountpoint
-
-
-def _unmount(mountpoint: Path) -> None:
-    subprocess.run(["umount", mountpoint], check=True)
-
-
 def statuses(watched: Alerting, name: str) -> list[str]:
     return [alert["status"] for alert in watched.told(alertname=name)]
 
@@ -166,8 +144,9 @@ def test_a_colour_and_a_candidate_that_fail_are_told_with_release_and_generation
 
 @pytest.mark.long
 def test_a_full_disk_is_told_by_its_name(watched: Alerting, tmp_path: Path) -> None:
-    with full_disk(tmp_path) as disk:
-        told = eventually(lambda: watched.told(alertname="DiskFull", severity="page", mountpoint=str(disk)), "it is told", 150)
+    with small_disk(tmp_path) as disk:
+        disk.fill_by(0.97)
+        told = eventually(lambda: watched.told(alertname="DiskFull", severity="page", mountpoint=str(disk.folder)), "it is told", 150)
     assert told[0]["labels"]["fstype"] == "ext4"
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterable
+from threading import Thread
 from typing import Any
 
-import httpx
 import pytest
 
 from harness import otlp
 from harness.observability_under_test import SERVICE, ObservabilityUnderTest, docker
+from harness.parts_of_what_watches import waiting_for
 from harness.waiting import eventually
+
+# What the engine says of a container that SIGKILL ended.
+KILLED = 137
 
 
 def inspected(watched: ObservabilityUnderTest) -> dict[str, dict[str, Any]]:
@@ -68,15 +73,29 @@ def test_the_engines_view_shows_this_environments_containers_and_changes_none(wa
 
 def test_the_engines_view_tells_of_changed_containers_and_not_of_health_checks(watched: ObservabilityUnderTest) -> None:
     """Who hears an event asks the engine about the whole container, and a health check is three events."""
-    other = watched.container("node-exporter")
-    command = ["docker", "exec", watched.container("engine-view"), "curl", "-sN", "--max-time", "4", "--unix-socket", "/view/engine.sock"]
+    other, heard = watched.container("node-exporter"), list[str]()
+
+    def listen(events: Iterable[str]) -> None:
+        for event in events:
+            heard.append(json.loads(event)["Action"])
+
+    def changes_are_heard() -> bool:
+        for what in (("exec", other, "true"), ("pause", other), ("unpause", other)):
+            docker(*what)
+        # The engine tells in order, so by the second one it has told, or not, of a health check in between.
+        return heard.count("unpause") >= 2
+
+    command = ["docker", "exec", watched.container("engine-view"), "curl", "-sN", "--max-time", "90", "--unix-socket", "/view/engine.sock"]
     with subprocess.Popen([*command, "http://engine/events"], stdout=subprocess.PIPE, text=True) as listening:
-        while listening.poll() is None:
-            for what in (("exec", other, "true"), ("pause", other), ("unpause", other)):
-                docker(*what)
         assert listening.stdout
-        heard = {json.loads(line)["Action"] for line in listening.stdout}
-    assert heard == {"pause", "unpause"}
+        listener = Thread(target=listen, args=(listening.stdout,))
+        listener.start()
+        try:
+            eventually(changes_are_heard, lambda: f"two changes are heard of; what is heard: {heard}", 60)
+        finally:
+            listening.kill()
+            listener.join()
+    assert set(heard) == {"pause", "unpause"}
 
 
 @pytest.mark.long
@@ -92,7 +111,7 @@ def test_a_store_that_was_away_misses_nothing_and_another_version_keeps_what_was
     assert watched.send("logs", otlp.log(SERVICE, "sent to nobody yet", {}, meanwhile)).is_success
     assert watched.send("metrics", otlp.counter(SERVICE, "tests.meanwhile", {(("result", "processed"),): 7})).is_success
     # A trace is decided upon after five seconds; before that it is in memory alone.
-    eventually(lambda: queue_of_traces(watched) > 0, "the trace waits on the disk", 20)
+    eventually(lambda: waiting_for(watched, "traces") > 0, "the trace waits on the disk", 20)
     docker("kill", watched.container("collector"))
     # The role starts what does not run, and makes Prometheus anew.
     run = watched.run(observability_metrics_days=16)
@@ -105,10 +124,11 @@ def test_a_store_that_was_away_misses_nothing_and_another_version_keeps_what_was
     assert watched.trace(before)
 
 
-def queue_of_traces(watched: ObservabilityUnderTest) -> float:
-    text = httpx.get(f"http://{watched.env.collector_address}:8888/metrics").text
-    lines = [line for line in text.splitlines() if line.startswith("otelcol_exporter_queue_size{") and 'otlp_http/traces"' in line]
-    return sum(float(line.rpartition(" ")[2]) for line in lines)
+def test_whoever_is_told_to_stop_does(watched: ObservabilityUnderTest) -> None:
+    """Who is the first process of its container gets no signal that it did not ask for: it is killed once its patience is over."""
+    docker("stop", *watched.containers)
+    assert [name for name, one in inspected(watched).items() if one["State"]["ExitCode"] == KILLED] == []
+    assert watched.run().changed == 1
 
 
 def test_what_was_recorded_outlives_the_containers(watched: ObservabilityUnderTest) -> None:
