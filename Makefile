@@ -5,7 +5,7 @@ PLAYBOOK = .venv/bin/ansible-playbook -i inventories/$(ENV)
 LOCK = .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help dev init down status logs clean test test-changed test-all bench lint packages docs digests lock venv test-venv
+.PHONY: help dev watch init down status logs clean test test-changed test-all bench lint packages docs digests lock venv test-venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ help:  ## this list
 
 dev: venv  ## everything up: database, edge, and the application live
 	@$(PLAYBOOK) playbooks/setup.yml $(ARGS)
+
+watch: venv  ## devlocal only: the working tree through the edge, each edit at once, until Ctrl-C
+	@.venv/bin/python tools/watch $(ENV) $(ARGS)
 
 init: venv  ## write a first block x-echobase into your Compose file: FROM=compose.yml
 	@.venv/bin/ansible-playbook playbooks/init.yml -e init_from=$(or $(FROM),compose.yml) $(ARGS)

@@ -21,6 +21,12 @@ options:
     description: Variables that the file may name as C(${NAME}), beside those of an C(.env) file beside it.
     type: dict
     default: {}
+  working_tree:
+    description:
+      - Whether it is served from the folders where somebody edits it. What C(compose.watch.yml) beside C(compose.yml) says of its services
+        then comes before what the file says, and folders of the machine may be mounted.
+    type: bool
+    default: false
   candidate:
     description:
       - The colour that will be made from this file. The edge then gets this file's routes for it.
@@ -101,6 +107,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.defi
 from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_knows, edge_routes
 from ansible_collections.echobase.platform.plugins.module_utils.application.observed import observed
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
+from ansible_collections.echobase.platform.plugins.module_utils.application.working_tree import working_tree
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.images.application_images import catalogue_names
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
@@ -110,7 +117,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.environme
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
-    definition = Definition.of(compose_answer(params["file"], params["variables"]), params["file"])
+    read = working_tree if params["working_tree"] else compose_answer
+    definition = Definition.of(read(params["file"], params["variables"]), params["file"])
     stored = StoredDefinitions(env)
     definitions = {}
     for colour in env.colours:
@@ -137,6 +145,7 @@ def main() -> None:
             **ENVIRONMENT_ARGUMENTS,
             "file": {"type": "path", "required": True},
             "variables": {"type": "dict", "default": {}},
+            "working_tree": {"type": "bool", "default": False},
             "candidate": {"type": "str", "choices": ["", "blue", "green"], "default": ""},
         },
         supports_check_mode=True,

@@ -90,6 +90,7 @@ colours:
       whether all of them are C(running) and the colour is C(ready), else the C(problem),
       and C(release), C(version) and C(schema) as its services say of themselves, or else as its containers are labelled.
     - C(services) has the names of the services that it should have.
+    - C(working_tree) says whether it shows what somebody edits (playbook C(watch)) and no release.
     - C(dead_letters) is how many the application could not handle, of either colour; nothing where it does not say.
     - C(in_flight) is how many requests each service that counts them is answering right now; nothing where one does not say.
   returned: success

@@ -28,7 +28,7 @@ options:
     description: What the run does. Needed to take the lease.
     type: str
     choices: [deploy, promote, canary, rollback, switch, maintenance, migrate, cleanup, teardown, setup, restore, upgrade, promote_replica,
-      rotate_secrets, dead_letters]
+      rotate_secrets, dead_letters, watch]
   wait:
     description: Seconds to wait for a run that has the lease.
     type: float

@@ -28,10 +28,12 @@ _REACHES_OUT = {
 }
 
 
-def problems_of(project: Mapping[str, Any], volumes: Mapping[str, str]) -> Iterator[Problem]:
-    """`volumes` is what the block says about named volumes."""
+def problems_of(project: Mapping[str, Any], volumes: Mapping[str, str], may_mount_folders: bool = False) -> Iterator[Problem]:
+    """`volumes` is what the block says about named volumes. Only a working tree may mount folders of the machine."""
     for name, service in project.get("services", {}).items():
-        yield from _service_problems(f"services.{name}", service, volumes, project.get("volumes") or {})
+        yield from _service_problems(f"services.{name}", service)
+        for mount in service.get("volumes") or ():
+            yield from _mount_problems(f"services.{name}.volumes", mount, volumes, project.get("volumes") or {}, may_mount_folders)
     for name, network in (project.get("networks") or {}).items():
         if (network or {}).get("external"):
             yield Problem(
@@ -81,7 +83,7 @@ def notes_of(project: Mapping[str, Any]) -> Iterator[Note]:
             yield Note(f"networks.{name}.ipam", "each colour's networks have subnets of the environment's")
 
 
-def _service_problems(where: str, service: Mapping[str, Any], volumes: Mapping[str, str], known: Mapping[str, Any]) -> Iterator[Problem]:
+def _service_problems(where: str, service: Mapping[str, Any]) -> Iterator[Problem]:
     if service.get("privileged"):
         yield Problem(
             f"{where}.privileged", "the container would be root on the host", "leave it out, and add the one capability it needs in cap_add"
@@ -107,8 +109,6 @@ def _service_problems(where: str, service: Mapping[str, Any], volumes: Mapping[s
         if service.get(key):
             yield Problem(f"{where}.{key}", "reaches out of the colour", remedy)
     yield from _copies_problems(where, service)
-    for mount in service.get("volumes") or ():
-        yield from _mount_problems(f"{where}.volumes", mount, volumes, known)
     yield from _secret_problems(where, service)
     if not service.get("image") and not service.get("build"):
         yield Problem(where, "has neither an image nor a build section", "name one of them")
@@ -127,12 +127,14 @@ def _copies_problems(where: str, service: Mapping[str, Any]) -> Iterator[Problem
         yield Problem(f"{where}.deploy.replicas", f"is {copies}", "leave it out: a colour has one container of each service")
 
 
-def _mount_problems(where: str, mount: Mapping[str, Any], volumes: Mapping[str, str], known: Mapping[str, Any]) -> Iterator[Problem]:
+def _mount_problems(
+    where: str, mount: Mapping[str, Any], volumes: Mapping[str, str], known: Mapping[str, Any], may_mount_folders: bool
+) -> Iterator[Problem]:
     source, target = str(mount.get("source") or ""), mount.get("target")
     if mount.get("type") == "bind":
         if source in _ENGINE_SOCKETS:
             yield Problem(where, f"{source} makes the container root on the host", "leave it out")
-        else:
+        elif not may_mount_folders:
             yield Problem(
                 where,
                 f"{target} is {source} of one machine",

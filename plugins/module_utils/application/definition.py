@@ -14,6 +14,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.sett
 
 # The names of the services whose place the durable layer takes, in a project without them.
 _REPLACED = "x-echobase-replaced"
+# A project with this key is served from the folders where somebody edits it, and is no release.
+WORKING_TREE = "x-echobase-working-tree"
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,12 @@ class Definition:
         settings = reader.read()
         replaced = [*(settings.database.instead_of if settings.database else ()), *(settings.cache.instead_of if settings.cache else ())]
         kept = {**without(project, replaced), **({_REPLACED: replaced} if replaced else {})}
-        refuse(file, [*reader.problems, *problems_of(kept, settings.volumes), *_contradictions(settings, kept, replaced)])
+        refuse(file, [*reader.problems, *problems_of(kept, settings.volumes, WORKING_TREE in kept), *_contradictions(settings, kept, replaced)])
         return cls(kept, settings, tuple(str(note) for note in notes_of(kept)))
+
+    @property
+    def is_working_tree(self) -> bool:
+        return WORKING_TREE in self.project
 
     @property
     def services(self) -> dict[str, Mapping[str, Any]]:

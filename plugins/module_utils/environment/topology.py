@@ -60,6 +60,7 @@ _DERIVED = (
     "sockets_container",
     "desk_container",
     "observability_project",
+    "public_url",
     "operators_url",
     "observability_prefix",
     "observability_gateway",
@@ -308,6 +309,11 @@ class Environment:
             "edge": self.edge_port,
             "operators": self.operators_port,
         }
+
+    @property
+    def public_url(self) -> str:
+        """The public entrance, for a browser on this machine."""
+        return local_url(self.edge_port)
 
     @property
     def operators_url(self) -> str:

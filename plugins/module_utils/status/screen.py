@@ -16,7 +16,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.engine 
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, local_url
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
 from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import Lease
 from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
@@ -172,7 +172,13 @@ class StatusScreen:
         for claim in self.work.unfinished:
             again = playbook("cleanup" if claim.purpose == REMOVED else "deploy")
             lines.append(f"CUT OFF   {claim.colour} was being {claim.purpose} by {claim.by}: {again} goes on")
-        return lines
+        return [*lines, *self._working_tree()]
+
+    def _working_tree(self) -> list[str]:
+        shown = [name for name, colour in self.traffic["colours"].items() if colour.get("working_tree")]
+        # Whoever holds the lease sees to its end.
+        end = "" if self.work.lease else f", and nobody watches: {playbook('watch')} puts it away"
+        return [f"WATCH     {name} shows the working tree{end}" for name in shown]
 
     def _dead_letters(self) -> list[str]:
         """Both colours tell of the same ones."""
@@ -287,7 +293,7 @@ class StatusScreen:
 
     def _entrances(self) -> list[str]:
         return [
-            f"PUBLIC    {local_url(self.env.edge_port)}",
+            f"PUBLIC    {self.env.public_url}",
             f"OPERATORS {self.env.operators_url}  {self._operator()}",
         ]
 

@@ -89,6 +89,7 @@ class BluegreenInfo:
         return {
             "project": colour.project,
             "services": list(definition.services) if definition else [],
+            "working_tree": definition is not None and definition.is_working_tree,
             "containers": [asdict(container) for container in containers],
             "running": not problem,
             "ready": not problems,
