@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: watch_end
 short_description: Wait until nobody watches the working tree any more
 description:
-  - Whoever watches has a file locked. Its end is the end of that lock, so that it is noticed even where the program that held it was killed.
+  - Whoever watches has a file locked. The end is the end of that lock, so that it is noticed even where the program that held it was
+    killed.
   - It fails where a rollback took the environment's lease meanwhile.
 options:
   session:

@@ -35,7 +35,8 @@ class Definition:
         settings = reader.read()
         replaced = [*(settings.database.instead_of if settings.database else ()), *(settings.cache.instead_of if settings.cache else ())]
         kept = {**without(project, replaced), **({_REPLACED: replaced} if replaced else {})}
-        refuse(file, [*reader.problems, *problems_of(kept, settings.volumes, WORKING_TREE in kept), *_contradictions(settings, kept, replaced)])
+        in_compose = problems_of(kept, settings.volumes, may_mount_folders=WORKING_TREE in kept)
+        refuse(file, [*reader.problems, *in_compose, *_contradictions(settings, kept, replaced)])
         return cls(kept, settings, tuple(str(note) for note in notes_of(kept)))
 
     @property

@@ -129,6 +129,15 @@ def test_who_is_at_work_is_shown_and_what_was_cut_off_comes_with_what_to_type() 
     ]
 
 
+def test_a_working_tree_is_named_and_one_that_nobody_watches_can_be_put_away() -> None:
+    shown = traffic(colours={"blue": colour(), "green": colour(working_tree=True)})
+    lease = Lease(3, "run", "kim", "watch", ProcessIdentity("boot", "laptop", 4711, 1), "2026-11-28T01:02:03.000+00:00", "")
+    watched = StatusScreen(environment("devlocal"), shown, DATABASE, work=Work(lease, [])).lines(with_hints=False)
+    assert "WATCH     green shows the working tree" in watched
+    cut_off = StatusScreen(environment("devlocal"), shown, DATABASE).lines(with_hints=False)
+    assert "WATCH     green shows the working tree, and nobody watches: `playbooks/watch.yml` puts it away" in cut_off
+
+
 def test_whoever_has_ended_is_not_at_work_and_what_is_under_way_is_not_cut_off(tmp_path: Path) -> None:
     env = environment("test", str(tmp_path))
     lease, claims = ReleaseLease(env), ColourClaims(env)
