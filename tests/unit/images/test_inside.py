@@ -21,6 +21,7 @@ USERS = {
     "console": OBSERVER,
     "emulator": APPLICATION,
     "frontend": APPLICATION,
+    "frontend-edited": APPLICATION,
     "mariadb": DATABASE,
     "postgres": DATABASE,
     "redis": DATABASE,
