@@ -228,6 +228,20 @@ def _watching(figures: Figures) -> Iterable[str]:
     yield from table(["", "of a core", "memory"], rows)
 
 
+def _watch(figures: Figures) -> Iterable[str]:
+    yield (
+        "The order system while `make watch` serves its working tree: a file is written, and a browser (Chromium) looks through the edge "
+        f"until it has what became of it, {figures['rounds']} times each. A page is looked at before each frame, a program is asked every "
+        "20 ms; the processor's part ends when an order that was placed after the edit was processed by what was edited. The load of "
+        f"others was {figures['load_of_others']}. From the command until the working tree was shown it took {figures['shown_after']:.0f} s, and "
+        f"from Ctrl-C until nothing was left {figures['gone_after']:.0f} s."
+    )
+    yield ""
+    seconds = ("seconds", "fastest", "slowest")
+    rows = [[row["name"], *(f"{row[key]:.2f} s" for key in seconds), f"{row['most_seconds']:g} s"] for row in figures["rows"]]
+    yield from table(["edited", "median", "fastest", "slowest", "aim"], rows)
+
+
 def _playbook_pairs(figures: Figures) -> Iterable[str]:
     pairs = figures["pairs"]
     lost, answered, closed = (sum(pair[key] for pair in pairs) for key in ("lost", "answered", "closed"))
@@ -424,4 +438,5 @@ _SECTIONS: dict[str, tuple[str, Callable[[Figures], Iterable[str]]]] = {
     "playbook_pairs": ("Two playbooks at once", _playbook_pairs),
     "telemetry": ("What telemetry costs the gateway", _telemetry),
     "watching": ("What watching costs while nothing happens", _watching),
+    "watch": ("What make watch takes from an edit to the browser", _watch),
 }
