@@ -91,10 +91,19 @@ def test_edits_are_seen_through_the_edge_and_nothing_is_left(only_blue: None, br
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
-def test_however_it_ends_nothing_is_left(only_blue: None, tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "further"),
+    [
+        (signal.SIGHUP, ""),
+        # A path that no release has: the edge learns and forgets it.
+        (signal.SIGKILL, "\nx-echobase: {routes: {/tried: {service: api-gateway, port: 8443, tls: true}}}\n"),
+    ],
+)
+def test_however_it_ends_nothing_is_left(only_blue: None, tmp_path: Path, number: signal.Signals, further: str) -> None:
     before = traces()
-    with watched_tree(tmp_path) as tree:
+    with watched_tree(tmp_path, further) as tree:
+        if further:
+            assert traces()["edge"] != before["edge"]
         assert tree.end(number) == (-number if number is signal.SIGKILL else 0), tree.output
     # Whoever was killed shows nothing of the end.
     lease = Path(TEST.path("lease.json"))

@@ -22,9 +22,11 @@ _CONNECTED = "[vite] connected."
 
 
 class WatchedTree:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, further: str = "") -> None:
         self.apps = folder / "apps"
         shutil.copytree(CHECKOUT / "apps", self.apps, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        with (self.apps / "orders" / "compose.watch.yml").open("a") as watch_file:
+            watch_file.write(further)
         self._log = folder / "watch.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -66,8 +68,9 @@ class WatchedTree:
 
 
 @contextmanager
-def watched_tree(folder: Path) -> Iterator[WatchedTree]:
-    tree = WatchedTree(folder)
+def watched_tree(folder: Path, further: str = "") -> Iterator[WatchedTree]:
+    """`further` is added to the file that says how services run while they are edited."""
+    tree = WatchedTree(folder, further)
     try:
         tree.await_shown()
         yield tree

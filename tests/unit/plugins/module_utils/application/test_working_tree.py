@@ -12,6 +12,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 
 from .compose_examples import shop
 
+APPS = Path(__file__).parents[5] / "apps"
 FILE = """
 services:
   web: {image: "web:1", command: [serve]}
@@ -86,12 +87,12 @@ def test_only_a_working_tree_may_mount_folders_and_none_the_engines_socket(file:
         Definition.of(project)
 
 
-def test_the_order_systems_own_files_fit_together() -> None:
-    root = Path(__file__).parents[5]
-    definition = Definition.of(working_tree(str(root / "apps" / "orders" / "compose.yml"), {}))
-    released = Definition.of(compose_answer(str(root / "apps" / "orders" / "compose.yml"), {}))
+@pytest.mark.parametrize("file", sorted(APPS.glob("*/compose.watch.yml")), ids=lambda file: file.parent.name)
+def test_the_files_of_an_example_fit_together(file: Path) -> None:
+    compose = str(file.with_name("compose.yml"))
+    definition, released = Definition.of(working_tree(compose, {})), Definition.of(compose_answer(compose, {}))
     # The edge need not learn other routes, and what runs once is what it is in a release.
     assert (definition.settings, definition.jobs) == (released.settings, released.jobs)
     sources = [mount for service in definition.services.values() for mount in service.get("volumes") or ()]
     assert sources
-    assert all(mount["read_only"] for mount in sources), "an edited program must not write into the working tree"
+    assert all(mount["read_only"] for mount in sources), "a program must not write into the working tree"
