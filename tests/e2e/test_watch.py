@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def test_edits_are_seen_through_the_edge_and_nothing_is_left(only_blue: None, br
         assert changed == {"frontend/src/App.tsx", "api_gateway/health_routes.py"}, "something else was written into the working tree"
         assert tree.end() == 0, tree.output
     assert traces() == before
-    answer = httpx.get(f"https://localhost:{TEST.edge_port}/health", verify=TEST.path("tls", "ca.crt"))
+    trust = ssl.create_default_context(cafile=TEST.path("tls", "ca.crt"))
+    answer = httpx.get(f"https://localhost:{TEST.edge_port}/health", verify=trust)
     assert (answer.headers["X-Echobase-Colour"], answer.json()["status"]) == ("blue", "ok")
     assert run_playbook("setup").changed == 0
 
@@ -98,6 +100,7 @@ def test_edits_are_seen_through_the_edge_and_nothing_is_left(only_blue: None, br
         # A path that no release has: the edge learns and forgets it.
         (signal.SIGKILL, "\nx-echobase: {routes: {/tried: {service: api-gateway, port: 8443, tls: true}}}\n"),
     ],
+    ids=["closed terminal", "kill -9, with a route of its own"],
 )
 def test_however_it_ends_nothing_is_left(only_blue: None, tmp_path: Path, number: signal.Signals, further: str) -> None:
     before = traces()

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.application.compose_answer import compose_answer
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import WORKING_TREE
 from ansible_collections.echobase.platform.plugins.module_utils.application.problems import Problem, refuse
+from ansible_collections.echobase.platform.plugins.module_utils.application.settings import BLOCK
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 
@@ -28,7 +29,17 @@ def working_tree(file: str, variables: Mapping[str, str]) -> dict[str, Any]:
         raise Refusal(f"there is no {further}", "write into it how your services run while you edit them: docs/operate/watch.md")
     project = compose_answer(file, variables, str(further))
     refuse(str(further), _missing_folders(project))
-    return {**project, WORKING_TREE: True}
+    # Compose merges what it knows. Of a block that is none of its business the later file's takes the place of the earlier one's.
+    block = _merged(compose_answer(file, variables).get(BLOCK), project.get(BLOCK))
+    return {**project, BLOCK: block, WORKING_TREE: True}
+
+
+def _merged(earlier: Any, later: Any) -> Any:
+    """Mappings together, where null takes a key away; anything else as the later one says."""
+    if not isinstance(earlier, Mapping) or not isinstance(later, Mapping):
+        return later
+    both = {key: _merged(earlier.get(key), later[key]) if key in later else earlier[key] for key in {**earlier, **later}}
+    return {key: value for key, value in both.items() if value is not None}
 
 
 def _missing_folders(project: Mapping[str, Any]) -> Iterator[Problem]:

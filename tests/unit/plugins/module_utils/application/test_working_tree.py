@@ -16,12 +16,12 @@ APPS = Path(__file__).parents[5] / "apps"
 FILE = """
 services:
   web: {image: "web:1", command: [serve]}
-x-echobase: {routes: {/: "web:8080"}}
+x-echobase: {routes: {/: {service: web, port: 8080, pages: true}}, ready: {web: /ready}, secrets: [KEY]}
 """
 WATCHED = """
 services:
   web: {command: [edit], volumes: ["./src:/src:ro"]}
-x-echobase: {routes: {/: "web:5173"}}
+x-echobase: {routes: {/: {port: 5173}, /tried: "web:1"}, ready: {web: null}}
 """
 
 
@@ -45,8 +45,16 @@ def test_the_second_file_lies_beside_the_first(file: str, expected: str) -> None
 def test_what_the_second_file_says_comes_first(file: Path) -> None:
     definition = Definition.of(working_tree(str(file), {}))
     web = definition.services["web"]
-    assert (web["image"], web["command"], definition.settings.routes[0].port) == ("web:1", ["edit"], 5173)
+    assert (web["image"], web["command"]) == ("web:1", ["edit"])
+    routes = {route.prefix: (route.service, route.port, route.pages) for route in definition.settings.routes}
+    assert routes == {"/": ("web", 5173, True), "/tried": ("web", 1, False)}
+    assert (definition.settings.ready, definition.settings.secrets) == ({}, ("KEY",))
     assert [(mount["source"], mount["target"]) for mount in web["volumes"]] == [(str(file.parent / "src"), "/src")]
+
+
+def test_a_second_file_without_a_block_leaves_the_first_ones(file: Path) -> None:
+    watch_file(str(file)).write_text("services: {web: {command: [edit]}}\n")
+    assert working_tree(str(file), {})["x-echobase"] == compose_answer(str(file), {})["x-echobase"]
 
 
 def test_a_release_knows_nothing_of_it(file: Path) -> None:
