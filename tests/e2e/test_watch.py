@@ -124,7 +124,7 @@ def test_a_program_that_does_not_start_is_told_and_goes(only_blue: None, tmp_pat
     variables = {"echobase_application": file, "watch_session": tmp_path / "session", "app_stack_ready_seconds": 20}
     run = try_playbook("watch", *(part for name, value in variables.items() for part in ("-e", f"{name}={value}")))
     assert run.code != 0
-    assert "green did not get ready" in run.output
+    assert "green did not get ready" in run.output, run.output
     assert "no sources" in run.output
     assert traces() == before
 
