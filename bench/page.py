@@ -233,8 +233,8 @@ def _watch(figures: Figures) -> Iterable[str]:
         "The order system while `make watch` serves its working tree: a file is written, and a browser (Chromium) looks through the edge "
         f"until it has what became of it, {figures['rounds']} times each. A page is looked at before each frame, a program is asked every "
         "20 ms; the processor's part ends when an order that was placed after the edit was processed by what was edited. The load of "
-        f"others was {figures['load_of_others']}. From the command until the working tree was shown it took {figures['shown_after']:.0f} s, and "
-        f"from Ctrl-C until nothing was left {figures['gone_after']:.0f} s."
+        f"others was {figures['load_of_others']}. From the command until the working tree was shown it took "
+        f"{figures['shown_after']:.0f} s, and from Ctrl-C until nothing was left {figures['gone_after']:.0f} s."
     )
     yield ""
     seconds = ("seconds", "fastest", "slowest")

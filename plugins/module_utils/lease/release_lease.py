@@ -34,7 +34,19 @@ from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_ro
 
 # What a playbook does, as its lease says it. Those that work on the data, or on what both colours stand on, cannot be left half-way for a
 # rollback; traffic can be moved back beside them, so a rollback does that.
-RELEASE_OPERATIONS = ("deploy", "promote", "canary", "rollback", "switch", "maintenance", "migrate", "cleanup", "teardown", "dead_letters", "watch")
+RELEASE_OPERATIONS = (
+    "deploy",
+    "promote",
+    "canary",
+    "rollback",
+    "switch",
+    "maintenance",
+    "migrate",
+    "cleanup",
+    "teardown",
+    "dead_letters",
+    "watch",
+)
 DURABLE_OPERATIONS = ("setup", "restore", "upgrade", "promote_replica", "rotate_secrets")
 OPERATIONS = (*RELEASE_OPERATIONS, *DURABLE_OPERATIONS)
 RIGHT_OF_WAY = "rollback"
