@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import ssl
 from collections.abc import Iterator
@@ -118,9 +119,10 @@ def test_however_it_ends_nothing_is_left(only_blue: None, tmp_path: Path, number
 @pytest.mark.long
 def test_a_program_that_does_not_start_is_told_and_goes(only_blue: None, tmp_path: Path) -> None:
     before = traces()
-    file = tmp_path / "compose.yml"
-    file.write_text((CHECKOUT / "apps" / "orders" / "compose.yml").read_text())
-    (tmp_path / "compose.watch.yml").write_text("services: {api-gateway: {command: [python, -c, \"raise SystemExit('no sources')\"]}}\n")
+    shutil.copytree(CHECKOUT / "apps" / "orders", tmp_path / "orders")
+    file = tmp_path / "orders" / "compose.yml"
+    broken = "services: {api-gateway: {command: [python, -c, \"raise SystemExit('no sources')\"]}}\n"
+    file.with_name("compose.watch.yml").write_text(broken)
     variables = {"echobase_application": file, "watch_session": tmp_path / "session", "app_stack_ready_seconds": 20}
     run = try_playbook("watch", *(part for name, value in variables.items() for part in ("-e", f"{name}={value}")))
     assert run.code != 0
