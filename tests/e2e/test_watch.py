@@ -38,6 +38,8 @@ def only_blue(deployed_environment: object) -> None:
         run_playbook("deploy_blue")
         run_playbook("promote")
     run_playbook("cleanup")
+    # What the other colour had taught the edge is forgotten.
+    run_playbook("setup")
 
 
 @pytest.fixture(scope="module")
