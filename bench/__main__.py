@@ -14,6 +14,7 @@ from bench import (
     backup_speed,
     canary,
     database_load,
+    idle,
     machine,
     million,
     no_op,
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "playbook_pairs": playbook_pairs.run,
     "telemetry": telemetry.run,
     "watching": watching.run,
+    "idle": idle.run,
 }
 
 

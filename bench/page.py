@@ -228,6 +228,26 @@ def _watching(figures: Figures) -> Iterable[str]:
     yield from table(["", "of a core", "memory"], rows)
 
 
+def _idle(figures: Figures) -> Iterable[str]:
+    live = figures["layers"]["the live colour"]
+    yield (
+        f"An environment with one release live that nobody uses, for {figures['seconds_watched']:.0f} s; the load of others was "
+        f"{figures['load_of_others']}. A container costs what its processes use, what its health checks use with all that starts them "
+        "(shim, runc and the program that looks), and its part of the engine's daemons, whose time is shared out by that among the "
+        f"{figures['containers']} containers of the machine. The colour takes {live['per_cent']:.2f} % of one core (aim: "
+        f"{figures['most_per_cent']:g}). Memory is without files that the kernel would give back at once."
+    )
+    for layer, one in figures["layers"].items():
+        yield ""
+        rows = [
+            [part["name"], *(f"{part[key]:.2f} %" for key in ("own", "checks", "engine")), f"{part['memory']:.0f} MiB"]
+            for part in one["parts"]
+        ]
+        sums = [f"{sum(part[key] for part in one['parts']):.2f} %" for key in ("own", "checks", "engine")]
+        rows.append(["together", *sums, f"{one['memory']} MiB"])
+        yield from table([layer, "its processes", "health checks", "the daemons", "memory"], rows)
+
+
 def _playbook_pairs(figures: Figures) -> Iterable[str]:
     pairs = figures["pairs"]
     lost, answered, closed = (sum(pair[key] for pair in pairs) for key in ("lost", "answered", "closed"))
@@ -424,4 +444,5 @@ _SECTIONS: dict[str, tuple[str, Callable[[Figures], Iterable[str]]]] = {
     "playbook_pairs": ("Two playbooks at once", _playbook_pairs),
     "telemetry": ("What telemetry costs the gateway", _telemetry),
     "watching": ("What watching costs while nothing happens", _watching),
+    "idle": ("What an environment costs while nothing happens", _idle),
 }
