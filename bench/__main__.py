@@ -14,6 +14,7 @@ from bench import (
     backup_speed,
     canary,
     database_load,
+    gateway,
     idle,
     machine,
     million,
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "no_op": no_op.run,
     "playbook_pairs": playbook_pairs.run,
     "telemetry": telemetry.run,
+    "gateway": gateway.run,
     "watching": watching.run,
     "idle": idle.run,
 }

@@ -228,6 +228,30 @@ def _watching(figures: Figures) -> Iterable[str]:
     yield from table(["", "of a core", "memory"], rows)
 
 
+def _gateway(figures: Figures) -> Iterable[str]:
+    settings = figures["settings"]
+    yield (
+        "The gateway beside a bare endpoint of its framework, in the same image and with the same server, settings and TLS: its GET and "
+        f"its POST take and give JSON of the same shape and do nothing. Both are on core {settings['core']} and asked in turn over "
+        f"{settings['connections']} connections of `wrk`, {settings['rounds']} times for {settings['seconds']} s; load and database have "
+        f"core {settings['other_core']}. Requests a second and core are by processor time, which others' load (here "
+        f"{settings['load_of_others']}) changes least. Ratios are medians of the pairs."
+    )
+    yield ""
+    rows = [
+        [
+            one["name"],
+            *(count(one[kind]["per_core"]) for kind in ("gateway", "bare")),
+            f"{one['per_core_ratio']:.2f} x",
+            *(milliseconds(one[kind][key]) for kind in ("gateway", "bare") for key in ("p50_ms", "p99_ms")),
+            f"{one['p99_ratio']:.2f} x",
+        ]
+        for one in figures["works"]
+    ]
+    head = ["", "requests/s a core", "bare", "bare : gateway", "p50", "p99", "p50, bare", "p99, bare", "p99, gateway : bare"]
+    yield from table(head, rows)
+
+
 def _idle(figures: Figures) -> Iterable[str]:
     live = figures["layers"]["the live colour"]
     yield (
@@ -442,6 +466,7 @@ _SECTIONS: dict[str, tuple[str, Callable[[Figures], Iterable[str]]]] = {
     "backup_speed": ("Backups, by the gigabyte", _backup_speed),
     "no_op": ("A run with nothing to do", _no_op),
     "playbook_pairs": ("Two playbooks at once", _playbook_pairs),
+    "gateway": ("The gateway beside its framework", _gateway),
     "telemetry": ("What telemetry costs the gateway", _telemetry),
     "watching": ("What watching costs while nothing happens", _watching),
     "idle": ("What an environment costs while nothing happens", _idle),
