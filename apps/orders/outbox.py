@@ -34,7 +34,7 @@ class Outbox:
 
     def add(self, connection: Connection, order_id: str, moment: datetime) -> None:
         row = {"order_id": order_id, "colour": self.colour, "created_at": moment, "trace_context": text_of(trace.get_current_span())}
-        connection.execute(insert(outbox).values(row))
+        connection.execute(insert(outbox), row)
 
     def unfinished(self, connection: Connection) -> int:
         return connection.scalar(select(func.count()).select_from(outbox).where(self._open)) or 0
