@@ -15,6 +15,8 @@ from bench import (
     canary,
     database_load,
     edits,
+    gateway,
+    idle,
     machine,
     million,
     no_op,
@@ -43,8 +45,10 @@ BENCHMARKS: dict[str, Callable[[Place], Result]] = {
     "no_op": no_op.run,
     "playbook_pairs": playbook_pairs.run,
     "telemetry": telemetry.run,
+    "gateway": gateway.run,
     "watching": watching.run,
     "watch": edits.run,
+    "idle": idle.run,
 }
 
 

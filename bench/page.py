@@ -242,6 +242,50 @@ def _watch(figures: Figures) -> Iterable[str]:
     yield from table(["edited", "median", "fastest", "slowest", "aim"], rows)
 
 
+def _gateway(figures: Figures) -> Iterable[str]:
+    settings = figures["settings"]
+    yield (
+        "The gateway beside a bare endpoint of its framework, in the same image and with the same server, settings and TLS: its GET and "
+        f"its POST take and give JSON of the same shape and do nothing. Both are on core {settings['core']} and asked in turn over "
+        f"{settings['connections']} connections of `wrk`, {settings['rounds']} times for {settings['seconds']} s; load and database have "
+        f"core {settings['other_core']}. Requests a second and core are by processor time, which others' load (here "
+        f"{settings['load_of_others']}) changes least. Ratios are medians of the pairs."
+    )
+    yield ""
+    rows = [
+        [
+            one["name"],
+            *(count(one[kind]["per_core"]) for kind in ("gateway", "bare")),
+            f"{one['per_core_ratio']:.2f} x",
+            *(milliseconds(one[kind][key]) for kind in ("gateway", "bare") for key in ("p50_ms", "p99_ms")),
+            f"{one['p99_ratio']:.2f} x",
+        ]
+        for one in figures["works"]
+    ]
+    head = ["", "requests/s a core", "bare", "bare : gateway", "p50", "p99", "p50, bare", "p99, bare", "p99, gateway : bare"]
+    yield from table(head, rows)
+
+
+def _idle(figures: Figures) -> Iterable[str]:
+    live = figures["layers"]["the live colour"]
+    yield (
+        f"An environment with one release live that nobody uses, for {figures['seconds_watched']:.0f} s; the load of others was "
+        f"{figures['load_of_others']}. A container costs what its processes use, what its health checks use with all that starts them "
+        "(shim, runc and the program that looks), and its part of the engine's daemons, whose time is shared out by that among the "
+        f"{figures['containers']} containers of the machine. The colour takes {live['per_cent']:.2f} % of one core (aim: "
+        f"{figures['most_per_cent']:g}). Memory is without files that the kernel would give back at once."
+    )
+    for layer, one in figures["layers"].items():
+        yield ""
+        rows = [
+            [part["name"], *(f"{part[key]:.2f} %" for key in ("own", "checks", "engine")), f"{part['memory']:.0f} MiB"]
+            for part in one["parts"]
+        ]
+        sums = [f"{sum(part[key] for part in one['parts']):.2f} %" for key in ("own", "checks", "engine")]
+        rows.append(["together", *sums, f"{one['memory']} MiB"])
+        yield from table([layer, "its processes", "health checks", "the daemons", "memory"], rows)
+
+
 def _playbook_pairs(figures: Figures) -> Iterable[str]:
     pairs = figures["pairs"]
     lost, answered, closed = (sum(pair[key] for pair in pairs) for key in ("lost", "answered", "closed"))
@@ -436,7 +480,9 @@ _SECTIONS: dict[str, tuple[str, Callable[[Figures], Iterable[str]]]] = {
     "backup_speed": ("Backups, by the gigabyte", _backup_speed),
     "no_op": ("A run with nothing to do", _no_op),
     "playbook_pairs": ("Two playbooks at once", _playbook_pairs),
+    "gateway": ("The gateway beside its framework", _gateway),
     "telemetry": ("What telemetry costs the gateway", _telemetry),
     "watching": ("What watching costs while nothing happens", _watching),
     "watch": ("What make watch takes from an edit to the browser", _watch),
+    "idle": ("What an environment costs while nothing happens", _idle),
 }

@@ -72,7 +72,8 @@ class Context:
         )
 
 
-def _of_request(request: Request) -> Context:
+async def _of_request(request: Request) -> Context:
+    """Only what is `async` runs in the loop; for anything else FastAPI wakes a thread, once a request."""
     context: Context = request.app.state.context
     return context
 

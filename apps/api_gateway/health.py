@@ -1,4 +1,4 @@
-"""The container's health check, `python -m api_gateway.health`: the process answers over TLS."""
+"""The container's health check, `python -m api_gateway.health [SECONDS]`: the process answers over TLS."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 import sys
 
 from api_gateway import PORT
-from orders import own_health
+from orders import health_watch
+from orders.own_health import tls_look
 
 
 def main() -> int:
-    return own_health.exit_code(PORT, os.environ["DB_CA_FILE"])
+    return health_watch.main(tls_look(PORT, os.environ["DB_CA_FILE"]), sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class OrderDesk:
         else:
             sealed = await run_in_threadpool(self._book.read, user_id, order_id)
             # Who makes up ids of orders fills nothing.
-            if sealed or order_id is None:
+            if look.mark and (sealed or order_id is None):
                 await self._cache.keep(look, _to_bytes(sealed))
         if all(order.note is None for order in sealed):
             return self._book.opened(sealed)

@@ -1,4 +1,4 @@
-"""The container's health check, `python -m environment_exporter.health`: the process answers over TLS."""
+"""The container's health check, `python -m environment_exporter.health [SECONDS]`: the process answers over TLS."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 import sys
 
 from environment_exporter.settings import ExporterSettings
-from orders import own_health
+from orders import health_watch
+from orders.own_health import tls_look
 
 
 def main() -> int:
     settings = ExporterSettings.from_environment(os.environ)
     # The chain ends with the authority, so the file serves as the trust store, too.
-    return own_health.exit_code(settings.port, settings.tls_cert_file)
+    return health_watch.main(tls_look(settings.port, settings.tls_cert_file), sys.argv[1:])
 
 
 if __name__ == "__main__":

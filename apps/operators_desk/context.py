@@ -71,7 +71,7 @@ class Context:
         return self.client_address.of(request.scope)
 
 
-def _of_request(request: Request) -> Context:
+async def _of_request(request: Request) -> Context:
     context: Context = request.app.state.context
     return context
 

@@ -1,4 +1,4 @@
-"""The container's health check, `python -m operators_desk.health`: the process answers over TLS."""
+"""The container's health check, `python -m operators_desk.health [SECONDS]`: the process answers over TLS."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import os
 import sys
 
 from operators_desk import PORT
-from orders import own_health
+from orders import health_watch
+from orders.own_health import tls_look
 
 
 def main() -> int:
     # The chain ends with the authority, so the file serves as the trust store, too.
-    return own_health.exit_code(PORT, os.environ["TLS_CERT_FILE"])
+    return health_watch.main(tls_look(PORT, os.environ["TLS_CERT_FILE"]), sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -33,10 +33,11 @@ log = logging.getLogger("order_processor")
 CONNECTIONS = 4
 RELAY_REST_SECONDS = 0.2
 SWEEP_REST_SECONDS = 1.0
+# The most between two looks of the sweep, and never more than a lease: what is sent after a look is not stale before the next.
+SWEEP_QUIET_SECONDS = 15.0
 TIDY_REST_SECONDS = 30.0
 BACKLOG_REST_SECONDS = 15.0
 LAST_WORK_SECONDS = 8.0
-# The consumer may wait two seconds for a message that nobody sends; a stop of an idle process takes no three.
 LAST_WORDS_SECONDS = 0.6
 
 
@@ -60,29 +61,33 @@ def _run(settings: ProcessorSettings, telemetry: Telemetry) -> int:
     # Each loop has a queue of its own: one waits in it for messages most of the time.
     letters = DeadLetters(colour)
     consumer = Consumer(OrderQueue(settings.cloud), fulfilment, database, letters)
-    relay = Relay(database, Outbox(colour), OrderQueue(settings.cloud), settings.relay_cap, settings.sweep_after)
-    sweep = Relay(database, Outbox(colour), OrderQueue(settings.cloud), settings.relay_cap, settings.sweep_after)
+    sent = threading.Event()
+    relay, sweep = (
+        Relay(database, Outbox(colour), OrderQueue(settings.cloud), cap=settings.relay_cap, lease=settings.sweep_after, sent=sent)
+        for _ in range(2)
+    )
+    quiet_seconds = min(SWEEP_QUIET_SECONDS, settings.sweep_after.total_seconds())
     tidy = Tidy(database, settings.keys_count_for, Collector(database, letters, DeadQueue(settings.cloud)).collect)
     loops = [
         Loop("relay", relay.relay, RELAY_REST_SECONDS, stop),
-        Loop("sweep", sweep.sweep, SWEEP_REST_SECONDS, stop),
-        Loop("consumer", consumer.consume, 0, stop),
+        Loop("sweep", sweep.sweep, SWEEP_REST_SECONDS, stop, quiet_seconds, sent),
         Loop("tidy", tidy.tidy, TIDY_REST_SECONDS, stop),
     ]
+    receiving = Loop("consumer", consumer.consume, 0, stop)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    for loop in loops:
+    for loop in (*loops, receiving):
         loop.start(on_crash=stop.set)
     if telemetry.is_on:
         _measure(Backlog(database, Outbox(colour), letters, OrderQueue(settings.cloud)), stop)
     log.info("processing orders of %s %s", settings.release.environment, colour)
     stop.wait()
-    crashed = [loop for loop in loops if loop.crash]
+    crashed = [loop for loop in (*loops, receiving) if loop.crash]
     for loop in crashed:
         log.critical("%s crashed", loop.name, exc_info=loop.crash)
     for loop in loops:
-        # The process waits until the loop has finished what it has begun.
         loop.join(LAST_WORK_SECONDS)
+    consumer.finish(LAST_WORK_SECONDS)
     log.info("leaving")
     telemetry.stop(LAST_WORDS_SECONDS)
     return 1 if crashed else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from order_processor.dead_queue import keep
 from order_processor.fulfilment import Fulfilment
 from order_processor.order_queue import OrderQueue
@@ -15,6 +17,7 @@ class Consumer:
         self._fulfilment = fulfilment
         self._database = database
         self._letters = letters
+        self._at_work = threading.Lock()
 
     def consume(self) -> int:
         """Waits for messages and handles them; returns how many came.
@@ -23,7 +26,12 @@ class Consumer:
         """
         wakeups = self._queue.receive()
         if wakeups:
-            keep(self._database, self._letters, wakeups)
-            self._fulfilment.handle({wakeup.order_id: wakeup.trace_context for wakeup in wakeups if wakeup.order_id})
-            self._queue.delete(wakeups)
+            with self._at_work:
+                keep(self._database, self._letters, wakeups)
+                self._fulfilment.handle({wakeup.order_id: wakeup.trace_context for wakeup in wakeups if wakeup.order_id})
+                self._queue.delete(wakeups)
         return len(wakeups)
+
+    def finish(self, seconds: float) -> None:
+        """Waits until it has handled what it has begun with, and lets it begin with nothing more. To wait for messages is no work."""
+        self._at_work.acquire(timeout=seconds)

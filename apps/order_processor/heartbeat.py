@@ -12,8 +12,11 @@ OLDEST_SECONDS = 60.0
 
 
 def beat(loop: str, folder: Path = FOLDER) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / loop).touch()
+    try:
+        (folder / loop).touch()
+    except FileNotFoundError:
+        folder.mkdir(exist_ok=True)
+        (folder / loop).touch()
 
 
 def silent_loops(folder: Path = FOLDER) -> list[str]:

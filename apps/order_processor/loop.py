@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,12 +21,14 @@ _LONGEST_PAUSE_SECONDS = 2.0
 
 @dataclass
 class Loop:
-    """`work` returns how much it did; after nothing, the loop rests."""
+    """`work` returns how much it did. After nothing the loop rests: as long as it may be quiet, unless there is news, and then a little."""
 
     name: str
     work: Callable[[], int]
     rest_seconds: float
     stop: threading.Event
+    quiet_seconds: float = 0
+    news: threading.Event = field(default_factory=threading.Event)
     crash: BaseException | None = None
 
     def start(self, on_crash: Callable[[], None]) -> None:
@@ -34,6 +36,8 @@ class Loop:
         self._thread.start()
 
     def join(self, seconds: float) -> None:
+        """Waits until it has finished what it has begun, once it was told to stop."""
+        self.news.set()
         self._thread.join(seconds)
 
     def _run(self, on_crash: Callable[[], None]) -> None:
@@ -47,6 +51,8 @@ class Loop:
         outage = 0
         while not self.stop.is_set():
             beat(self.name)
+            # Before the work: what is new while it works is news.
+            self.news.clear()
             try:
                 did = self.work()
             except (DatabaseAway, KeyServiceAway, SQLAlchemyError, *CLOUD_ERRORS) as error:
@@ -60,5 +66,6 @@ class Loop:
             if outage:
                 log.info("%s: going on", self.name)
             outage = 0
-            if not did:
+            if not did and not self.stop.is_set():
+                self.news.wait(self.quiet_seconds)
                 self.stop.wait(self.rest_seconds)

@@ -14,8 +14,8 @@ from orders.settings import CloudSettings
 from orders.trace_context import HEADER
 
 MOST_PER_CALL = 10
-# Short: what arrives while the queue still waits on behalf of a killed consumer is lost until the sweep.
-WAIT_SECONDS = 2
+# Each call costs both sides some milliseconds, whether it brings something or not.
+WAIT_SECONDS = 10
 DEAD_SUFFIX = "-dead"
 
 

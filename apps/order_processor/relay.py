@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -14,19 +15,25 @@ from orders.outbox import Outbox, Unsent
 
 
 class Relay:
-    def __init__(self, database: Database, outbox: Outbox, queue: OrderQueue, cap: int, lease: timedelta) -> None:
+    """`sent` is set while orders are under way: nothing becomes stale otherwise, before the lease of a later one has passed."""
+
+    def __init__(self, database: Database, outbox: Outbox, queue: OrderQueue, *, cap: int, lease: timedelta, sent: threading.Event) -> None:
         self._database = database
         self._outbox = outbox
         self._queue = queue
         self._cap = cap
         self._lease = lease
+        self._sent = sent
 
     def relay(self) -> int:
         """Sends what is new; returns how many orders that were."""
-        return self._send(self._claim_new) if self._database.transaction(self._outbox.has_new) else 0
+        return self._send(self._claim_new) if self._database.ask(self._outbox.has_new) else 0
 
     def sweep(self) -> int:
         """Sends again what should have been finished by now."""
+        if not self._database.ask(self._outbox.has_under_way):
+            return 0
+        self._sent.set()
         return self._send(lambda connection: self._outbox.claim_stale(connection, self._cap, self._lease))
 
     def _claim_new(self, connection: Connection) -> list[Unsent]:
@@ -38,6 +45,7 @@ class Relay:
         rows = self._database.transaction(claim)
         if not rows:
             return 0
+        self._sent.set()
         refused: Sequence[Unsent] = rows
         try:
             with publishing(rows) as unsent:

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -20,6 +20,7 @@ from orders.settings import DatabaseSettings
 from orders.traced_transactions import TracedTransactions, WatchedTransaction
 
 Answer = TypeVar("Answer")
+_Connect = Callable[[], AbstractContextManager[Connection]]
 
 _PATIENCE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.02
@@ -41,7 +42,8 @@ class Database:
         self._kind = ENGINES[settings.engine]
         self._password: str | None = None
         self._password_lock = threading.Lock()
-        self.engine = self._engine(connections, answer_seconds)
+        self.engine = self._engine(connections, answer_seconds, isolation_level="READ COMMITTED")
+        self._asking = self._engine(1, answer_seconds, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
         self._traced = TracedTransactions(self.engine, settings)
 
     def transaction(self, work: Callable[[Connection], Answer], patience: float = _PATIENCE_SECONDS) -> Answer:
@@ -50,7 +52,17 @@ class Database:
         The answer to a commit can get lost, so `work` must recognise what an earlier run of it has stored.
         """
         with self._traced.told():
-            return self._transaction(work, patience)
+            return self._again(self.engine.begin, work, patience)
+
+    def ask(self, question: Callable[[Connection], Answer], patience: float = _PATIENCE_SECONDS) -> Answer:
+        """One statement that changes nothing, without a transaction around it: one trip to the server, for what is asked all the time."""
+        return self._again(self._asking.connect, question, patience)
+
+    def open(self, connections: int) -> None:
+        """Makes connections before anybody waits for one. Where the database is away whoever asks for something finds that out."""
+        with suppress(DBAPIError, PoolTimeoutError, OSError), ExitStack() as stack:
+            for _ in range(connections):
+                stack.enter_context(self.engine.connect())
 
     def watched(self) -> AbstractContextManager[WatchedTransaction]:
         """Watches the transaction within, for whoever knows only afterwards to which traces it belongs."""
@@ -58,13 +70,14 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self._asking.dispose()
 
-    def _transaction(self, work: Callable[[Connection], Answer], patience: float) -> Answer:
+    def _again(self, connect: _Connect, work: Callable[[Connection], Answer], patience: float) -> Answer:
         deadline = time.monotonic() + patience
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                with self.engine.begin() as connection:
+                with connect() as connection:
                     return work(connection)
             except (DBAPIError, PoolTimeoutError) as error:
                 if not is_passing(error):
@@ -74,11 +87,10 @@ class Database:
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
-    def _engine(self, connections: int, answer_seconds: int | None) -> Engine:
+    def _engine(self, connections: int, answer_seconds: int | None, **options: Any) -> Engine:
         settings = self._settings
         engine = create_engine(
             self._kind.url(settings),
-            isolation_level="READ COMMITTED",
             pool_size=connections,
             max_overflow=0,
             pool_timeout=3,
@@ -90,6 +102,7 @@ class Database:
             # What a statement failed on is quoted by its error, and errors are logged.
             hide_parameters=True,
             connect_args=self._kind.connect_options(settings.ca_file, answer_seconds),
+            **options,
         )
         event.listen(engine, "do_connect", self._connect)
         return engine

@@ -27,10 +27,14 @@ class Outbox:
     def __init__(self, colour: str) -> None:
         self.colour = colour
         self._open = (outbox.c.colour == colour) & (outbox.c.finished_at.is_(None))
+        # Made once: they are asked all the time.
+        any_of_them = select(outbox.c.id).where(self._open).limit(1)
+        self._any_new = any_of_them.where(outbox.c.sent_at.is_(None))
+        self._any_under_way = any_of_them.where(outbox.c.sent_at.is_not(None))
 
     def add(self, connection: Connection, order_id: str, moment: datetime) -> None:
         row = {"order_id": order_id, "colour": self.colour, "created_at": moment, "trace_context": text_of(trace.get_current_span())}
-        connection.execute(insert(outbox).values(row))
+        connection.execute(insert(outbox), row)
 
     def unfinished(self, connection: Connection) -> int:
         return connection.scalar(select(func.count()).select_from(outbox).where(self._open)) or 0
@@ -41,8 +45,11 @@ class Outbox:
         return count, oldest
 
     def has_new(self, connection: Connection) -> bool:
-        """Whether there is a new order. The question is the cheapest possible, since it is asked all the time."""
-        return connection.scalar(select(outbox.c.id).where(self._open, outbox.c.sent_at.is_(None)).limit(1)) is not None
+        return connection.scalar(self._any_new) is not None
+
+    def has_under_way(self, connection: Connection) -> bool:
+        """Whether there is an order that was sent and is not finished."""
+        return connection.scalar(self._any_under_way) is not None
 
     def under_way(self, connection: Connection) -> int:
         return connection.scalar(select(func.count()).select_from(outbox).where(self._open, outbox.c.sent_at.is_not(None))) or 0

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import http.client
 import ssl
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 
-def exit_code(port: int, trusted_file: str | Path) -> int:
-    """0 if it does; otherwise 1, and what kept it from answering is told."""
+def tls_look(port: int, trusted_file: str | Path) -> Callable[[], str]:
+    """Gives a question whose answer says what keeps the process from answering, if anything does. Each time it connects anew."""
     trust = ssl.create_default_context(cafile=trusted_file)
-    connection = http.client.HTTPSConnection("localhost", port, timeout=3, context=trust)
-    try:
-        connection.request("GET", "/health")
-        return 0 if connection.getresponse().status == 200 else 1
-    except OSError as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        connection.close()
+
+    def look() -> str:
+        connection = http.client.HTTPSConnection("localhost", port, timeout=3, context=trust)
+        try:
+            connection.request("GET", "/health")
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            return str(error) or type(error).__name__
+        finally:
+            connection.close()
+        return "" if status == 200 else f"/health answers {status}"
+
+    return look

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import callers
 from fresh_secrets import FreshSecrets
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from seed import SECRETS, Seed, plant
@@ -49,6 +50,7 @@ class Emulator:
         except Unsigned as problem:
             return _refuse(environ, start_response, problem)
         self._secrets.look()
+        callers.connection.set(environ.get("werkzeug.socket"))
         answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
 

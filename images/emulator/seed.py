@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import callers
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
+from moto.sqs.exceptions import SQSException
 from moto.sqs.models import Queue, sqs_backends
 
 SECRETS = Path("/run/secrets")
@@ -116,6 +118,7 @@ def _plant_queue(seed: Seed) -> None:
     queue = backend.create_queue(name, tags={}, VisibilityTimeout=VISIBILITY_SECONDS, RedrivePolicy=redrive)
     for planted in (queue, dead):
         _serialise_deletion(planted)
+        _give_nothing_to_who_has_left(planted)
 
 
 def _serialise_deletion(queue: Queue) -> None:
@@ -127,6 +130,18 @@ def _serialise_deletion(queue: Queue) -> None:
             delete(receipt_handle)
 
     queue.delete_message = delete_under_lock
+
+
+def _give_nothing_to_who_has_left(queue: Queue) -> None:
+    """Has moto end a call whose caller hung up while it waited for messages: they would go to nobody, and be away for half a minute."""
+    wait = queue.wait_for_messages
+
+    def wait_for_messages(timeout: int) -> None:
+        wait(timeout)
+        if callers.has_hung_up():
+            raise SQSException("RequestAbandoned", "the caller has hung up")
+
+    queue.wait_for_messages = wait_for_messages
 
 
 def _kms_keys(secrets: Path) -> dict[int, bytes]:

@@ -20,6 +20,7 @@ import httpx
 import psycopg
 import pymysql
 import pytest
+from botocore.config import Config
 
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.certificates import Certificates
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
@@ -291,10 +292,10 @@ class ColourUnderTest:
         self._run(self.emulator, image="emulator", publish=4566)
         self.await_emulator()
 
-    def cloud(self, service: str) -> Any:
+    def cloud(self, service: str, config: Config | None = None) -> Any:
         """Gives a client of the colour's cloud, with the environment's credentials."""
         secret_key = secret_key_in(self.backend.secret("app", "cloud_credentials"))
-        return cloud_client(service, f"http://localhost:{self.emulator.port(4566)}", self.backend.env.cloud_access_key, secret_key)
+        return cloud_client(service, f"http://localhost:{self.emulator.port(4566)}", self.backend.env.cloud_access_key, secret_key, config)
 
     def await_emulator(self) -> None:
         eventually(lambda: answers_ok(f"http://localhost:{self.emulator.port(4566)}/health"), f"the emulator of {self.name} answers")

@@ -7,6 +7,7 @@ import subprocess
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 # This program needs nothing but what every host has; it prints a status and a text.
 _ASK = """
@@ -32,9 +33,14 @@ def ask_as_nobody(url: str, secret_id: str = "", authorization: str = "") -> tup
     return int(status), text
 
 
-def cloud_client(service: str, url: str, access_key: str, secret_key: str) -> Any:
+def cloud_client(service: str, url: str, access_key: str, secret_key: str, config: Config | None = None) -> Any:
     return boto3.client(
-        service, region_name="eu-central-1", endpoint_url=url, aws_access_key_id=access_key, aws_secret_access_key=secret_key
+        service,
+        region_name="eu-central-1",
+        endpoint_url=url,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        config=config,
     )
 
 

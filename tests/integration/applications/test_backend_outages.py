@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
 
 from harness.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend
 from harness.waiting import eventually
@@ -155,6 +157,19 @@ def test_a_lost_message_is_sent_again(blue: ColourUnderTest, anna: Customer) -> 
     assert "Messages" not in queue.receive()
     blue.start_processor()
     anna.see_processed(order_id)
+
+
+def test_who_has_hung_up_takes_no_message(backend: Backend) -> None:
+    colour = backend.colour("green")
+    colour.start_emulator()
+    try:
+        queue = Queue(colour)
+        queue.wait_and_hang_up()
+        queue.send("for whoever comes next")
+        [message] = queue.receive()["Messages"]  # type: ignore[misc]
+        assert json.loads(message["Body"]) == "for whoever comes next"
+    finally:
+        colour.remove()
 
 
 def test_each_colour_handles_its_own_orders_only(backend: Backend, blue: ColourUnderTest, green: ColourUnderTest, anna: Customer) -> None:
@@ -306,6 +321,7 @@ class Queue:
     """The colour's queue, from outside."""
 
     def __init__(self, colour: ColourUnderTest) -> None:
+        self._colour = colour
         self._client = colour.cloud("sqs")
         self._url = self._client.get_queue_url(QueueName=f"echobase-test-{colour.name}-orders")["QueueUrl"]
 
@@ -314,6 +330,12 @@ class Queue:
 
     def receive(self) -> dict[str, object]:
         return dict(self._client.receive_message(QueueUrl=self._url, VisibilityTimeout=0))
+
+    def wait_and_hang_up(self) -> None:
+        """As somebody does who is killed while the queue waits for messages on his behalf."""
+        impatient = self._colour.cloud("sqs", Config(read_timeout=1, retries={"total_max_attempts": 1}))
+        with pytest.raises(ReadTimeoutError):
+            impatient.receive_message(QueueUrl=self._url, WaitTimeSeconds=20)
 
     @property
     def is_empty(self) -> bool:

@@ -6,9 +6,11 @@ import datetime
 import http.client
 import json
 import os
+import signal
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +59,12 @@ class Page:
 
     def port(self, inside: int) -> int:
         return int(self.container.ports[f"{inside}/tcp"][0]["HostPort"])
+
+    def processes(self, command: str) -> list[int]:
+        """Finds the container's processes with this in their command line, as the host numbers them."""
+        top = self.container.top()
+        number, line = top["Titles"].index("PID"), top["Titles"].index("CMD")
+        return [int(process[number]) for process in top["Processes"] if command in process[line]]
 
     def ask(self, path: str, headers: dict[str, str] | None = None, method: str = "GET") -> Answer:
         trust = ssl.create_default_context(cafile=str(self.authority))
@@ -165,6 +173,21 @@ def _await_healthy(container: Container) -> None:
         return bool(container.attrs["State"]["Health"]["Status"] == "healthy")
 
     eventually(is_healthy, lambda: container.logs().decode(), interval=0.2)
+
+
+def test_a_health_check_goes_on_until_nginx_is_silent(page: Page) -> None:
+    eventually(lambda: page.container.exec_run(["test", "-e", "/tmp/seen-well"]).exit_code == 0, "a check has found all well")
+    with ThreadPoolExecutor(1) as pool:
+        check = pool.submit(page.container.exec_run, ["/healthcheck", "60"])
+        eventually(lambda: page.processes("/healthcheck 60"), "the check goes on")
+        workers = page.processes("nginx: worker")
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        try:
+            assert check.result().exit_code == 1
+        finally:
+            for worker in workers:
+                os.kill(worker, signal.SIGCONT)
 
 
 def test_the_page_names_colour_and_release_and_allows_only_its_own_files(page: Page) -> None:

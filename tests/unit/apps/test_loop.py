@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.waiting import eventually
 from order_processor import heartbeat
 from order_processor.loop import Loop
 from orders.database import DatabaseAway
@@ -47,6 +48,39 @@ def test_a_bug_ends_the_process(stop: threading.Event) -> None:
         raise KeyError("a bug")
 
     assert isinstance(run(work, stop).crash, KeyError)
+
+
+def test_news_ends_a_long_rest(stop: threading.Event) -> None:
+    looks: list[str] = []
+
+    def work() -> int:
+        looks.append("look")
+        if len(looks) == 2:
+            stop.set()
+        return 0
+
+    loop = Loop("relay", work, 0, stop, quiet_seconds=3600)
+    loop.start(on_crash=stop.set)
+    eventually(lambda: looks, "it looked")
+    loop.news.set()
+    loop.join(30)
+    assert looks == ["look", "look"]
+    assert loop.crash is None
+
+
+def test_who_is_told_to_stop_does_not_rest(stop: threading.Event) -> None:
+    looks: list[str] = []
+
+    def work() -> int:
+        looks.append("look")
+        return 0
+
+    loop = Loop("relay", work, 0, stop, quiet_seconds=3600)
+    loop.start(on_crash=stop.set)
+    eventually(lambda: looks, "it looked")
+    stop.set()
+    loop.join(30)
+    assert looks == ["look"]
 
 
 def test_silent_loops_are_named(tmp_path: Path) -> None:
