@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 
 import uvicorn
 
@@ -14,7 +13,7 @@ from api_gateway.bounded_head import BoundedHead
 from api_gateway.context import Context
 from api_gateway.listeners import listeners
 from api_gateway.server import Server
-from api_gateway.settings import LEAST_CONNECTIONS, GatewaySettings
+from api_gateway.settings import GatewaySettings
 from orders import logs
 from orders.settings import SettingsError
 from orders.telemetry import Telemetry
@@ -37,8 +36,6 @@ def main() -> int:
     except (SettingsError, OSError) as error:
         print(f"api_gateway: {error}", file=sys.stderr)
         return 1
-    # The server opens meanwhile, whether or not the database is there.
-    threading.Thread(target=context.database.open, args=(LEAST_CONNECTIONS,), name="first connections", daemon=True).start()
     config = uvicorn.Config(
         make_app(context, telemetry),
         ssl_certfile=settings.tls_cert_file,

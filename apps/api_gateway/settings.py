@@ -20,9 +20,6 @@ from orders.settings import (
 # Containers see the edge and the front end under addresses of Docker's networks.
 _PRIVATE_NETWORKS = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 ::1/128 fc00::/7"
 
-# To the database: so many are made before anybody asks.
-LEAST_CONNECTIONS = 2
-
 
 @dataclass(frozen=True)
 class GatewaySettings:
@@ -72,7 +69,7 @@ class GatewaySettings:
             lock_after_failures=variables.number("LOCK_AFTER_FAILURES", default=10),
             lock_seconds=variables.number("LOCK_SECONDS", default=15 * 60, at_least=1),
             idempotency_seconds=idempotency_seconds(variables),
-            database_connections=variables.number("DB_CONNECTIONS", default=10, at_least=LEAST_CONNECTIONS),
+            database_connections=variables.number("DB_CONNECTIONS", default=10, at_least=1),
             trusted_proxies=variables.networks("ECHOBASE_TRUSTED_PROXIES", default=_PRIVATE_NETWORKS),
             unserved_networks=variables.networks("ECHOBASE_DURABLE_NETWORK", default=""),
             plain_port=_plain_port(variables),

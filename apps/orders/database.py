@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -57,12 +57,6 @@ class Database:
     def ask(self, question: Callable[[Connection], Answer], patience: float = _PATIENCE_SECONDS) -> Answer:
         """One statement that changes nothing, without a transaction around it: one trip to the server, for what is asked all the time."""
         return self._again(self._asking.connect, question, patience)
-
-    def open(self, connections: int) -> None:
-        """Makes connections before anybody waits for one. Where the database is away whoever asks for something finds that out."""
-        with suppress(DBAPIError, PoolTimeoutError, OSError), ExitStack() as stack:
-            for _ in range(connections):
-                stack.enter_context(self.engine.connect())
 
     def watched(self) -> AbstractContextManager[WatchedTransaction]:
         """Watches the transaction within, for whoever knows only afterwards to which traces it belongs."""

@@ -13,10 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.wrapping_keys import wrapping_key_id
-from api_gateway.settings import LEAST_CONNECTIONS
 from harness.backend_fixtures import Backend, ColourUnderTest, Customer, backend, blue, docker, empty_backend
 from harness.cloud_callers import ask_as_nobody, cloud_client, secret_key_in
-from harness.waiting import eventually
 from orders.credentials import key_id
 
 __all__ = ["backend", "blue", "empty_backend"]
@@ -279,20 +277,6 @@ def test_the_containers_health_checks_agree(blue: ColourUnderTest) -> None:
     for container, check in ((blue.gateway, "api_gateway.health"), (blue.processor, "order_processor.health")):
         done = container.execute("python", "-m", check)
         assert done.returncode == 0, done.stderr
-
-
-def test_a_gateway_has_connections_before_anybody_asks(backend: Backend, blue: ColourUnderTest) -> None:
-    idle = backend.colour("green")
-    idle.start_gateway(AWS_ENDPOINT_URL=f"http://{blue.name}-localstack:4566")
-    try:
-        address = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", idle.gateway.name)
-        question = {
-            "mariadb": "SELECT COUNT(*) FROM information_schema.processlist WHERE host LIKE CONCAT(%s, ':%%')",
-            "postgresql": "SELECT COUNT(*) FROM pg_stat_activity WHERE client_addr = %s::inet",
-        }[backend.engine]
-        eventually(lambda: backend.sql(question, address)[0][0] == LEAST_CONNECTIONS, "the gateway is connected to the database")
-    finally:
-        idle.remove()
 
 
 def test_limits_are_per_client(backend: Backend, blue: ColourUnderTest) -> None:
