@@ -61,6 +61,10 @@ class Connections:
         if self._free.locked():
             self._is_scarce = True
         await self._free.acquire()
+        if self._is_closed:
+            # Whoever else waits learns it, too.
+            self._free.release()
+            raise ConnectionError("given up meanwhile")
         return self._idle.pop()
 
     def give_back(self, connection: Connection) -> None:
@@ -74,6 +78,7 @@ class Connections:
         self._is_closed = True
         while self._idle:
             self._idle.pop().cut()
+        self._free.release()
 
     async def _add(self) -> None:
         settings = self._settings

@@ -16,7 +16,7 @@ from harness.redis_process import RedisProcess, redis_process, soon
 from orders import cache as cache_module
 from orders import order_cache
 from orders.cache import Cache, CacheAway
-from orders.cache_connections import LEAST, MOST
+from orders.cache_connections import LEAST, MOST, Connections
 from orders.order_cache import OrderCache
 
 ANNA, BERT = "0a", "0b"
@@ -66,6 +66,23 @@ async def seconds_of(work: Callable[[], Awaitable[Any]]) -> float:
     began = time.perf_counter()
     await work()
     return time.perf_counter() - began
+
+
+def test_who_waits_for_connections_that_are_given_up_learns_it_at_once(redis: RedisProcess) -> None:
+    async def scenario() -> None:
+        connections = Connections(redis.settings)
+        await connections.open()
+        held = [await connections.wait_for_one() for _ in range(LEAST)]
+        waiting = [asyncio.create_task(connections.wait_for_one()) for _ in range(3)]
+        await asyncio.sleep(0)
+        # The first is told to take it, and before it does, all are given up.
+        connections.give_back(held.pop())
+        connections.close()
+        async with asyncio.timeout(5):
+            assert [type(each) for each in await asyncio.gather(*waiting, return_exceptions=True)] == [ConnectionError] * 3
+        connections.give_back(held.pop())
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.usefixtures("patient")
