@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ansible_collections.echobase.platform.plugins.module_utils.colours.gateways import Gateway
+from ansible_collections.echobase.platform.plugins.module_utils.colours.key_holders import KeyHolder
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.token_key import TokenKeyRotation
@@ -122,7 +122,7 @@ def rotate(backend: Backend, overlap: int) -> None:
     """As playbooks/rotate_secrets.yml does it."""
     authority = backend.env.path("tls", "ca.crt")
     gateways = [
-        Gateway(name, HttpsClient("127.0.0.1", colour.gateway.port(8443), authority, {}), colour.gateway.name)
+        KeyHolder(name, HttpsClient("127.0.0.1", colour.gateway.port(8443), authority, {}), "/ready")
         for name, colour in backend.colours.items()
     ]
     secrets = EnvironmentSecrets(backend.env, None, data=lambda: ["volume"])
