@@ -177,7 +177,9 @@ GROUPS = {
         *("durable_cache", "signals", "redaction", "observability_role", "faults", "floods", "alerts_are_told"),
         *("databases_watched", "full_disks", "own_backend"),
     ),
-    "environment-traffic": ("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges", "one_release_at_a_time"),
+    "environment-traffic": (
+        *("edge_role", "bluegreen_switch", "traffic_playbooks", "several_edges", "one_release_at_a_time", "watch_playbook"),
+    ),
     "changes": ("replica", "database_upgrade", "key_rotation", "clock_jump"),
 }
 # More than cores, since most of their time is waiting for containers; but who waits too long for a core fails.
