@@ -91,12 +91,15 @@ def temporary_files_of(server: DurableServer) -> list[Path]:
 
 def temporary_files_with_planted_text(server: DurableServer) -> list[str]:
     """What a large transaction will log waits in a file of its own."""
+    # A table that goes: pages that a table gave back keep what was on them, and are not encrypted when the others are.
+    server.sql("migrate_user", "CREATE TABLE scratch LIKE planted")
     with server.connect(autocommit=False) as connection, connection.cursor() as cursor:
-        cursor.execute("INSERT INTO planted SELECT a.id * 500 + b.id + 500, a.note FROM planted a, planted b WHERE b.id < 50")
+        cursor.execute("INSERT INTO scratch SELECT a.id * 500 + b.id + 500, a.note FROM planted a, planted b WHERE b.id < 50")
         waiting = temporary_files_of(server)
         assert sum(path.stat().st_size for path in waiting) > 100_000
         found = found_in(waiting)
         connection.rollback()
+    server.sql("migrate_user", "DROP TABLE scratch")
     return found
 
 
