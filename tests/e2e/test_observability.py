@@ -275,9 +275,10 @@ def test_with_all_of_it_gone_orders_and_a_release_go_on(observed: None, deployed
         # The browser of the tests before has a loop in this thread.
         with ThreadPoolExecutor(1) as aside:
             report = aside.submit(OrdersClient(config, every(2.0, [roll_back, release], 2)).run).result()
+            proof = aside.submit(verify_orders, target, config.journal, deadline=60).result()
         report.assert_every_order_acknowledged()
         report.attempts.assert_nothing_lost()
-        verify_orders(target, config.journal, deadline=60).assert_all_there()
+        proof.assert_all_there()
         assert running() == []
     finally:
         run_playbook("observability", *ON)
