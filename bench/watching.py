@@ -10,7 +10,7 @@ from bench.container import cpu_seconds, docker, memory_bytes
 from bench.machine import load_of_others
 from bench.place import Place
 from bench.results import Result
-from harness.environment_under_test import TEST, run_playbook
+from bench.settled import settled_environment
 
 # Longer than every interval of those that watch.
 SECONDS = 120.0
@@ -33,12 +33,8 @@ class Part:
 def run(place: Place) -> Result:
     """It wants nothing of the place: it uses environment test, and removes it."""
     del place
-    try:
-        run_playbook("setup", *_ON)
-        time.sleep(_SETTLED_SECONDS)
-        return measured(TEST)
-    finally:
-        run_playbook("teardown")
+    with settled_environment(_SETTLED_SECONDS, *_ON) as environment:
+        return measured(environment)
 
 
 def measured(environment: Environment) -> Result:

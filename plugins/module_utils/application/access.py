@@ -56,9 +56,13 @@ class Server:
         return f"{scheme or usual_scheme}://{place}/{self.name}{'?' if end else ''}{end}"
 
 
+def password_variables(access: Access | None) -> list[str]:
+    """The variables in which a program reads the password, where whoever may ask the engine sees it."""
+    return [access.variables[fact] for fact in ("password", "url") if fact in access.variables] if access else []
+
+
 def needs_password(access: Access | None) -> bool:
-    """Whether a program reads the password from a variable, where whoever may ask the engine sees it."""
-    return access is not None and bool({"password", "url"} & set(access.variables))
+    return bool(password_variables(access))
 
 
 def told(access: Access, server: Server) -> Mapping[str, str]:

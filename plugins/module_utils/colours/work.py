@@ -6,9 +6,12 @@ started again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.access import password_variables
+from ansible_collections.echobase.platform.plugins.module_utils.application.settings import Access, Settings
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import Deployed, StoredDefinitions
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
@@ -18,10 +21,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.containers.one_off import Ended, OneOff
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour, Environment
 
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
 JOB = "drain"
 NOBODY = "none"
-# The passwords that an application has, and in which part of its block it says how it is told them.
-_FACTS_BY_PASSWORD = {"db_app_password": "database", "cache_app_password": "cache"}
 # Beyond the seconds that the job is told, for its start and its end.
 _SECONDS_TO_SPARE = 60
 
@@ -67,30 +71,20 @@ class ColourWork:
     def take_passwords(self, passwords: Sequence[str], anyway: bool, check: bool) -> Outcome:
         """Starts what reads passwords only once again. Refuses what only a new deployment changes, unless that is wanted `anyway`."""
         deployed = StoredDefinitions(self.env).of(self.colour.name)
-        if deployed is None:
-            return Outcome(changed=False, facts={"told": {}})
-        database = deployed.definition.settings.database
-        by_password = _FACTS_BY_PASSWORD | ({"db_migrate_password": "database"} if database and database.changes_schema else {})
-        concerned = [fact for password, fact in by_password.items() if password in passwords]
-        if not concerned:
-            return Outcome(changed=False, facts={"told": {}})
-        variables = list(_told_in_variables(deployed, concerned))
-        if variables:
+        told = _access_by_password(deployed.definition.settings) if deployed else {}
+        concerned = [told[password] for password in passwords if password in told]
+        if deployed is None or not concerned:
+            return _nothing()
+        warnings = []
+        if variables := [variable for access in concerned for variable in password_variables(access)]:
             what = f"{self.colour.name} tells its services a password in {' and '.join(variables)}, which only a new deployment changes"
             if not anyway:
                 raise Refusal(
                     f"{what}: they would fail from then on",
                     "have them read a file (`as: {password_file: …}`), or add -e rotate_interrupts=true and deploy again at once",
                 )
-            return self._started_again(deployed, check, [f"{what}: they fail until you deploy it again ({playbook('deploy')})"])
-        return self._started_again(deployed, check, [])
-
-    def _started_again(self, deployed: Deployed, check: bool, warnings: list[str]) -> Outcome:
-        containers = [
-            container
-            for service in deployed.definition.settings.reads_once
-            for container in docker_client().containers.list(filters={"name": f"^/{self.colour.container(service)}$"})
-        ]
+            warnings = [f"{what}: they fail until you deploy it again ({playbook('deploy')})"]
+        containers = self._containers(deployed.definition.settings.reads_once)
         for container in () if check else containers:
             container.restart()
         return Outcome(changed=bool(containers), facts={"told": {}}, warnings=warnings)
@@ -101,21 +95,25 @@ class ColourWork:
         return project.run(self.colour.host(deployed.definition.settings.jobs[JOB]), variables=variables)
 
     def _close(self, deployed: Deployed) -> None:
+        for container in self._containers(deployed.definition.settings.routed):
+            container.stop()
+
+    def _containers(self, services: Sequence[str]) -> list[Container]:
+        """Those of these services that run."""
         docker = docker_client()
-        for service in deployed.definition.settings.routed:
-            for container in docker.containers.list(filters={"name": f"^/{self.colour.container(service)}$"}):
-                container.stop()
+        names = [self.colour.container(service) for service in services]
+        return [container for name in names for container in docker.containers.list(filters={"name": f"^/{name}$"})]
 
     @property
     def _file(self) -> str:
         return self.env.path("compose", f"{self.colour.name}.yml")
 
 
-def _told_in_variables(deployed: Deployed, concerned: Sequence[str]) -> Iterator[str]:
-    settings = deployed.definition.settings
-    for access in [{"database": settings.database, "cache": settings.cache}[fact] for fact in concerned]:
-        if access:
-            yield from (access.variables[fact] for fact in ("password", "url") if fact in access.variables)
+def _access_by_password(settings: Settings) -> dict[str, Access | None]:
+    """How the application is told each password that it has."""
+    database = settings.database
+    told: dict[str, Access | None] = {"db_app_password": database, "cache_app_password": settings.cache}
+    return {**told, "db_migrate_password": database} if database and database.changes_schema else told
 
 
 def _nothing(warnings: list[str] | None = None) -> Outcome:
