@@ -20,6 +20,7 @@ author:
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants as C  # noqa: N812 - that is its name everywhere in Ansible
@@ -43,6 +44,20 @@ def failure_text(result: dict[str, Any]) -> str:
         return message.removeprefix("Task failed: ").removeprefix("Action failed: ").removeprefix("Module failed: ")
     words = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or message).strip()
     return "\n".join(words.splitlines()[-3:])
+
+
+def spoken(message: Any) -> str:
+    """What a task says, as a person reads it: the lines of a list one below the other, and a record as YAML.
+
+    Playbooks say several lines as a list, since every other callback shows that readably, too.
+    """
+    if isinstance(message, Mapping):
+        from ansible.plugins.filter.core import to_nice_yaml  # noqa: PLC0415 - hardly any run says a record
+
+        return str(to_nice_yaml(message, indent=2, sort_keys=False)).rstrip()
+    if isinstance(message, list | tuple):
+        return "\n".join(str(line) for line in message)
+    return str(message)
 
 
 class CallbackModule(DefaultCallback):
@@ -89,7 +104,7 @@ class CallbackModule(DefaultCallback):
         if result.task.action in C._ACTION_ALL_INCLUDES or name.startswith(_NOT_TOLD) or f": {_NOT_TOLD[0]}" in name:
             return
         if result.task.action in C._ACTION_DEBUG:
-            self._display.display(f"\n{result.result.get('msg', '')}")
+            self._display.display(f"\n{spoken(result.result.get('msg', ''))}")
             return
         changed = result.result.get("changed", False)
         self._step("changed" if changed else "ok", name, C.COLOR_CHANGED if changed else C.COLOR_OK)
