@@ -26,6 +26,8 @@ from typing import Any
 from ansible import constants as C  # noqa: N812 - that is its name everywhere in Ansible
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
+from ansible_collections.echobase.platform.plugins.plugin_utils.task_results import told_by_any_core
+
 _SECONDS_UNTIL_RUNNING = 2.0
 _SECONDS_WORTH_TELLING = 1.0
 _NOT_TOLD = ("Validating arguments against arg spec",)
@@ -99,14 +101,15 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_on_ok(result)
             return
         self._cancel_reminder()
-        self._handle_warnings(result.result)
-        name = readable_name(result.task)
-        if result.task.action in C._ACTION_ALL_INCLUDES or name.startswith(_NOT_TOLD) or f": {_NOT_TOLD[0]}" in name:
+        told = told_by_any_core(result)
+        self._handle_warnings(told.result)
+        name = readable_name(told.task)
+        if told.task.action in C._ACTION_ALL_INCLUDES or name.startswith(_NOT_TOLD) or f": {_NOT_TOLD[0]}" in name:
             return
-        if result.task.action in C._ACTION_DEBUG:
-            self._display.display(f"\n{spoken(result.result.get('msg', ''))}")
+        if told.task.action in C._ACTION_DEBUG:
+            self._display.display(f"\n{spoken(told.result.get('msg', ''))}")
             return
-        changed = result.result.get("changed", False)
+        changed = told.result.get("changed", False)
         self._step("changed" if changed else "ok", name, C.COLOR_CHANGED if changed else C.COLOR_OK)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -114,18 +117,19 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_on_failed(result, ignore_errors)
             return
         self._cancel_reminder()
-        self._handle_warnings(result.result)
-        self._step("FAILED", readable_name(result.task), C.COLOR_ERROR)
+        told = told_by_any_core(result)
+        self._handle_warnings(told.result)
+        self._step("FAILED", readable_name(told.task), C.COLOR_ERROR)
         # The items of a loop have told their own failures already.
-        if not (result.task.loop and "results" in result.result):
-            self._tell_failure(result.result)
+        if not (told.task.loop and "results" in told.result):
+            self._tell_failure(told.result)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
         if self._tells_all:
             super().v2_runner_item_on_failed(result)
             return
         self._cancel_reminder()
-        self._tell_failure(result.result)
+        self._tell_failure(told_by_any_core(result).result)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         if self._tells_all:
