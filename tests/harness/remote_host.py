@@ -6,11 +6,8 @@ and `deployer`, who may become root; both log in with a key. Nothing of it outli
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.waiting import eventually
-from throwaway_machine import CHECKOUT, ThrowawayMachine, clear, install_tools, one_at_a_time
+from throwaway_machine import ThrowawayMachine, clear, install_tools, one_at_a_time
 
 PACKAGES = ("python3", "openssh-server", "sudo", "ca-certificates")
 USERS = ("root", "deployer")
