@@ -45,14 +45,14 @@ def _image_tag() -> str:
 
 
 class LocalRegistry:
-    def __init__(self) -> None:
+    def __init__(self, size: str = "64m") -> None:
         self._client = docker.from_env()
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self._container = self._client.containers.create(
             _image_tag(),
             ports={"5000/tcp": tuple(self.address.split(":"))},
-            tmpfs={"/registry": "size=64m"},
+            tmpfs={"/registry": f"size={size}"},
             name=f"zz-registry-{self.address.rpartition(':')[2]}",
         )
 
