@@ -105,6 +105,14 @@ class CallbackModule(DefaultCallback):
         if not (result.task.loop and "results" in result.result):
             self._tell_failure(result.result)
 
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        if self._tells_all:
+            super().v2_runner_on_unreachable(result)
+            return
+        self._cancel_reminder()
+        self._step("AWAY", readable_name(result.task), C.COLOR_UNREACHABLE)
+        self._tell_failure(result.result)
+
     def v2_runner_item_on_failed(self, result: Any) -> None:
         if self._tells_all:
             super().v2_runner_item_on_failed(result)
