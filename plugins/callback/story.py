@@ -89,7 +89,9 @@ class CallbackModule(DefaultCallback):
         if result.task.action in C._ACTION_ALL_INCLUDES or name.startswith(_NOT_TOLD) or f": {_NOT_TOLD[0]}" in name:
             return
         if result.task.action in C._ACTION_DEBUG:
-            self._display.display(f"\n{result.result.get('msg', '')}")
+            said = result.result.get("msg", "")
+            # A list reads well under any callback.
+            self._display.display("\n" + ("\n".join(map(str, said)) if isinstance(said, list) else str(said)))
             return
         changed = result.result.get("changed", False)
         self._step("changed" if changed else "ok", name, C.COLOR_CHANGED if changed else C.COLOR_OK)

@@ -22,11 +22,6 @@ options:
     type: str
     choices: [setup, change, urgent, look]
     default: change
-  public_names:
-    description: The names and addresses by which customers reach the environment.
-    type: list
-    elements: str
-    default: []
   backup_schedule:
     description: When the host takes backups. That is refused where the host is not the controller, whose playbook it would start.
     type: str
@@ -104,7 +99,6 @@ SIZES = {"first_disk": "5g", "disk": "1g", "first_memory": "1500m", "memory": "2
 OPTIONS: dict[str, dict[str, Any]] = {
     **ENVIRONMENT_ARGUMENTS,
     "purpose": {"type": "str", "choices": list(NEEDED), "default": "change"},
-    "public_names": {"type": "list", "elements": "str", "default": []},
     # The action plugin looks at these two on the controller.
     "backup_schedule": {"type": "str", "default": ""},
     "files": {"type": "dict", "default": {}},
