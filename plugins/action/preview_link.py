@@ -8,6 +8,8 @@ import os
 import tempfile
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
 from ansible_collections.echobase.platform.plugins.plugin_utils.caller import is_watched
 
@@ -15,12 +17,10 @@ from ansible_collections.echobase.platform.plugins.plugin_utils.caller import is
 class ActionModule(RunModule):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = super().run(tmp, task_vars)
-        shows = self._task.args.get("show")
-        if "url" not in answer or (
-            is_watched(task_vars or {}) if shows is None else self._templar.template(shows) in (True, "true", "yes", "True")
-        ):
+        shown = boolean(self._task.args["show"]) if self._task.args.get("show") is not None else is_watched(task_vars or {})
+        if shown or "url" not in answer:
             return answer
-        return {**answer, "url": "", "file": kept(str(answer["url"]))}
+        return {**answer, "url": "", "file": "" if self._task.check_mode else kept(str(answer["url"]))}
 
 
 def kept(link: str) -> str:

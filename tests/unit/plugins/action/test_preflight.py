@@ -92,6 +92,7 @@ def test_a_host_that_does_not_answer_is_away(tmp_path: Path) -> None:
     assert (
         "connection: 127.0.0.1 cannot be reached: ssh: connect to host 127.0.0.1 port 1: Connection refused - see that ansible_host" in said
     )
+    assert "  AWAY     preflight: See that nothing stands in the way" in said
     assert "unreachable=1" in said
 
 

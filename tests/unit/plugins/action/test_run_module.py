@@ -137,7 +137,7 @@ def test_every_module_of_the_collection_is_run_by_this_action() -> None:
     modules = {path.stem for path in (CHECKOUT / "plugins" / "modules").glob("*.py")}
     routing = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text())["plugin_routing"]["modules"]
     # These have actions of their own, which are derived from it.
-    own = {"managed_python", "preflight", "release_lease", "release_ledger"}
+    own = {"managed_python", "preflight", "preview_link", "release_lease", "release_ledger"}
     assert {name for name, route in routing.items() if route["action_plugin"] == "echobase.platform.run_module"} == modules - own
 
 
