@@ -166,6 +166,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.back
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.environment.published import OperationRecord
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.deployed_releases import DeployedReleases
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import SCHEMA, MigrationJob, ReachableDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import ACTIONS, DbMigration
@@ -189,7 +190,8 @@ def operate(module: AnsibleModule) -> Outcome:
         return nothing_to_migrate(wanted, tuple(job for job in ("expand", "contract") if job in jobs))
     docker = docker_client()
     deployed = DeployedReleases(docker, env)
-    preparation = Preparation(Ledger(Path(env.path("ledger.jsonl"))), progress=Progress(params["progress"]))
+    by = ReleaseLease(env).read().owner if params["lease"] else ""
+    preparation = Preparation(Ledger(Path(env.path("ledger.jsonl"))), progress=Progress(params["progress"]), by=by)
     if params["gate"]:
         tool = backup_tool_of(params, docker, env)
 

@@ -20,11 +20,11 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  vault_password_file:
+  vault_password:
     description:
-      - File with the password that C(secrets.json) is encrypted with, in the format of C(ansible-vault).
+      - The password that C(secrets.json) is encrypted with, in the format of C(ansible-vault).
       - The consumers' files are then kept below C(/run/echobase), in memory, and have to be made again after a restart of the host.
-    type: path
+    type: str
     default: ""
   volume_exists:
     description: Whether a database volume exists. Looked up in the Docker engine, when it matters, if not given.
@@ -148,7 +148,7 @@ def operate(module: AnsibleModule) -> Outcome:
     env = environment_of(params)
     secrets = EnvironmentSecrets(
         env=env,
-        vault_password=vault_password(params["vault_password_file"]),
+        vault_password=vault_password(params["vault_password"]),
         data=lambda: data_of(env, params["volume_exists"]),
     )
     if params["state"] == "absent":
@@ -164,7 +164,7 @@ def main() -> None:
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "vault_password_file": {"type": "path", "default": "", "no_log": False},
+            "vault_password": {"type": "str", "default": "", "no_log": True},
             "volume_exists": {"type": "bool"},
             "application_files": {"type": "dict", "default": {}, "no_log": False},
             "application_values": {"type": "dict", "default": {}, "no_log": True},

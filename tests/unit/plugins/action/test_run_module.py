@@ -26,7 +26,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "works": {"echobase.platform.certificates": {"environment": "test", "home": "{{ home }}"}, "check_mode": True},
     "refuses": {"echobase.platform.certificates": {"environment": "tset", "home": "{{ home }}"}},
     # What is given as a secret appears nowhere in an answer.
-    "hides": {"echobase.platform.environment_secrets": {"environment": "test", "s3_secret": "abcxyz", "vault_password_file": "/abcxyz"}},
+    "hides": {"echobase.platform.environment_secrets": {"environment": "test", "s3_secret": "abcxyz", "renew": ["abcxyz"]}},
     "takes_no_nonsense": {"echobase.platform.durable_db_restore": {"environment": "test", "nonsense": 1}},
     "warns": {"echobase.platform.release_lease": {"environment": "test", "home": "{{ home }}", "operation": "rollback"}},
 }
