@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import functools
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 import yaml
 
 from areas import CHECKOUT
+from harness.virtual_environments import environment_with, newest_python
 
 NAME = "echobase.platform"
 # Of an environment that nobody sets up: what runs here looks at it, or refuses.
 ENVIRONMENT = "zz-installed"
 _INDEX = 7
+# The collections that came with Ansible's own package.
+_OTHERS = Path(sysconfig.get_path("purelib"), "ansible_collections")
 _GALAXY = [sys.executable, "-m", "ansible", "galaxy", "collection"]
-_PIP_FAILED = re.compile(r"No matching distribution found.*|Temporary failure in name resolution|Connection refused|Network is unreachable")
 
 
 def build_tarball(folder: Path) -> Path:
@@ -55,11 +57,10 @@ class Project:
         install = [*_GALAXY, "install", str(tarball), "-p", str(folder / "collections"), "--offline", "--no-deps"]
         subprocess.run(install, cwd=folder, env=_bare() | project.environment, check=True, capture_output=True)
         (folder / "inventory.yml").write_text(yaml.safe_dump(_inventory(folder)))
-        others = Path(sysconfig.get_path("purelib"), "ansible_collections")
         for other in ("community/docker", "community/library_inventory_filtering_v1"):
             link = folder / "collections" / "ansible_collections" / other
             link.parent.mkdir(exist_ok=True)
-            link.symlink_to(others / other)
+            link.symlink_to(_OTHERS / other)
         return project
 
     @property
@@ -90,45 +91,20 @@ def oldest_core() -> Core:
     required = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text())["requires_ansible"]
     version = re.fullmatch(r">=(\d+\.\d+)\.0", required)
     assert version, f"requires_ansible is {required}"
-    return _installed(f"ansible-core=={version[1]}.*", Path(sys.executable))
+    return _core(f"ansible-core=={version[1]}.*", Path(sys.executable))
 
 
 def newest_core() -> Core:
     """The newest one that the newest Python here can have. ansible-core 2.20 and later want Python 3.12."""
-    return _installed("ansible-core", _newest_python())
+    return _core("ansible-core", newest_python())
 
 
-@functools.cache
-def _installed(requirement: str, python: Path) -> Core:
-    place = CHECKOUT / ".cache" / "cores" / re.sub(r"\W+", "-", f"{requirement} {_version_of(python)}").strip("-")
-    core = place / "bin" / "python"
-    if not (place / "complete").exists():
-        subprocess.run([str(python), "-m", "venv", "--clear", str(place)], check=True, capture_output=True)
-        pip = [str(core), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
-        if done.returncode != 0 and (reason := _PIP_FAILED.search(done.stderr)):
-            pytest.skip(f"{requirement} cannot be had: {reason[0]}")
-        assert done.returncode == 0, done.stderr
-        (place / "complete").touch()
+def _core(requirement: str, python: Path) -> Core:
+    core = environment_with(requirement, python=python) / "python"
     told = subprocess.run(
         [str(core), "-c", "import ansible.release as of; print(of.__version__)"], capture_output=True, text=True, check=True
     )
     return Core(told.stdout.strip(), core)
-
-
-def _newest_python() -> Path:
-    """Looks in the search path, and beside the Python that runs this: pyenv and its like keep their versions in one folder."""
-    beside = Path(sys.base_prefix).parent.glob("*/bin/python3")
-    found = [Path(path) for name in ("python3.14", "python3.13", "python3.12") if (path := shutil.which(name))]
-    return max((Path(sys.executable), *found, *beside), key=_version_of)
-
-
-@functools.cache
-def _version_of(python: Path) -> tuple[int, ...]:
-    """It is empty of a program that does not start."""
-    code = "import sys; print(*sys.version_info[:2] if sys.version_info.releaselevel == 'final' else ())"
-    told = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
-    return tuple(int(part) for part in told.stdout.split()) if told.returncode == 0 else ()
 
 
 def _inventory(folder: Path) -> dict[str, object]:
@@ -140,3 +116,16 @@ def _inventory(folder: Path) -> dict[str, object]:
 def _bare() -> dict[str, str]:
     """The environment without what a checkout sets."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith("ANSIBLE_")}
+
+
+def repacked(name: str, folder: Path) -> Path:
+    """A tarball of a collection that came with Ansible's own package, which has its files and no tarball."""
+    source = _OTHERS.joinpath(*name.split("."))
+    info = json.loads((source / "MANIFEST.json").read_text())["collection_info"]
+    kept = ("namespace", "name", "version", "authors", "readme", "dependencies", "repository")
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place, "copy")
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("MANIFEST.json", "FILES.json", "__pycache__"))
+        (copy / "galaxy.yml").write_text(yaml.safe_dump({key: info[key] for key in kept}))
+        subprocess.run([*_GALAXY, "build", "--output-path", str(folder), str(copy)], env=_bare(), check=True, capture_output=True)
+    return folder / f"{name.replace('.', '-')}-{info['version']}.tar.gz"
