@@ -113,6 +113,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.compose_answer import compose_answer
+from ansible_collections.echobase.platform.plugins.module_utils.application.config_files import with_texts
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_knows, edge_routes
 from ansible_collections.echobase.platform.plugins.module_utils.application.observed import observed
@@ -156,7 +157,7 @@ def _read(params: Mapping[str, Any], root: Path) -> tuple[Definition, Mapping[st
     file = str(root / params["file"].lstrip("/"))
     try:
         answer = with_paths_of_the_controller(read(file, params["variables"]), root)
-        definition = Definition.of(answer, params["file"])
+        definition = Definition.of(with_texts(answer, root, params["file"]), params["file"])
         return definition, observed(definition.settings, file)
     except Refusal as refusal:
         raise Refusal(*(with_paths_of_the_controller(words, root) for words in (refusal.cause, refusal.remedy))) from refusal
