@@ -53,8 +53,9 @@ def controllers_own() -> set[str]:
     state = Path("/var/lib/echobase")
     found |= {str(path) for path in state.glob("shop*")} if state.exists() else set()
     client = docker.from_env()
-    named = [*client.containers.list(all=True, ignore_removed=True), *client.networks.list(), *client.volumes.list()]
-    return found | {one.name for one in named if "echobase-shop" in one.name}
+    named = {one.name for one in client.containers.list(all=True, ignore_removed=True)}
+    named |= {network.name for network in client.networks.list()} | {volume.name for volume in client.volumes.list()}
+    return found | {name for name in named if "echobase-shop" in name}
 
 
 def files_of_the_checkout(host: RemoteHost) -> list[str]:

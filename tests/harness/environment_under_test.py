@@ -53,7 +53,7 @@ def start_playbook(
 ) -> subprocess.Popen[str]:
     """In a session of its own it can be killed with all that it started."""
     return subprocess.Popen(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), f"playbooks/{name}.yml", *arguments],
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), str(Path("playbooks", f"{name}.yml")), *arguments],
         cwd=checkout,
         env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(checkout / "ansible.cfg")},
         stdin=subprocess.DEVNULL,
