@@ -48,7 +48,16 @@ def fingerprint(shop: RemoteEnvironment) -> dict[str, str]:
 
 def controllers_own() -> set[str]:
     """What of an environment could lie on this machine: files of the checkout, state, containers, networks and volumes."""
-    listing = ["git", "ls-files", "--others", "--exclude=__pycache__", "--exclude=.cache", "--exclude=tests/output"]
+    listing = [
+        "git",
+        "ls-files",
+        "--others",
+        "--exclude=__pycache__",
+        "--exclude=.cache",
+        "--exclude=tests/output",
+        "--exclude=.mypy_cache",
+        "--exclude=.ruff_cache",
+    ]
     found = set(subprocess.run(listing, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout.splitlines())
     state = Path("/var/lib/echobase")
     found |= {str(path) for path in state.glob("shop*")} if state.exists() else set()
