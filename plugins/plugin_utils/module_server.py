@@ -31,6 +31,8 @@ from pathlib import Path
 SIGN = b"echobase modules 1\n"
 LENGTH = 8
 _KEPT = 3
+# A controller that is gone without a word, as after a cut cable, is not waited for longer. One that is still there connects again.
+_IDLE_SECONDS = 600
 # What nearly every module needs, so that it is loaded once.
 _COMMON = ("docker", "ansible.module_utils.basic", "ansible_collections.echobase.platform.plugins.module_utils.module.adapter")
 # By name of the module: whether it is a package, and its code.
@@ -195,7 +197,10 @@ class Server:
         self._events.register(self._hearing, selectors.EVENT_READ)
         is_connected = True
         while is_connected or self._calls:
-            for key, _events in self._events.select():
+            events = self._events.select(None if self._calls else _IDLE_SECONDS)
+            if not events:
+                return
+            for key, _events in events:
                 if key.fd not in self._events.get_map():
                     # Its module ended in this very round.
                     continue

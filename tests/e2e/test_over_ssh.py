@@ -38,7 +38,7 @@ def fingerprint(shop: RemoteEnvironment) -> dict[str, str]:
     seen = dict(
         line.split(" ", 1) for line in shop.host.run("docker ps --all --no-trunc --format '{{.Names}} {{.ID}} {{.State}}'").splitlines()
     )
-    home = shop.on_disk()
+    home = Path(shop.on_disk.home)
     for file in sorted(home.rglob("*")):
         if file.relative_to(home).parts[0] not in ("edge-log", "desk", "backups"):
             content = str(file.readlink()) if file.is_symlink() else hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

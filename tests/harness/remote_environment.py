@@ -12,7 +12,7 @@ import yaml
 
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import Placement
-from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
+from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import DEFAULT_HOME, Environment, environment
 from harness.counting_customers import CountingCustomers
 from harness.environment_under_test import CHECKOUT, PlaybookRun, start_playbook
 from harness.images_under_test import image_tag
@@ -54,8 +54,12 @@ class RemoteEnvironment:
     @property
     def topology(self) -> Environment:
         """With what the example says: its number and its ports."""
-        said = yaml.safe_load((EXAMPLE / "group_vars" / "all.yml").read_text())
-        return environment(said["echobase_env"], placement=Placement(said["echobase_index"], said["echobase_ports"]))
+        return self._environment("")
+
+    @property
+    def on_disk(self) -> Environment:
+        """The same, with its files as this machine finds them past the network."""
+        return self._environment(str(self.host.machine.root / DEFAULT_HOME.lstrip("/")))
 
     def customers(self, folder: Path) -> CountingCustomers:
         return CountingCustomers("https://localhost", self.ca_file, f"{self.host.address}:{self.topology.edge_port}", folder)
@@ -64,16 +68,16 @@ class RemoteEnvironment:
     def ca_file(self) -> str:
         """The authority's certificate, as the user copied it from the host."""
         copy = self.folder / "ca.crt"
-        shutil.copy(self.on_disk("tls", "ca.crt"), copy)
+        shutil.copy(self.on_disk.path("tls", "ca.crt"), copy)
         return str(copy)
-
-    def on_disk(self, *parts: str) -> Path:
-        """A file of the environment's state, past the network."""
-        return self.host.machine.root / self.topology.path(*parts).lstrip("/")
 
     def ledger(self) -> list[str]:
         """What happened, oldest first, as "promoted green"."""
-        return [f"{entry['event']} {entry['colour']}".strip() for entry in Ledger(self.on_disk("ledger.jsonl")).entries()]
+        return [f"{entry['event']} {entry['colour']}".strip() for entry in Ledger(Path(self.on_disk.path("ledger.jsonl"))).entries()]
+
+    def _environment(self, home: str) -> Environment:
+        said = yaml.safe_load((EXAMPLE / "group_vars" / "all.yml").read_text())
+        return environment(said["echobase_env"], home, placement=Placement(said["echobase_index"], said["echobase_ports"]))
 
     def hand_over_images(self) -> None:
         """An engine that has every image already: how images reach a host has tests of its own."""
