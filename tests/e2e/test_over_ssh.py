@@ -62,8 +62,8 @@ def controllers_own() -> set[str]:
     state = Path("/var/lib/echobase")
     found |= {str(path) for path in state.glob("shop*")} if state.exists() else set()
     client = docker.from_env()
-    named = {one.name for one in client.containers.list(all=True, ignore_removed=True)}
-    named |= {network.name for network in client.networks.list()} | {volume.name for volume in client.volumes.list()}
+    named = {str(one.name) for one in client.containers.list(all=True, ignore_removed=True)}
+    named |= {str(network.name) for network in client.networks.list()} | {str(volume.name) for volume in client.volumes.list()}
     return found | {name for name in named if "echobase-shop" in name}
 
 
