@@ -123,6 +123,12 @@ class ElephantLogin(DatabaseLogin):
     def _log_in(self, password: str, context: ssl.SSLContext, timeout: int) -> Login:
         raise NotImplementedError
 
+    def _connect(self, password: str, context: ssl.SSLContext, timeout: int) -> Any:
+        raise NotImplementedError
+
+    def _driver_error(self) -> type[Exception]:
+        raise NotImplementedError
+
 
 class ElephantAccounts(DatabaseAccounts):
     file: ClassVar[str] = "elephant.sql"
@@ -212,6 +218,10 @@ class Elephantine(DatabaseEngine):
         make_drill_table="MAKE",
         remove_drill_table="REMOVE",
         activity="ACTIVITY OF {database}",
+        about="ABOUT",
+        mighty_rights="MIGHTY",
+        product="Elephantine",
+        encodings=("EVERY",),
     )
     replication: ClassVar[Replication] = ElephantReplication()
     newer_image_upgrades: ClassVar[bool] = True
