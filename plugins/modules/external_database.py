@@ -82,8 +82,8 @@ EXAMPLES = r"""
     engine: postgresql
     external:
       host: db.example.com
-      name: orders
-      users: {app: {name: orders_app}, migrate: {name: orders_migrate}}
+      name: shop
+      users: {app: {name: shop_app}, migrate: {name: shop_migrate}}
     authority: "{{ lookup('ansible.builtin.file', 'db-authority.crt') }}"
     app_password: "{{ vaulted_app_password }}"
     migrate_password: "{{ vaulted_migrate_password }}"
@@ -132,6 +132,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE, ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import ExternalDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.environment.external_wishes import (
+    ACCOUNTS,
     EXTERNAL,
     external_problems,
     refuse_problems,
@@ -139,8 +140,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.exte
 from ansible_collections.echobase.platform.plugins.module_utils.external.ensure import ExternalDb, WantedExternal
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
-
-ACCOUNTS = ("app", "migrate")
 
 
 def wanted_of(params: Mapping[str, Any]) -> WantedExternal:

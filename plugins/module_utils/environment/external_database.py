@@ -80,3 +80,13 @@ def refuse_external(env: Environment, what: str) -> None:
             f"{what} is not ours to do: the database of environment {env.name} is external, at {database.place}",
             "ask whoever runs that server; docs/operate/external-database.md says what is left to us",
         )
+
+
+def refuse_own(env: Environment) -> None:
+    """An environment that was set up on somebody else's server does not get an empty database of its own by a changed word."""
+    database = external_database(env)
+    if database is not None:
+        raise Refusal(
+            f"the database of environment {env.name} is external, at {database.place}, and the inventory does not say so any more",
+            f"say echobase_database: external; for an empty one of its own run {playbook('teardown')} first, which leaves that server",
+        )

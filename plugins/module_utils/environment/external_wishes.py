@@ -15,11 +15,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.data
 
 OWN, EXTERNAL = "own", "external"
 VARIABLE = "echobase_external_database"
+# The application's, and that of whoever changes the schema.
+ACCOUNTS = ("app", "migrate")
 _NAME = re.compile(r"(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_$-]{0,62}")
 _LAST_PORT = 65535
 # Variables that say how a server of our own is, and what it would be without them.
-_OF_OUR_OWN: dict[str, tuple[str, tuple[object, ...]]] = {
+OF_OUR_OWN: dict[str, tuple[str, tuple[object, ...]]] = {
     "durable_db_replica": ("no replica follows a server that is not ours", ("", False, "false", "no", None)),
     "durable_db_backup_schedule": ("we take no backups of a server that is not ours", ("", None)),
     "durable_db_backup_target": ("we take no backups of a server that is not ours", ("", None)),
@@ -40,7 +42,7 @@ def external_problems(database: str, external: Mapping[str, Any], engine: str, o
     problems = [] if engine in ENGINES else [Refusal(f"unknown database engine '{engine}'", f"choose one of {', '.join(ENGINES)}")]
     problems += _problems_of_place(external)
     problems += _problems_of_accounts(external)
-    for name, (reason, nothing) in _OF_OUR_OWN.items():
+    for name, (reason, nothing) in OF_OUR_OWN.items():
         if others.get(name) not in nothing:
             problems.append(Refusal(f"{name} is set, and echobase_database is {EXTERNAL}: {reason}", "leave it out of the inventory"))
     return problems
@@ -96,7 +98,7 @@ def _problems_of_accounts(external: Mapping[str, Any]) -> list[Refusal]:
         problems.append(Refusal(f"{VARIABLE}.name is '{name}'", "give the name of the database on that server"))
     users = external.get("users") or {}
     names = {}
-    for account in ("app", "migrate"):
+    for account in ACCOUNTS:
         user = users.get(account) or {}
         names[account] = str(user.get("name") or "")
         if not _WORD.fullmatch(names[account]):
