@@ -40,7 +40,8 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.echobase.platform.plugins.module_utils.environment.external_wishes import ACCOUNTS, OF_OUR_OWN, VARIABLE
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import VARIABLE
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_wishes import ACCOUNTS, OF_OUR_OWN
 
 _VAULT = b"$ANSIBLE_VAULT"
 

@@ -33,6 +33,8 @@ options:
         leads if it is not to be looked up, C(port) the engine's own if left out, C(name) the database's.
       - C(users.app.name) and C(users.migrate.name) are the accounts of the application and of the migrations; passwords are options of
         their own. C(restore_points) is a command on this host that prints the newest moment its owner could restore to.
+      - C(rehearsal), true if left out, and C(rehearsal_max_size), C(1g) if left out, say whether migrations are tried on a copy, and how
+        large the database may be for that.
     type: dict
     default: {}
   authority:
@@ -53,6 +55,12 @@ options:
     default: {}
   image:
     description: The image of nginx, for the way. V(present) needs it.
+    type: str
+    default: ""
+  rehearsal_image:
+    description:
+      - The image of the engine, for copies that migrations are rehearsed on. Without it nothing is rehearsed.
+      - RV(image_major) tells which one fits the server best.
     type: str
     default: ""
   beside:
@@ -111,6 +119,10 @@ tls_cipher:
   description: The cipher of the login from this host.
   returned: unless O(state=absent)
   type: str
+image_major:
+  description: Of the majors that we have images of, the server's own or the next newer one, for rehearsals.
+  returned: unless O(state=absent)
+  type: str
 container:
   description: The container that is the way to it.
   returned: when O(state=present)
@@ -162,6 +174,8 @@ def wanted_of(params: Mapping[str, Any]) -> WantedExternal:
         authority="",
         address=external.get("address") or "",
         restore_points=external.get("restore_points") or "",
+        rehearsal_image=params["rehearsal_image"] if external.get("rehearsal", True) else "",
+        rehearsal_max_size=str(external.get("rehearsal_max_size") or "1g"),
     )
     return WantedExternal(database, params["authority"].strip() + "\n", passwords, params["image"], params["beside"])
 
@@ -187,6 +201,7 @@ def main() -> None:
             "migrate_password": {"type": "str", "default": "", "no_log": True},
             "own_settings": {"type": "dict", "default": {}},
             "image": {"type": "str", "default": ""},
+            "rehearsal_image": {"type": "str", "default": ""},
             "beside": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.commands im
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
+VARIABLE = "echobase_external_database"
 FOLDER = "external-database"
 _RECORD = "database.json"
 
@@ -35,6 +36,9 @@ class ExternalDatabase:
     address: str = ""
     # A command on this host that prints the newest moment that its owner could restore the database to.
     restore_points: str = ""
+    # What a rehearsal copies it with, and how large it may be for that. Without an image nothing is copied.
+    rehearsal_image: str = ""
+    rehearsal_max_size: str = "1g"
     # The version that it had when it was looked at.
     version: str = ""
 

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import byte_size
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import VARIABLE
 
 OWN, EXTERNAL = "own", "external"
-VARIABLE = "echobase_external_database"
 # The application's, and that of whoever changes the schema.
 ACCOUNTS = ("app", "migrate")
 _NAME = re.compile(r"(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
@@ -88,6 +89,12 @@ def _problems_of_place(external: Mapping[str, Any]) -> list[Refusal]:
                 f"give its certificate as {VARIABLE}.ca_file, a file on the controller, or as text in {VARIABLE}.ca",
             )
         )
+    size = external.get("rehearsal_max_size")
+    if size is not None:
+        try:
+            byte_size(str(size), f"{VARIABLE}.rehearsal_max_size")
+        except Refusal as refusal:
+            problems.append(refusal)
     return problems
 
 

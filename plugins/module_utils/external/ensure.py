@@ -169,4 +169,5 @@ def _facts(database: ExternalDatabase, found: Found) -> dict[str, str | int]:
         "port": database.port,
         "version": found.version,
         "tls_cipher": found.tls_cipher,
+        "image_major": found.image_major,
     }

@@ -38,6 +38,8 @@ _APPLICATION_STATEMENTS = (
 class Found:
     version: str
     tls_cipher: str
+    # Of the majors that we have images of, its own or the next newer one.
+    image_major: str = ""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -105,12 +107,16 @@ class Examination:
             warnings.append(
                 f"the clock of {place} is {abs(late):.0f} s {'ahead of' if late > 0 else 'behind'} this host's: look after both"
             )
-        return Found(number, cipher, warnings)
+        return Found(number, cipher, self._image_major(number), warnings)
+
+    def _image_major(self, number: str) -> str:
+        fitting = [major for major in self.engine.images if not is_older_major(major, _major(number, major))]
+        return fitting[-1] if fitting else next(iter(self.engine.images))
 
     def _refuse_version(self, number: str) -> list[str]:
         majors = list(self.engine.images)
         newest, oldest = majors[0], majors[-1]
-        major = ".".join(number.split(".")[: len(oldest.split("."))])
+        major = _major(number, oldest)
         if is_older_major(major, oldest):
             raise Refusal(
                 f"{self.database.place} is {self.engine.title} {number}, and the oldest that we work with is {oldest}",
@@ -140,6 +146,11 @@ class Examination:
     def _session(self, login: DatabaseLogin) -> Iterator[DatabaseSession]:
         with reached(self.database, login) as session:
             yield session
+
+
+def _major(number: str, like: str) -> str:
+    """The beginning of a version that has as many parts as the other."""
+    return ".".join(number.split(".")[: len(like.split("."))])
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def changed(output: str) -> int:
 
 def test_the_story(place: Place) -> None:
     server = place.server
-    assert changed(place.run("setup", "--check", "--diff")) > 0
+    assert changed(place.run("setup_durable", "--check", "--diff")) > 0
     assert server.tables() == set()
     place.run("setup")
     tables = server.tables()

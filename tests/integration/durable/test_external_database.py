@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
+from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import external_database
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.external.examination import reached
 from ansible_collections.echobase.platform.plugins.module_utils.external.logins import ExternalLogins
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.dumped_copy import dumped_copy
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import environment_of
 from harness.database_under_test import succeeded
 from harness.external_server import ExternalServer, external_server
@@ -200,3 +204,59 @@ def _with_more_rights(ours: Ours, server: ExternalServer) -> str:
 def _other_authority() -> str:
     """Some authority that this machine trusts, which has nothing to do with the server."""
     return ssl.DER_cert_to_PEM_cert(ssl.create_default_context().get_ca_certs(binary_form=True)[0])
+
+
+@pytest.fixture
+def prepared(ours: Ours, server: ExternalServer) -> Iterator[Ours]:
+    """With secrets and certificates, as the roles make them, and something in the database."""
+    passwords = {f"db_{account}_password": server.server.password(f"{account}_user") for account in ("app", "migrate")}
+    succeeded(run_module("environment_secrets", ours.place | {"volume_exists": False} | passwords))
+    succeeded(run_module("certificates", ours.place))
+    image = image_tag(server.server.names.service)
+    assert succeeded(ours.run(rehearsal_image=image))["image_major"] == {"mariadb": "11.8", "postgresql": "17"}[server.engine]
+    server.server.sql("migrate_user", "CREATE TABLE visits (id INT PRIMARY KEY, who VARCHAR(40))")
+    server.server.sql("app_user", "INSERT INTO visits VALUES (1, 'Ann'), (2, 'Zo\u00eb')")
+    yield ours
+    server.server.sql("migrate_user", "DROP TABLE visits")
+
+
+def test_a_copy_for_a_rehearsal_is_whole_and_leaves_nothing_behind(prepared: Ours, server: ExternalServer) -> None:
+    env, engine = prepared.env, docker.from_env()
+    database = external_database(env)
+    assert database
+    with dumped_copy(engine, env, database) as copy:
+        assert (copy.host, copy.is_live) == (env.server(server.engine).container, False)
+        console = ServerConsole(engine_named(server.engine), env, f"echobase-{env.name}-rehearsal-database")
+        text = {"mariadb": "HEX(who)", "postgresql": "upper(encode(convert_to(who, 'UTF8'), 'hex'))"}[server.engine]
+        names = [bytes.fromhex(row[0]).decode() for row in console.query(f"SELECT {text} FROM visits ORDER BY id")]
+        assert names == ["Ann", "Zo\u00eb"]
+        # Whoever migrates may change it, and the application's account may not.
+        owner = {"mariadb": "SELECT 'migrate_user'", "postgresql": "SELECT tableowner FROM pg_tables WHERE tablename = 'visits'"}
+        assert console.query(owner[server.engine]) == [["migrate_user"]]
+        console.log_in("app_user", server.server.password("app_user"))
+        # No port of this machine leads to it, and it is on no network but the rehearsal's.
+        described = engine.api.inspect_container(f"echobase-{env.name}-rehearsal-database")
+        assert list(described["NetworkSettings"]["Networks"]) == [copy.network]
+        assert not [port for port in described["NetworkSettings"]["Ports"].values() if port]
+    mine = {"label": f"{ENVIRONMENT_LABEL}={env.name}"}
+    assert [volume.name for volume in engine.volumes.list(filters=mine)] == []
+    assert not [one.name for one in engine.containers.list(all=True, filters=mine) if "rehearsal" in one.name]
+    assert server.server.sql("migrate_user", "SELECT count(*) FROM visits")[0][0] == 2
+
+
+def test_what_is_too_large_or_cannot_be_read_is_no_copy(prepared: Ours, server: ExternalServer) -> None:
+    env, engine = prepared.env, docker.from_env()
+    database = external_database(env)
+    assert database
+    too_large = r"a copy for a rehearsal may have 1k - raise echobase_external_database.rehearsal_max_size"
+    with pytest.raises(Refusal, match=too_large), dumped_copy(engine, env, replace(database, rehearsal_max_size="1k")):
+        raise AssertionError("copied")
+    if server.engine == "postgresql":
+        # A table that is somebody else's makes a dump end half-way; half a copy proves nothing.
+        server.server.root("CREATE TABLE public.secret (id INT)")
+        try:
+            denied = r"cannot be copied for a rehearsal: .*permission denied for table secret"
+            with pytest.raises(Refusal, match=denied), dumped_copy(engine, env, database):
+                raise AssertionError("copied")
+        finally:
+            server.server.root("DROP TABLE public.secret")

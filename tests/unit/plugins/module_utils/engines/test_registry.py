@@ -29,7 +29,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.stor
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import DatabaseAccounts, account_passwords
 from ansible_collections.echobase.platform.plugins.module_utils.database.acknowledged import Acknowledged
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
-from ansible_collections.echobase.platform.plugins.module_utils.database.client import DatabaseClient
+from ansible_collections.echobase.platform.plugins.module_utils.database.client import DatabaseClient, DumpedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import DatabaseEngine
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import DatabaseLogin, Login
@@ -114,6 +114,12 @@ class ElephantClient(DatabaseClient):
 
     def execute_file(self, database: str, file: str) -> tuple[str, ...]:
         return (database, f"EXECUTE {file}")
+
+    def dump_from(self, there: DumpedDatabase) -> list[str]:
+        return ["elephant-dump", there.host]
+
+    def load_as(self, owner: str, database: str) -> list[str]:
+        return ["elephant", owner, database]
 
     def log_in(self, user: str, database: str) -> tuple[str, ...]:
         return ("elephant", user, database)
