@@ -134,8 +134,7 @@ def test_the_story(place: Place) -> None:
 
     # Tables have rows now, so a migration asks for a restore point, which nobody knows of.
     if server.engine == "postgresql":
-        refusal = place.refused("deploy_green", echobase_application_variables={})
-        assert "nobody here knows to when" in refusal or "there is nothing to do" in refusal
+        assert "nobody here knows to when" in place.refused("deploy_green")
     moment = place.folder / "restore-point"
     moment.write_text("#!/bin/sh\ndate --utc +%Y-%m-%dT%H:%M:%SZ\n")
     moment.chmod(0o700)
@@ -144,7 +143,10 @@ def test_the_story(place: Place) -> None:
     place.inventory.write_text(json.dumps(inventory))
     assert changed(place.run("setup_durable")) == 1
     assert "its owner tells of restore points" in place.run("status")
-    place.run("deploy_green")
+    deployed = place.run("deploy_green")
+    if server.engine == "postgresql":
+        # What the framework's own command would do is tried on a copy, where both releases then serve.
+        assert "rehearsing expand on a" in deployed and "served on it: " in deployed
     place.run("promote")
     place.run("rollback")
 
