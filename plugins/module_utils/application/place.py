@@ -13,7 +13,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.sett
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import MIGRATE_USER
-from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import ExternalDatabase, external_database
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import (
+    ExternalDatabase,
+    external_database,
+    refuse_other_than_set_up,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE_AUTHORITY_FILE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
@@ -22,6 +26,8 @@ def colour_place(env: Environment, colour: str, definition: Definition, options:
     """`options` are those of a module: release, version, images, engine, memory and so on."""
     settings = definition.settings
     engine = options["engine"]
+    if options.get("database"):
+        refuse_other_than_set_up(env, options["database"], engine)
     if settings.database and settings.database.engine not in ("", engine):
         raise Refusal(
             f"{BLOCK}.database.engine: the application needs {settings.database.engine}, and environment {env.name} has {engine}",

@@ -94,3 +94,16 @@ def refuse_own(env: Environment) -> None:
             f"the database of environment {env.name} is external, at {database.place}, and the inventory does not say so any more",
             f"say echobase_database: external; for an empty one of its own run {playbook('teardown')} first, which leaves that server",
         )
+
+
+def refuse_other_than_set_up(env: Environment, wished: str, engine: str) -> None:
+    """`wished` is what the inventory says in echobase_database: what it says since the last set-up counts from the next one on."""
+    database = external_database(env)
+    if wished != "external":
+        refuse_own(env)
+    elif database is None or database.engine != engine:
+        found = f"{database.engine} at {database.place}" if database else "nobody's, or its own"
+        raise Refusal(
+            f"the inventory gives environment {env.name} an external {engine}, and what was set up is {found}",
+            f"run {playbook('setup_durable')}, which looks at the server first",
+        )

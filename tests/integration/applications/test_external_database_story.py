@@ -99,6 +99,30 @@ def changed(output: str) -> int:
     return int(output.rpartition("changed=")[2].split()[0])
 
 
+def take_over_another_password(place: Place) -> None:
+    """Its owner changes the application's password, and we hand it on. One that is wrong never reaches the programs."""
+    server, file = place.server, place.folder / "files" / "app-password"
+    file.write_text("a-wrong-one\n")
+    assert "refuses account app_user" in place.refused("rotate_secrets", rotate="db_app_password")
+    change = {
+        "mariadb": "ALTER USER app_user@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('another') REQUIRE SSL",
+        "postgresql": "ALTER ROLE app_user PASSWORD 'another'",
+    }
+    server.server.root(change[server.engine])
+    file.write_text("another\n")
+    rotation = {"rotate": "db_app_password"}
+    if server.engine == "postgresql":
+        # The guest book has it in a variable: only a deployment tells it.
+        assert "rotate_interrupts" in place.refused("rotate_secrets", **rotation)
+        rotation["rotate_interrupts"] = "true"
+    assert changed(place.run("rotate_secrets", **rotation)) >= 1
+    if server.engine == "postgresql":
+        place.run("deploy")
+        place.run("promote")
+    assert "TLS verified" in place.run("status")
+    assert changed(place.run("setup_durable")) == 0
+
+
 def test_the_story(place: Place) -> None:
     server = place.server
     assert changed(place.run("setup_durable", "--check", "--diff")) > 0
@@ -159,8 +183,11 @@ def test_the_story(place: Place) -> None:
     ):
         assert f"{what} is not ours to do: the database of environment {NAME} is external, at {server.host}" in place.refused(playbook)
     assert "a restore is not ours to do" in place.refused("restore", restore_to="latest")
-    assert "is not ours to change" in place.refused("rotate_secrets", rotate="db_app_password")
-    assert "the inventory does not say so any more" in place.refused("setup_durable", echobase_database="own")
+    assert "is not ours to change" in place.refused("rotate_secrets", rotate="db_monitor_password")
+    for playbook in ("setup_durable", "deploy"):
+        assert "the inventory does not say so any more" in place.refused(playbook, echobase_database="own")
+
+    take_over_another_password(place)
 
     place.run("teardown")
     assert server.tables() >= tables
