@@ -19,15 +19,16 @@ from typing import Any
 
 from ansible.module_utils import basic
 from ansible.plugins.action.normal import ActionModule as NormalActionModule
-from ansible.vars.clean import remove_internal_keys
 
 from ansible_collections.echobase.platform.plugins.plugin_utils.caller import this_caller
 
 try:
     from ansible.module_utils import _internal
     from ansible.module_utils.common.json import Direction, get_module_encoder
+    from ansible.vars.clean import remove_internal_keys
 except ImportError:
-    # Ansible before 2.19 writes arguments down in another way. With it every module is started as ever.
+    # Ansible before 2.19 writes arguments down in another way, and from 2.21 on it reads answers in another one. With those every module is
+    # started as ever.
     get_module_encoder = None
 
 # The tasks of a play are children of the process that reads the action of its first task, release_lease: what nearly every module needs is

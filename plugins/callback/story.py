@@ -20,10 +20,13 @@ author:
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants as C  # noqa: N812 - that is its name everywhere in Ansible
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+from ansible_collections.echobase.platform.plugins.plugin_utils.task_results import told_by_any_core
 
 _SECONDS_UNTIL_RUNNING = 2.0
 _SECONDS_WORTH_TELLING = 1.0
@@ -43,6 +46,20 @@ def failure_text(result: dict[str, Any]) -> str:
         return message.removeprefix("Task failed: ").removeprefix("Action failed: ").removeprefix("Module failed: ")
     words = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or message).strip()
     return "\n".join(words.splitlines()[-3:])
+
+
+def spoken(message: Any) -> str:
+    """What a task says, as a person reads it: the lines of a list one below the other, and a record as YAML.
+
+    Playbooks say several lines as a list, since every other callback shows that readably, too.
+    """
+    if isinstance(message, Mapping):
+        from ansible.plugins.filter.core import to_nice_yaml  # noqa: PLC0415 - hardly any run says a record
+
+        return str(to_nice_yaml(message, indent=2, sort_keys=False)).rstrip()
+    if isinstance(message, list | tuple):
+        return "\n".join(str(line) for line in message)
+    return str(message)
 
 
 class CallbackModule(DefaultCallback):
@@ -84,14 +101,15 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_on_ok(result)
             return
         self._cancel_reminder()
-        self._handle_warnings(result.result)
-        name = readable_name(result.task)
-        if result.task.action in C._ACTION_ALL_INCLUDES or name.startswith(_NOT_TOLD) or f": {_NOT_TOLD[0]}" in name:
+        told = told_by_any_core(result)
+        self._handle_warnings(told.result)
+        name = readable_name(told.task)
+        if told.task.action in C._ACTION_ALL_INCLUDES or name.startswith(_NOT_TOLD) or f": {_NOT_TOLD[0]}" in name:
             return
-        if result.task.action in C._ACTION_DEBUG:
-            self._display.display(f"\n{result.result.get('msg', '')}")
+        if told.task.action in C._ACTION_DEBUG:
+            self._display.display(f"\n{spoken(told.result.get('msg', ''))}")
             return
-        changed = result.result.get("changed", False)
+        changed = told.result.get("changed", False)
         self._step("changed" if changed else "ok", name, C.COLOR_CHANGED if changed else C.COLOR_OK)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -99,18 +117,28 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_on_failed(result, ignore_errors)
             return
         self._cancel_reminder()
-        self._handle_warnings(result.result)
-        self._step("FAILED", readable_name(result.task), C.COLOR_ERROR)
+        told = told_by_any_core(result)
+        self._handle_warnings(told.result)
+        self._step("FAILED", readable_name(told.task), C.COLOR_ERROR)
         # The items of a loop have told their own failures already.
-        if not (result.task.loop and "results" in result.result):
-            self._tell_failure(result.result)
+        if not (told.task.loop and "results" in told.result):
+            self._tell_failure(told.result)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        if self._tells_all:
+            super().v2_runner_on_unreachable(result)
+            return
+        self._cancel_reminder()
+        told = told_by_any_core(result)
+        self._step("AWAY", readable_name(told.task), C.COLOR_UNREACHABLE)
+        self._tell_failure(told.result)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
         if self._tells_all:
             super().v2_runner_item_on_failed(result)
             return
         self._cancel_reminder()
-        self._tell_failure(result.result)
+        self._tell_failure(told_by_any_core(result).result)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         if self._tells_all:

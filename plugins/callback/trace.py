@@ -36,6 +36,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.echobase.platform.plugins.callback.story import failure_text, readable_name
 from ansible_collections.echobase.platform.plugins.plugin_utils.otlp import Collector, encoded
 from ansible_collections.echobase.platform.plugins.plugin_utils.run_trace import VARIABLE, Origin, RunTrace, Value
+from ansible_collections.echobase.platform.plugins.plugin_utils.task_results import told_by_any_core
 
 _OURS = "echobase.platform."
 _COUNTED = ("ok", "changed", "skipped", "failures")
@@ -97,15 +98,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible comes witho
         self._end(result, "skipped", None)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        failure = _HIDDEN if result.task.no_log else failure_text(result.result) or "failed"
+        told = told_by_any_core(result)
+        failure = _HIDDEN if told.task.no_log else failure_text(told.result) or "failed"
         if ignore_errors:
             self._end(result, "ignored", None)
             return
-        self._failure = f"{readable_name(result.task)}: {failure}"
+        self._failure = f"{readable_name(told.task)}: {failure}"
         self._end(result, "failed", failure)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._failure = f"{result.host} cannot be reached"
+        self._failure = f"{told_by_any_core(result).host} cannot be reached"
         self._end(result, "unreachable", self._failure)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
@@ -146,9 +148,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible comes witho
     def _end(self, result: Any, state: str, failure: str | None) -> None:
         if self._trace is None:
             return
-        self._trace.end_task(result.task._uuid, result.host.get_name(), state, failure)
-        if result.task.action.startswith(_OURS) and not result.task.no_log:
-            self._learn(result.task.action.removeprefix(_OURS), result.result)
+        told = told_by_any_core(result)
+        self._trace.end_task(told.task._uuid, told.host.get_name(), state, failure)
+        if told.task.action.startswith(_OURS) and not told.task.no_log:
+            self._learn(told.task.action.removeprefix(_OURS), told.result)
 
     def _learn(self, module: str, answer: Mapping[str, Any]) -> None:
         given = (answer.get("invocation") or {}).get("module_args") or {}

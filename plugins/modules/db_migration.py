@@ -14,7 +14,7 @@ description:
     code decides. Without any of them there is nothing to do.
   - A database with rows is changed only when its newest proved backup and the log since could restore it to a moment recent enough,
     and after the same migration succeeded on a server restored from that backup, where the deployed releases and the new one then served.
-  - Of a database that somebody else runs no backup is seen: the command C(restore_points) of C(echobase_external_database) tells to when it
+  - Of a database that somebody else runs no backup is seen. The command C(restore_points) of C(echobase_external_database) tells to when it
     could be restored, and the rehearsal is on a dump of it in a server of our own, unless C(rehearsal) is false there.
   - Each statement commits alone, waits at most a second for a table and then gives way, so that no customer queues up behind it for longer.
   - A migration that was broken off goes on where it stopped when it is run again. O(action=status) tells where that is.
@@ -170,6 +170,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.ledg
 from ansible_collections.echobase.platform.plugins.module_utils.environment.published import OperationRecord
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.external.console import has_tables as external_has_tables
+from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.deployed_releases import DeployedReleases
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.dumped_copy import dumped_copy
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.external_gate import ExternalGate
@@ -195,7 +196,8 @@ def operate(module: AnsibleModule) -> Outcome:
         return nothing_to_migrate(wanted, tuple(job for job in ("expand", "contract") if job in jobs))
     docker = docker_client()
     deployed = DeployedReleases(docker, env)
-    preparation = Preparation(Ledger(Path(env.path("ledger.jsonl"))), progress=Progress(params["progress"]))
+    by = ReleaseLease(env).read().owner if params["lease"] else ""
+    preparation = Preparation(Ledger(Path(env.path("ledger.jsonl"))), progress=Progress(params["progress"]), by=by)
     external = external_database(env)
     if external is not None:
         engine = external.engine

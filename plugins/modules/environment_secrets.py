@@ -21,17 +21,21 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  vault_password_file:
+  vault_password:
     description:
-      - File with the password that C(secrets.json) is encrypted with, in the format of C(ansible-vault).
+      - The password that C(secrets.json) is encrypted with, in the format of C(ansible-vault).
       - The consumers' files are then kept below C(/run/echobase), in memory, and have to be made again after a restart of the host.
-    type: path
+    type: str
     default: ""
   volume_exists:
     description: Whether a database volume exists. Looked up in the Docker engine, when it matters, if not given.
     type: bool
   application_files:
-    description: Secrets that the application has in files, by their names. They are taken over anew each time.
+    description: Secrets that the application has in files of the controller, by their names. They are taken over anew each time.
+    type: dict
+    default: {}
+  application_values:
+    description: What those files hold, which the action of this module fills in for another machine.
     type: dict
     default: {}
   application:
@@ -124,18 +128,17 @@ operator_line:
   sample: kept
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.files_of_application import read_files
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import APPLICATION, GIVEN_BY_OWNER, RENEWABLE
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import vault_password
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import local_backups
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -151,33 +154,23 @@ def data_of(env: Environment, volume_exists: bool | None) -> list[str]:
     return [*(f"volume {name}" for name in names), *local_backups(env)]
 
 
-def of_files(files: Mapping[str, str]) -> dict[str, str]:
-    found = {}
-    for name, path in files.items():
-        try:
-            content = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise Refusal(f"secrets.{name}: {path} cannot be read: {reason}", "correct the file, or its path") from error
-        if not content:
-            raise Refusal(f"secrets.{name}: {path} is empty", "write the secret into it")
-        found[f"{APPLICATION}{name}"] = content
-    return found
-
-
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
     secrets = EnvironmentSecrets(
         env=env,
-        vault_password=vault_password(params["vault_password_file"]),
+        vault_password=vault_password(params["vault_password"]),
         data=lambda: data_of(env, params["volume_exists"]),
     )
     if params["state"] == "absent":
         return secrets.absent(module.check_mode)
+    theirs = [name for name in params["renew"] if name in GIVEN_BY_OWNER]
+    if theirs:
+        refuse_external(env, f"another {' and '.join(theirs)}")
     given = {f"backup_{name}": params[name] for name in ("s3_key", "s3_secret") if params[name]}
     given |= {name: params[name] for name in GIVEN_BY_OWNER if params[name]}
-    given |= of_files(params["application_files"])
+    values = {**params["application_values"], **read_files(params["application_files"])}
+    given |= {f"{APPLICATION}{name}": value for name, value in values.items()}
     return secrets.present(module.check_mode, params["renew"], given, params["application"])
 
 
@@ -186,9 +179,10 @@ def main() -> None:
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "vault_password_file": {"type": "path", "default": "", "no_log": False},
+            "vault_password": {"type": "str", "default": "", "no_log": True},
             "volume_exists": {"type": "bool"},
             "application_files": {"type": "dict", "default": {}, "no_log": False},
+            "application_values": {"type": "dict", "default": {}, "no_log": True},
             "application": {"type": "list", "elements": "str", "default": []},
             **{name: {"type": "str", "default": "", "no_log": True} for name in GIVEN_BY_OWNER},
             "s3_key": {"type": "str", "default": "", "no_log": True},

@@ -21,6 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.images.base impo
 from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import Image, ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.images.programs import ProgramCache, usual_folder
+from ansible_collections.echobase.platform.plugins.module_utils.images.sources import FolderSources
 from harness.module_runner import CHECKOUT
 from harness.waiting import eventually
 
@@ -30,7 +31,7 @@ _IMAGE = Image("zz-registry", parents={"BASE": "base"}, context={"tests/harness/
 def _image_tag() -> str:
     base = BaseImage.of_host()
     ours = ImageCatalogue.load(CHECKOUT / "images/catalogue.yml", base.recipe)
-    catalogue = ImageCatalogue(CHECKOUT, ours.images | {_IMAGE.name: _IMAGE}, base_recipe=base.recipe)
+    catalogue = ImageCatalogue(FolderSources(CHECKOUT), ours.images | {_IMAGE.name: _IMAGE}, base_recipe=base.recipe)
     builder = ImageBuilder(
         catalogue=catalogue,
         base=base,
@@ -44,14 +45,14 @@ def _image_tag() -> str:
 
 
 class LocalRegistry:
-    def __init__(self) -> None:
+    def __init__(self, size: str = "64m") -> None:
         self._client = docker.from_env()
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self._container = self._client.containers.create(
             _image_tag(),
             ports={"5000/tcp": tuple(self.address.split(":"))},
-            tmpfs={"/registry": "size=64m"},
+            tmpfs={"/registry": f"size={size}"},
             name=f"zz-registry-{self.address.rpartition(':')[2]}",
         )
 

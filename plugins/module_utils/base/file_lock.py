@@ -47,7 +47,7 @@ def _holder(path: Path) -> str:
     place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
         match line.split():
-            case [_number, "FLOCK", _advice, _mode, process, held, *_] if held == place:
+            case [_, "FLOCK", _, _, process, held, *_] if held == place:
                 return f"process {process}{_command(process)}"
     return "a process that cannot be seen from here"
 

@@ -310,9 +310,12 @@ class StatusScreen:
 
     def _entrances(self) -> list[str]:
         return [
-            f"PUBLIC    {self.env.public_url}",
+            " ".join([f"PUBLIC    {self.env.public_url}", *self._further_names()]),
             f"OPERATORS {self.env.operators_url}  {self._operator()}",
         ]
+
+    def _further_names(self) -> list[str]:
+        return [f"(and {', '.join(self.env.public_names[1:])})"] if self.env.public_names[1:] else []
 
     def _operator(self) -> str:
         if self.operator == KEPT:

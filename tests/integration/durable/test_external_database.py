@@ -15,10 +15,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
-from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import external_database
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import ExternalDatabase, external_database
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.external.examination import reached
 from ansible_collections.echobase.platform.plugins.module_utils.external.logins import ExternalLogins
+from ansible_collections.echobase.platform.plugins.module_utils.external.way import WayOut
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.dumped_copy import dumped_copy
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import environment_of
 from harness.database_under_test import succeeded
@@ -260,3 +261,33 @@ def test_what_is_too_large_or_cannot_be_read_is_no_copy(prepared: Ours, server: 
                 raise AssertionError("copied")
         finally:
             server.server.root("DROP TABLE public.secret")
+
+
+def test_a_server_that_moves_is_followed_by_its_name(ours: Ours, server: ExternalServer) -> None:
+    """Without an address the way looks the name up, time and again; here the engine's own resolver knows it."""
+    engine = docker.from_env()
+    authority = Path(ours.env.home) / "authority.crt"
+    authority.write_text(server.authority)
+    port, name = server.server.names.container_port, server.server.env.database
+    database = ExternalDatabase(server.engine, server.host, port, name, "app_user", "migrate_user", str(authority))
+    login = ExternalLogins(ours.env, database).as_containers_do("app", server.server.password("app_user"))
+
+    def answers() -> bool:
+        try:
+            with reached(database, login) as session:
+                return session.query("SELECT 1") == [["1"]]
+        except Refusal:
+            return False
+
+    network = engine.networks.get(ours.env.durable_network.name)
+    prefix = ours.env.durable_network.subnet.rpartition(".")[0]
+    try:
+        for address in (f"{prefix}.200", f"{prefix}.201"):
+            network.connect(server.host, ipv4_address=address)
+            WayOut(engine, ours.env).ensure(database, image_tag("nginx"))
+            eventually(answers, f"the server at {address}")
+            network.disconnect(server.host)
+    finally:
+        network.reload()
+        if server.host in {container.name for container in network.containers}:
+            network.disconnect(server.host)
