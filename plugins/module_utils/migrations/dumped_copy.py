@@ -21,6 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size i
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
 from ansible_collections.echobase.platform.plugins.module_utils.containers.one_off import OneOff
+from ansible_collections.echobase.platform.plugins.module_utils.containers.ours import remove_our_container
 from ansible_collections.echobase.platform.plugins.module_utils.database.client import DumpedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import StatementError
@@ -48,6 +49,8 @@ _REMEDY = f"or say {VARIABLE}.rehearsal: false, and migrations go on without a r
 def dumped_copy(docker: DockerClient, env: Environment, external: ExternalDatabase) -> Iterator[ReachableDatabase]:
     _refuse_large(env, external)
     with trial_lock(env.name), rehearsal_network(docker, env) as network, _Server(env, external, network).running() as console:
+        # What a killed run left of it.
+        remove_our_container(docker, env.name, _dump_name(env))
         _copy(env, external, console)
         server = env.server(external.engine)
         yield ReachableDatabase(external.engine, server.container, server.container_port, network)
@@ -171,7 +174,7 @@ def _beside(env: Environment, external: ExternalDatabase, command: Sequence[str]
         env.path("secrets", "migrate", "db_password"): _PASSWORD_FILE,
     }
     return [
-        *("docker", "run", "--rm", "--pull=never", f"--name=echobase-{env.name}-rehearsal-dump", f"--network={env.durable_network.name}"),
+        *("docker", "run", "--rm", "--pull=never", f"--name={_dump_name(env)}", f"--network={env.durable_network.name}"),
         *(f"--label={ENVIRONMENT_LABEL}={env.name}", f"--add-host={external.host}:{env.server(external.engine).address}"),
         # The password is for whoever is in this group.
         *("--user=999:999", f"--group-add={APPLICATION}", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--log-driver=none"),
@@ -180,6 +183,10 @@ def _beside(env: Environment, external: ExternalDatabase, command: Sequence[str]
         external.rehearsal_image,
         *command,
     ]
+
+
+def _dump_name(env: Environment) -> str:
+    return f"echobase-{env.name}-rehearsal-dump"
 
 
 def _last_line(text: str) -> str:

@@ -28,8 +28,9 @@ from harness.images_under_test import image_tag
 from harness.module_runner import run_module
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.long_on("postgresql")
+
 NUMBERS = {"mariadb": 91, "postgresql": 92}
-TABLES = {"mariadb": "ALTER TABLE {0} ENGINE=InnoDB", "postgresql": "SELECT count(*) FROM {0}"}
 
 
 @dataclass
@@ -263,6 +264,7 @@ def test_what_is_too_large_or_cannot_be_read_is_no_copy(prepared: Ours, server: 
             server.server.root("DROP TABLE public.secret")
 
 
+@pytest.mark.long
 def test_a_server_that_moves_is_followed_by_its_name(ours: Ours, server: ExternalServer) -> None:
     """Without an address the way looks the name up, time and again; here the engine's own resolver knows it."""
     engine = docker.from_env()
