@@ -19,6 +19,9 @@ from ansible.release import __version__ as core_version
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
 from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import VARIABLE
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_wishes import OF_OUR_OWN, OWN, external_problems
 from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import OLDEST_PYTHON, lowest_versions
 from ansible_collections.echobase.platform.plugins.module_utils.preflight import checks
 from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED, Problem
@@ -36,6 +39,8 @@ class ActionModule(RunModule):
         is_local = self._connection.transport == "local"
         problems = [*ansible_version(core_version), *files(arguments.get("files") or {})]
         problems += schedule(str(arguments.get("backup_schedule") or ""), is_local)
+        if purpose != "urgent":
+            problems += self._database(known)
         lines = [str(problem) for problem in problems]
         packages = lowest_versions(_REQUIREMENTS.read_text(encoding="utf-8"))
         asked = time.time()
@@ -55,6 +60,18 @@ class ActionModule(RunModule):
         elif lines:
             result |= {"failed": True, "msg": "\n".join(lines)}
         return told(result, known)
+
+    def _database(self, task_vars: dict[str, Any]) -> list[Problem]:
+        """What does not go together with a database that somebody else runs."""
+
+        def said(name: str, otherwise: object) -> Any:
+            return self._templar.template(task_vars[name]) if name in task_vars else otherwise
+
+        whose = str(said("echobase_database", OWN))
+        external = said(VARIABLE, None) or {}
+        others = {name: said(name, None) for name in OF_OUR_OWN} if whose != OWN else {}
+        found = external_problems(whose, external, str(said("echobase_engine", DEFAULT_ENGINE)), others) if whose != OWN else []
+        return [Problem("database", problem.cause, problem.remedy) for problem in found]
 
     def _answer(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """The module's answer; where it cannot start, the line that says why."""

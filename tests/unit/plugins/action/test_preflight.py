@@ -56,6 +56,16 @@ def test_all_that_is_wrong_is_told_at_once_a_line_each(tmp_path: Path) -> None:
     assert [line.split(":")[0].strip() for line in failure.strip().splitlines()[1:]] == ["files", "disk", "names"]
 
 
+def test_a_database_of_somebody_elses_has_to_be_described_whole(tmp_path: Path) -> None:
+    half = {"echobase_database": "external", "echobase_external_database": {"host": "203.0.113.7"}, "durable_db_replica": True}
+    said = play(tmp_path, half, ["change"])
+    assert "database: echobase_external_database.host is 203.0.113.7, an address - " in said
+    assert "database: durable_db_replica is set, and echobase_database is external: " in said
+    # The way back is not closed by an inventory that somebody is just writing.
+    assert "failed=0" in play(tmp_path, half, ["urgent"])
+    assert "database: echobase_database is 'externl' - say own or external" in play(tmp_path, {"echobase_database": "externl"}, ["change"])
+
+
 def test_who_looks_at_a_sick_host_is_warned_and_goes_on_and_a_run_asks_once(tmp_path: Path) -> None:
     said = play(tmp_path, {"secrets_vault_password_file": "/nowhere"}, ["look", "change", "setup"])
     assert "[WARNING]: files: secrets_vault_password_file is /nowhere" in said
