@@ -19,7 +19,12 @@ from ansible.release import __version__ as core_version
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
 from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
-from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import OLDEST_PYTHON, lowest_versions
+from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import (
+    ASK_VERSION,
+    OLDEST_PYTHON,
+    lowest_versions,
+    version_said,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.preflight import checks
 from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED, Problem
 
@@ -75,9 +80,9 @@ class ActionModule(RunModule):
         interpreter = str(self._templar.template(task_vars.get("ansible_python_interpreter")) or "")
         if not interpreter.startswith("/"):
             return None
-        question = f"{shlex.quote(interpreter)} -c 'import sys; print(*sys.version_info[:2])'"
+        question = f"{shlex.quote(interpreter)} -c {shlex.quote(ASK_VERSION)}"
         said = self._low_level_execute_command(question, sudoable=False)
-        version = tuple(int(number) for number in said["stdout"].split() if number.isdecimal())
+        version = version_said(said["stdout"])
         if version >= OLDEST_PYTHON:
             return None
         what = f"{interpreter} is Python {'.'.join(map(str, version))}" if version else f"there is no Python at {interpreter}"

@@ -79,7 +79,7 @@ def test_a_python_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_python_that_is_too_old(tmp_path: Path) -> None:
     old = tmp_path / "python"
-    old.write_text('#!/bin/sh\n[ "$1" = -c ] && echo 3 9 || exit 1\n')
+    old.write_text('#!/bin/sh\n[ "$1" = -c ] && echo 3.9 || exit 1\n')
     old.chmod(0o755)
     said = play(tmp_path, {"ansible_python_interpreter": str(old)}, ["change"])
     assert f"python: {old} is Python 3.9 - install Python 3.11 or newer" in said
