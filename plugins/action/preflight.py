@@ -39,9 +39,13 @@ class ActionModule(RunModule):
         arguments = self._task.args
         purpose = str(arguments.get("purpose") or "change")
         is_local = self._connection.transport == "local"
-        problems = [*ansible_version(core_version), *files(arguments.get("files") or {})]
-        problems += schedule(str(arguments.get("backup_schedule") or ""), is_local)
-        lines = [str(problem) for problem in problems]
+        seen = [
+            *ansible_version(core_version),
+            *files(arguments.get("files") or {}),
+            *schedule(str(arguments.get("backup_schedule") or ""), is_local),
+        ]
+        needed = NEEDED.get(purpose, ())
+        lines = [str(problem) for problem in seen if problem.check in needed]
         packages = lowest_versions(_REQUIREMENTS.read_text(encoding="utf-8"))
         asked = time.time()
         answer = self._answer({**arguments, "packages": packages}, known)
@@ -49,7 +53,7 @@ class ActionModule(RunModule):
             # Arguments that are wrong, and whatever else Ansible says itself.
             return told(answer, known)
         lines += answer["problems"]
-        if "clock" in NEEDED[purpose] and "now" in answer:
+        if "clock" in needed and "now" in answer:
             lines += map(str, checks.clock(skew(answer["now"], asked, time.time())))
         result |= {"changed": False, "problems": lines, **({"unreachable": True} if answer.get("unreachable") else {})}
         if purpose == "look" and "now" in answer:

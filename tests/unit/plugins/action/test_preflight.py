@@ -63,6 +63,12 @@ def test_who_looks_at_a_sick_host_is_warned_and_goes_on_and_a_run_asks_once(tmp_
     assert "ok=1 " in said
 
 
+def test_what_is_urgent_does_not_wait_for_a_file_of_the_controller_nor_for_room(tmp_path: Path) -> None:
+    said = play(tmp_path, {"secrets_vault_password_file": "/nowhere", "preflight_disk": "900t"}, ["urgent"])
+    assert "failed=0" in said
+    assert "ok=1 " in said
+
+
 def test_a_host_without_the_python_that_setup_makes(tmp_path: Path) -> None:
     said = play(tmp_path, {"ansible_python_interpreter": f"{MANAGED}/bin/python"}, ["look"])
     told = f"python: there is no Python at {MANAGED}/bin/python - run `"
