@@ -109,14 +109,14 @@ def test_debian_13_lends_its_own_packages(tmp_path_factory: pytest.TempPathFacto
         scene = Scene(host, folder)
         # Without them it has to install pinned ones, which it cannot.
         host.run("mkdir -p /etc && printf '[global]\\nindex-url = http://127.0.0.1:9/\\nretries = 0\\n' >/etc/pip.conf")
-        host.run("DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends python3-venv >/dev/null 2>&1")
         refused = scene.run("deployer", "managed_python")
         assert f"{PYTHON} cannot be made on this host: " in refused.output
         assert "see that pip reaches a package index from there (/etc/pip.conf), or hand it wheels" in refused.output
         assert host.run(f"ls -d {PYTHON}* 2>/dev/null || true") == ""
 
         packages = [f"python3-{name}" for name in ("docker", "psycopg", "pymysql", "bcrypt", "cryptography", "yaml")]
-        host.run(f"DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends {' '.join(packages)} >/dev/null 2>&1")
+        install = "DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends"
+        host.run(f"{install} {' '.join(packages)} >/dev/null 2>&1")
         made = scene.run("deployer", "managed_python")
         assert (made.changed, made.failed) == (1, 0), made.output
         assert scene.run("root", "managed_python").changed == 0
