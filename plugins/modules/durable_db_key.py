@@ -88,6 +88,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.stor
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import ENCRYPTION_KEY, VOLUME_KEY
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of, engines
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS, target_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.data_key import DataKeyRotation
@@ -111,6 +112,7 @@ def operate(module: AnsibleModule) -> Outcome:
     name, engine = params["name"], params["engine"]
     _refuse_key_of_another_engine(name, engine)
     env = environment_of(params)
+    refuse_external(env, "another key or password of the database")
     docker = docker_client(timeout=900)
     secrets = EnvironmentSecrets(env, vault_password(params["vault_password"]), data=lambda: ())
     progress = Progress(params["progress"])

@@ -13,7 +13,8 @@ description:
     C(<home>/<environment>/secrets/).
   - Where a database volume or a backup of the environment exists nothing that these data depend on is ever generated anew. A missing key
     is an error, and so is another one than the data were made with.
-  - No value is ever returned, logged or shown in a diff. None is taken as an option but the key of an S3 service.
+  - No value is ever returned, logged or shown in a diff. None is taken as an option but what somebody else
+    made, the key of an S3 service and the passwords of an external database.
 options:
   state:
     description: V(absent) deletes them, and refuses to while a database volume or a backup exists.
@@ -52,6 +53,15 @@ options:
     elements: str
     default: []
     choices: [db_app_password, db_migrate_password, db_backup_password, db_monitor_password, db_replica_password, operator_password]
+  db_app_password:
+    description:
+      - The password of the application's account at a database that somebody else runs, who gave it to you. Empty leaves it as it is.
+    type: str
+    default: ""
+  db_migrate_password:
+    description: The same of the account that changes the schema there.
+    type: str
+    default: ""
   s3_key:
     description:
       - Of the account at an S3 service that may write backups, from your own vault. Empty leaves it as it is.
@@ -124,10 +134,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.files_of_application import read_files
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import APPLICATION, RENEWABLE
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import APPLICATION, GIVEN_BY_OWNER, RENEWABLE
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import vault_password
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import local_backups
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -153,7 +164,11 @@ def operate(module: AnsibleModule) -> Outcome:
     )
     if params["state"] == "absent":
         return secrets.absent(module.check_mode)
+    theirs = [name for name in params["renew"] if name in GIVEN_BY_OWNER]
+    if theirs:
+        refuse_external(env, f"another {' and '.join(theirs)}")
     given = {f"backup_{name}": params[name] for name in ("s3_key", "s3_secret") if params[name]}
+    given |= {name: params[name] for name in GIVEN_BY_OWNER if params[name]}
     values = {**params["application_values"], **read_files(params["application_files"])}
     given |= {f"{APPLICATION}{name}": value for name, value in values.items()}
     return secrets.present(module.check_mode, params["renew"], given, params["application"])
@@ -169,6 +184,7 @@ def main() -> None:
             "application_files": {"type": "dict", "default": {}, "no_log": False},
             "application_values": {"type": "dict", "default": {}, "no_log": True},
             "application": {"type": "list", "elements": "str", "default": []},
+            **{name: {"type": "str", "default": "", "no_log": True} for name in GIVEN_BY_OWNER},
             "s3_key": {"type": "str", "default": "", "no_log": True},
             "s3_secret": {"type": "str", "default": "", "no_log": True},
             "renew": {"type": "list", "elements": "str", "default": [], "choices": RENEWABLE, "no_log": False},

@@ -32,6 +32,8 @@ class Preparation:
     ledger: Ledger
     gate: MigrationGate | None = None
     rehearsal: Rehearsal | None = None
+    # Why there is none, where one would be expected.
+    unrehearsed: str = ""
     progress: Progress = field(default_factory=lambda: Progress(None))
     warnings: list[str] = field(default_factory=list)
     # Who wants it; empty for the user that this runs as.
@@ -54,6 +56,8 @@ class Preparation:
             self.record(wanted, "overridden", {"action": wanted.action, "problem": problem, "reason": wanted.override})
             self.warnings.append(f"not rehearsed, and nothing to go back to: {problem}")
             return {}
+        if self.unrehearsed:
+            self.warnings.append(f"not rehearsed: {self.unrehearsed}")
         return self._rehearsed(self.rehearsal, wanted.action) if self.rehearsal else {}
 
     def record(self, wanted: WantedMigration, event: str, details: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.echobase.platform.plugins.action.preflight import (
     files,
     schedule,
     skew,
+    together,
     unreachable,
 )
 
@@ -54,6 +55,16 @@ def test_all_that_is_wrong_is_told_at_once_a_line_each(tmp_path: Path) -> None:
     said = play(tmp_path, wrong, ["change"])
     failure = said.partition("FAILED")[2].partition("PLAY RECAP")[0]
     assert [line.split(":")[0].strip() for line in failure.strip().splitlines()[1:]] == ["files", "disk", "names"]
+
+
+def test_a_database_of_somebody_elses_has_to_be_described_whole(tmp_path: Path) -> None:
+    half = {"echobase_database": "external", "echobase_external_database": {"host": "203.0.113.7"}, "durable_db_replica": True}
+    said = play(tmp_path, half, ["change"])
+    assert "database: echobase_external_database.host is 203.0.113.7, an address - " in said
+    assert "database: durable_db_replica is set, and echobase_database is external: " in said
+    # The way back is not closed by an inventory that somebody is just writing.
+    assert "failed=0" in play(tmp_path, half, ["urgent"])
+    assert "database: echobase_database is 'externl' - say own or external" in play(tmp_path, {"echobase_database": "externl"}, ["change"])
 
 
 def test_who_looks_at_a_sick_host_is_warned_and_goes_on_and_a_run_asks_once(tmp_path: Path) -> None:
@@ -120,6 +131,34 @@ def test_a_schedule_of_another_host_is_refused_with_the_way_to_do_it() -> None:
     assert schedule("", is_local=False) == schedule("daily", is_local=True) == []
     assert str(schedule("daily", is_local=False)[0]).endswith(
         "- leave it out, and have AWX or a timer of the controller run `playbooks/backup.yml`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "plain_ports", "line"),
+    [
+        (
+            {"files": {"tls_certificate_file": "a"}, "public_names": ["b"]},
+            False,
+            "tls_certificate_file is set without tls_key_file - name both",
+        ),
+        ({"files": {"tls_key_file": "a"}}, False, "tls_key_file is set without tls_certificate_file - name both"),
+        (
+            {"files": {"tls_certificate_file": "a", "tls_key_file": "b"}},
+            False,
+            "tls_certificate_file is set, and no name that it is for - set",
+        ),
+        ({"environment": "ci"}, True, "app_stack_plain_ports is for devlocal only, and this is ci - leave it out of the inventory"),
+    ],
+)
+def test_what_does_not_go_together(arguments: dict[str, Any], plain_ports: bool, line: str) -> None:
+    assert [str(problem).startswith(f"together: {line}") for problem in together(arguments, plain_ports)] == [True]
+
+
+def test_what_goes_together() -> None:
+    own = {"files": {"tls_certificate_file": "a", "tls_key_file": "b"}, "public_names": ["shop.example.com"]}
+    assert (
+        together(own, plain_ports=False) == together({"environment": "devlocal"}, plain_ports=True) == together({}, plain_ports=False) == []
     )
 
 
