@@ -61,6 +61,7 @@ digests: venv  ## ask the registry for the digests of the makers' images, and pi
 
 lock: test-venv  ## resolve the Python requirements anew, with hashes
 	$(LOCK) --universal --python-version 3.11 requirements.in -o requirements.txt
+	$(LOCK) --universal --python-version 3.11 --constraint requirements.txt roles/managed_python/files/requirements.in -o roles/managed_python/files/requirements.txt
 	$(LOCK) --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu apps/requirements.in -o apps/requirements.txt
 	$(LOCK) --python-version 3.13 --python-platform x86_64-unknown-linux-gnu images/emulator/requirements.in -o images/emulator/requirements.txt

@@ -11,6 +11,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.images.base impo
 from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import Image, ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.images.programs import ProgramCache, usual_folder
+from ansible_collections.echobase.platform.plugins.module_utils.images.sources import FolderSources
 
 CHECKOUT = Path(__file__).parents[1].resolve()
 _OURS = [
@@ -23,7 +24,7 @@ def build() -> dict[str, str]:
     """The tags by name; what is missing is built."""
     base = BaseImage.of_host()
     theirs = ImageCatalogue.load(CHECKOUT / "images" / "catalogue.yml", base.recipe)
-    catalogue = ImageCatalogue(CHECKOUT, theirs.images | {image.name: image for image in _OURS}, base_recipe=base.recipe)
+    catalogue = ImageCatalogue(FolderSources(CHECKOUT), theirs.images | {image.name: image for image in _OURS}, base_recipe=base.recipe)
     builder = ImageBuilder(
         catalogue=catalogue,
         base=base,

@@ -18,9 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from throwaway_machine import CHECKOUT, ROOT, MachineError, ThrowawayMachine, clear, install_tools, one_at_a_time, run_on_host
+from throwaway_machine import CHECKOUT, MachineError, ThrowawayMachine, clear, install_tools, one_at_a_time, root_of, run_on_host
 
 LOG = CHECKOUT / "tests" / "output" / "fresh_machine.log"
+NAME = "echobase-fresh"
+ROOT = root_of(NAME)
 ENGINE_LOG = ROOT / "var/log/dockerd.log"
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 # What the README asks for. Certificates are what fetching a clone from somewhere takes.
@@ -160,11 +162,11 @@ def main() -> int:
             install_tools()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM):
             signal.signal(number, stop)
-        with one_at_a_time(say):
+        with one_at_a_time(NAME, say):
             with phases.phase("what a killed run left is removed"):
-                clear()
+                clear(NAME)
             signal.alarm(LIMIT_SECONDS)
-            machine = ThrowawayMachine(LOG)
+            machine = ThrowawayMachine(NAME, LOG, "fresh-machine")
             try:
                 prove(phases, machine)
             except MachineError:

@@ -14,9 +14,15 @@ description:
   - It changes nothing.
 options:
   file:
-    description: The Compose file.
+    description: The Compose file, a path on the controller. To another machine the controller sends the small files that Compose reads.
     type: path
     required: true
+  sent:
+    description:
+      - The files that the controller sent, by their paths there, which the action of this module fills in. Empty means that this machine
+        has them.
+    type: dict
+    default: {}
   variables:
     description: Variables that the file may name as C(${NAME}), beside those of an C(.env) file beside it.
     type: dict
@@ -100,15 +106,21 @@ edge_knows_routes:
   type: bool
 """
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.compose_answer import compose_answer
+from ansible_collections.echobase.platform.plugins.module_utils.application.config_files import with_texts
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_knows, edge_routes
 from ansible_collections.echobase.platform.plugins.module_utils.application.observed import observed
+from ansible_collections.echobase.platform.plugins.module_utils.application.sent_project import unpacked, with_paths_of_the_controller
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
 from ansible_collections.echobase.platform.plugins.module_utils.application.working_tree import working_tree
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.images.application_images import catalogue_names
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -117,8 +129,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.module.environme
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
-    read = working_tree if params["working_tree"] else compose_answer
-    definition = Definition.of(read(params["file"], params["variables"]), params["file"])
+    with unpacked(params["sent"]) as root:
+        definition, observes = _read(params, root)
     stored = StoredDefinitions(env)
     definitions = {}
     for colour in env.colours:
@@ -132,11 +144,23 @@ def operate(module: AnsibleModule) -> Outcome:
         "secrets": list(definition.settings.secrets),
         "secret_files": definition.secret_files,
         "jobs": dict(definition.settings.jobs),
-        "observe": observed(definition.settings, params["file"]),
+        "observe": observes,
         "edge_routes": routes,
         "edge_knows_routes": edge_knows(env, routes),
     }
     return Outcome(changed=False, facts=facts)
+
+
+def _read(params: Mapping[str, Any], root: Path) -> tuple[Definition, Mapping[str, Any]]:
+    """What the file says, with all paths as the controller has them, and the texts that it brings for those who watch."""
+    read = working_tree if params["working_tree"] else compose_answer
+    file = str(root / params["file"].lstrip("/"))
+    try:
+        answer = with_paths_of_the_controller(read(file, params["variables"]), root)
+        definition = Definition.of(with_texts(answer, root, params["file"]), params["file"])
+        return definition, observed(definition.settings, file)
+    except Refusal as refusal:
+        raise Refusal(*(with_paths_of_the_controller(words, root) for words in (refusal.cause, refusal.remedy))) from refusal
 
 
 def main() -> None:
@@ -144,6 +168,7 @@ def main() -> None:
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
             "file": {"type": "path", "required": True},
+            "sent": {"type": "dict", "default": {}},
             "variables": {"type": "dict", "default": {}},
             "working_tree": {"type": "bool", "default": False},
             "candidate": {"type": "str", "choices": ["", "blue", "green"], "default": ""},

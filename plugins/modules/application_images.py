@@ -21,6 +21,14 @@ options:
     description: The tags of the catalogue's images, as M(echobase.platform.images) returns them.
     type: dict
     default: {}
+  addresses:
+    description:
+      - A hash over everything that goes into the build of each service, from the controller, which the action of this module fills in. Left
+        out, the folders that are built from are on this machine.
+    type: dict
+  archive:
+    description: The files of the builds that this machine asked for. Without it there are none yet.
+    type: path
 extends_documentation_fragment:
   - echobase.platform.environment
   - echobase.platform.progress
@@ -48,6 +56,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+wants:
+  description: The services whose files this host lacks to build them; the controller sends them, and the module runs again.
+  returned: when something has to be built from what was not sent
+  type: list
+  elements: str
 images:
   description: The image of each service.
   returned: success
@@ -72,6 +85,10 @@ pulled:
   elements: str
 """
 
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -81,7 +98,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.images.application_images import ApplicationImages, release_name
+from ansible_collections.echobase.platform.plugins.module_utils.images.build_folders import BuildFolders, OwnFolders, SentFolders
 from ansible_collections.echobase.platform.plugins.module_utils.images.builder import PATIENCE_SECONDS, listing
+from ansible_collections.echobase.platform.plugins.module_utils.images.sources import ContextsNeeded
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS
 
@@ -90,9 +109,20 @@ def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     definition = Definition.of(params["definition"])
     lock = Path(params["home"]) / ".images.lock"
-    images = ApplicationImages(docker_client(PATIENCE_SECONDS), definition, params["tags"], Progress(params["progress"]), lock)
-    plan = images.plan()
-    found = plan.images if module.check_mode else images.provide(plan)
+    with _folders(module) as folders:
+        images = ApplicationImages(
+            docker_client(PATIENCE_SECONDS),
+            definition,
+            params["tags"],
+            progress=Progress(params["progress"]),
+            lock=lock,
+            folders=folders,
+        )
+        plan = images.plan()
+        try:
+            found = plan.images if module.check_mode else images.provide(plan)
+        except ContextsNeeded as needed:
+            return Outcome(changed=False, facts={"wants": needed.names})
     changed = [*plan.to_build, *plan.to_pull]
     return Outcome(
         changed=bool(changed),
@@ -108,12 +138,27 @@ def operate(module: AnsibleModule) -> Outcome:
     )
 
 
+@contextmanager
+def _folders(module: AnsibleModule) -> Iterator[BuildFolders]:
+    addresses, archive = module.params["addresses"], module.params["archive"]
+    if addresses is None:
+        yield OwnFolders()
+    elif archive is None:
+        yield SentFolders(addresses, None)
+    else:
+        with tempfile.TemporaryDirectory(dir=module.tmpdir) as place, tarfile.open(archive) as sent:
+            sent.extractall(place, filter="data")
+            yield SentFolders(addresses, Path(place))
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
             "definition": {"type": "dict", "required": True},
             "tags": {"type": "dict", "default": {}},
+            "addresses": {"type": "dict"},
+            "archive": {"type": "path"},
             **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,

@@ -30,7 +30,11 @@ options:
     description: Whether a database volume exists. Looked up in the Docker engine, when it matters, if not given.
     type: bool
   application_files:
-    description: Secrets that the application has in files, by their names. They are taken over anew each time.
+    description: Secrets that the application has in files of the controller, by their names. They are taken over anew each time.
+    type: dict
+    default: {}
+  application_values:
+    description: What those files hold, which the action of this module fills in for another machine.
     type: dict
     default: {}
   application:
@@ -114,14 +118,12 @@ operator_line:
   sample: kept
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.files_of_application import read_files
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import APPLICATION, RENEWABLE
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import vault_password
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import local_backups
@@ -141,20 +143,6 @@ def data_of(env: Environment, volume_exists: bool | None) -> list[str]:
     return [*(f"volume {name}" for name in names), *local_backups(env)]
 
 
-def of_files(files: Mapping[str, str]) -> dict[str, str]:
-    found = {}
-    for name, path in files.items():
-        try:
-            content = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise Refusal(f"secrets.{name}: {path} cannot be read: {reason}", "correct the file, or its path") from error
-        if not content:
-            raise Refusal(f"secrets.{name}: {path} is empty", "write the secret into it")
-        found[f"{APPLICATION}{name}"] = content
-    return found
-
-
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
@@ -166,7 +154,8 @@ def operate(module: AnsibleModule) -> Outcome:
     if params["state"] == "absent":
         return secrets.absent(module.check_mode)
     given = {f"backup_{name}": params[name] for name in ("s3_key", "s3_secret") if params[name]}
-    given |= of_files(params["application_files"])
+    values = {**params["application_values"], **read_files(params["application_files"])}
+    given |= {f"{APPLICATION}{name}": value for name, value in values.items()}
     return secrets.present(module.check_mode, params["renew"], given, params["application"])
 
 
@@ -178,6 +167,7 @@ def main() -> None:
             "vault_password_file": {"type": "path", "default": "", "no_log": False},
             "volume_exists": {"type": "bool"},
             "application_files": {"type": "dict", "default": {}, "no_log": False},
+            "application_values": {"type": "dict", "default": {}, "no_log": True},
             "application": {"type": "list", "elements": "str", "default": []},
             "s3_key": {"type": "str", "default": "", "no_log": True},
             "s3_secret": {"type": "str", "default": "", "no_log": True},

@@ -26,9 +26,30 @@ options:
     elements: str
     default: []
   catalogue:
-    description: The catalogue. The folder above its own is what the build contexts in it are relative to.
+    description:
+      - The catalogue, a path on the controller. The folder above its own is what the build contexts in it are relative to.
+      - To another machine the controller sends the catalogue, and the build contexts of what has to be built there.
     type: path
     default: images/catalogue.yml
+  sent:
+    description: What the controller sent, which the action of this module fills in. A host that reads O(catalogue) itself needs none.
+    type: dict
+    suboptions:
+      images:
+        description: The images of the catalogue.
+        type: dict
+        required: true
+      identities:
+        description: A hash over the files of each build context.
+        type: dict
+        required: true
+      digests:
+        description: The digests of the lock file beside the catalogue.
+        type: dict
+        required: true
+      archive:
+        description: The files of the build contexts that this host asked for. Without it there are none yet.
+        type: path
   state:
     description:
       - V(present) builds what is missing.
@@ -154,6 +175,11 @@ seconds:
   description: How long it took.
   returned: when O(state=present)
   type: float
+wants:
+  description: The build contexts that this host lacks; the controller sends them, and the module runs again.
+  returned: when something has to be built from what was not sent
+  type: list
+  elements: str
 removed:
   description: The tags that were removed.
   returned: when O(state=absent)
@@ -166,7 +192,9 @@ kept:
   elements: str
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -176,10 +204,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.images.base import BaseImage
 from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.images.digests import NAME as DIGESTS
 from ansible_collections.echobase.platform.plugins.module_utils.images.digests import DigestLock
 from ansible_collections.echobase.platform.plugins.module_utils.images.programs import ProgramCache, usual_folder
 from ansible_collections.echobase.platform.plugins.module_utils.images.refresh import ImageRefresh
 from ansible_collections.echobase.platform.plugins.module_utils.images.registry import Silence
+from ansible_collections.echobase.platform.plugins.module_utils.images.sources import ContextsNeeded, SentSources
 from ansible_collections.echobase.platform.plugins.module_utils.images.supply import ImageSupply, Source
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -190,7 +220,7 @@ def operate(module: AnsibleModule) -> Outcome:
     base = BaseImage.of_host()
     env = environment_of(params) if params["environment"] else None
     refresh = ImageRefresh(env, params["refresh"])
-    catalogue = ImageCatalogue.load(Path(params["catalogue"]), base.recipe, refresh.wanted)
+    catalogue, lock = _catalogue_of(params, base, refresh)
     builder = ImageBuilder(
         catalogue=catalogue,
         base=base,
@@ -206,12 +236,15 @@ def operate(module: AnsibleModule) -> Outcome:
         builder=builder,
         connect=docker_client,
         progress=Progress(params["progress"]),
-        lock=DigestLock.beside(Path(params["catalogue"])),
+        lock=lock,
         silence=Silence(Path(params["home"]) / ".registries-silent.json"),
         source=Source(params["source"]),
         registry=params["registry"],
     )
-    outcome = supply.present(params["names"] or catalogue.usual_names, module.check_mode)
+    try:
+        outcome = supply.present(params["names"] or catalogue.usual_names, module.check_mode)
+    except ContextsNeeded as needed:
+        return Outcome(changed=False, facts={"wants": needed.names})
     if not module.check_mode:
         refresh.remember()
     return Outcome(
@@ -223,11 +256,29 @@ def operate(module: AnsibleModule) -> Outcome:
     )
 
 
+def _catalogue_of(params: Mapping[str, Any], base: BaseImage, refresh: ImageRefresh) -> tuple[ImageCatalogue, DigestLock]:
+    path, sent = Path(params["catalogue"]), params["sent"]
+    if not sent:
+        return ImageCatalogue.load(path, base.recipe, refresh.wanted), DigestLock.beside(path)
+    sources = SentSources(sent["identities"], Path(sent["archive"]) if sent["archive"] else None)
+    catalogue = ImageCatalogue.of(sent, sources, base.recipe, refresh.wanted, str(path))
+    return catalogue, DigestLock(path.with_name(DIGESTS), sent["digests"])
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "default": []},
             "catalogue": {"type": "path", "default": "images/catalogue.yml"},
+            "sent": {
+                "type": "dict",
+                "options": {
+                    "images": {"type": "dict", "required": True},
+                    "identities": {"type": "dict", "required": True},
+                    "digests": {"type": "dict", "required": True},
+                    "archive": {"type": "path"},
+                },
+            },
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "source": {"type": "str", "choices": [source.value for source in Source], "default": "auto"},
             "registry": {"type": "str", "default": ""},

@@ -21,6 +21,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.images.base impo
 from ansible_collections.echobase.platform.plugins.module_utils.images.builder import ImageBuilder
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import Image, ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.images.programs import ProgramCache, usual_folder
+from ansible_collections.echobase.platform.plugins.module_utils.images.sources import FolderSources
 from harness.module_runner import CHECKOUT
 from harness.waiting import eventually
 
@@ -30,7 +31,7 @@ _IMAGE = Image("zz-registry", parents={"BASE": "base"}, context={"tests/harness/
 def _image_tag() -> str:
     base = BaseImage.of_host()
     ours = ImageCatalogue.load(CHECKOUT / "images/catalogue.yml", base.recipe)
-    catalogue = ImageCatalogue(CHECKOUT, ours.images | {_IMAGE.name: _IMAGE}, base_recipe=base.recipe)
+    catalogue = ImageCatalogue(FolderSources(CHECKOUT), ours.images | {_IMAGE.name: _IMAGE}, base_recipe=base.recipe)
     builder = ImageBuilder(
         catalogue=catalogue,
         base=base,

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.access import SCHEMA_SECRETS, SECRETS, Server, told
+from ansible_collections.echobase.platform.plugins.module_utils.application.config_files import config_files
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.application.problems import Problem
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, AUTHORITY_FILE
@@ -135,7 +136,7 @@ class _Project:
         return {name: self._volume(name, kind) for name, kind in self._settings.volumes.items()}
 
     def configs(self) -> dict[str, Any]:
-        return dict(self._definition.project.get("configs") or {})
+        return config_files(self._env, self._definition.project)
 
     def _volume(self, name: str, kind: str) -> dict[str, Any]:
         if kind == "shared":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.compose_rules import notes_of, problems_of, without
+from ansible_collections.echobase.platform.plugins.module_utils.application.config_files import TEXTS
 from ansible_collections.echobase.platform.plugins.module_utils.application.problems import Problem, refuse
 from ansible_collections.echobase.platform.plugins.module_utils.application.settings import BLOCK, Settings, SettingsReader
 
@@ -73,6 +74,8 @@ class Definition:
             for name, service in {**self.services, **self.jobs}.items()
         }
         content = {**{key: self.project.get(key) for key in ("networks", "volumes", BLOCK)}, "services": services}
+        if TEXTS in self.project:
+            content[TEXTS] = self.project[TEXTS]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

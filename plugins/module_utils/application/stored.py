@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.application.config_files import forget_config_files
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
@@ -59,9 +60,8 @@ class StoredDefinitions:
         path = self._path(colour)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(path, text, mode=0o600)
-
-    def forget(self, colour: str) -> None:
-        self._path(colour).unlink(missing_ok=True)
+        deployed = (self.of(other) for other in self._env.colours)
+        forget_config_files(self._env, [one.definition.project for one in deployed if one])
 
     def _path(self, colour: str) -> Path:
         return Path(self._env.path(_FOLDER, f"{self._env.colour(colour).name}.json"))

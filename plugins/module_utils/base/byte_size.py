@@ -17,3 +17,11 @@ def byte_size(text: str, option: str) -> int:
     if found is None or not int(found[1]):
         raise Refusal(f"{option} is '{text}', which is no size", "write a whole number and its unit: 512m, 2g")
     return int(found[1]) * _UNITS[found[2].lower()]
+
+
+def told_size(size: int) -> str:
+    """A size for people, with one digit behind the point where that says something."""
+    for name, unit in (("GB", GIB), ("MB", MIB), ("kB", KIB)):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}" if size < 100 * unit else f"{size / unit:.0f} {name}"
+    return f"{size} bytes"

@@ -14,6 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.colo
     published_ports,
     shared_volume,
 )
+from ansible_collections.echobase.platform.plugins.module_utils.application.config_files import write_config_files
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.application.problems import refuse
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import StoredDefinitions
@@ -61,6 +62,7 @@ class ColourDeployment:
             if is_news:
                 # Before the containers, so that whoever finds these finds what they were made from.
                 self._stored.write(place.colour.name, told)
+            write_config_files(place.env, self._definition.project)
         file = ComposeFile(place.colour.project, place.env.path("compose", f"{place.colour.name}.yml"))
         text = as_text(colour_project(self._definition, place), place)
         outcome = DescribedContainers(self._docker, place.env.name, file, text, self.containers).ensure(seconds, check)

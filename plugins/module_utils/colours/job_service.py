@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.colour_project import ColourPlace, as_text, colour_project
+from ansible_collections.echobase.platform.plugins.module_utils.application.config_files import config_files, write_config_files
 from ansible_collections.echobase.platform.plugins.module_utils.application.place import colour_place
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import Deployed
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
@@ -62,7 +63,11 @@ def job_project(
     networks: dict[str, Any] = {"networks": {"there": {"name": network, "external": True}}} if own else {}
     volumes = colour_project(deployed.definition, place).get("volumes")
     named = {"volumes": volumes} if volumes and any(mount["type"] == "volume" for mount in service["volumes"]) else {}
-    return as_text({"name": place.colour.project, "services": {SERVICE: service}, **networks, **named}, place)
+    configs: dict[str, Any] = {}
+    if service.get("configs"):
+        write_config_files(place.env, deployed.definition.project)
+        configs = {"configs": config_files(place.env, deployed.definition.project)}
+    return as_text({"name": place.colour.project, "services": {SERVICE: service}, **networks, **named, **configs}, place)
 
 
 def command_of(deployed: Deployed, job: str) -> list[str]:

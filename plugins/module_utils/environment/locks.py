@@ -23,6 +23,7 @@ _OF_THE_MACHINE = Path("/run/lock")
 _LEASE_PATIENCE_SECONDS = 30
 # The lock that stands first is taken first.
 _ORDER = (
+    "python",
     "programs",
     "images",
     "networks",
@@ -41,6 +42,11 @@ _ORDER = (
 # An environment variable, so that modules in processes of their own have it from the tests that start them.
 STRICT = "ECHOBASE_STRICT_LOCK_ORDER"
 _held = threading.local()
+
+
+def python_lock() -> AbstractContextManager[None]:
+    """Nobody else makes the Python that modules run with on this machine."""
+    return _taken("python", _machines("python"))
 
 
 def images_lock(file: Path, waiting: Callable[[], None]) -> AbstractContextManager[None]:

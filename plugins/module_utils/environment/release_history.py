@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
+
 TRAFFIC_EVENTS = ("promoted", "rolled_back", "switched")
+# These say where traffic went, or where it returns to.
+ALL_TRAFFIC_EVENTS = (*TRAFFIC_EVENTS, "canary", "closed", "opened")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,16 @@ class ReleaseHistory:
             if entry["event"] in TRAFFIC_EVENTS:
                 return str(entry["colour"])
         return ""
+
+    @property
+    def weights(self) -> dict[str, int] | None:
+        """Who serves, as far as the ledger knows; None before the first release."""
+        for entry in reversed(self.entries):
+            if entry["event"] in ALL_TRAFFIC_EVENTS and "to" in entry.get("details", {}):
+                return dict(entry["details"]["to"]["weights"])
+            if entry["event"] in TRAFFIC_EVENTS:
+                return {colour: 100 if colour == entry["colour"] else 0 for colour in COLOURS}
+        return None
 
     def last(self, count: int) -> list[Mapping[str, Any]]:
         return list(self.entries[-count:])[::-1]

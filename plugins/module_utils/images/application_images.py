@@ -18,6 +18,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.defi
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import images_lock
+from ansible_collections.echobase.platform.plugins.module_utils.images.build_folders import BuildFolders, OwnFolders
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import LABEL, REPOSITORY
 from ansible_collections.echobase.platform.plugins.module_utils.images.log import BuildLog
 from ansible_collections.echobase.platform.plugins.module_utils.images.mirrors import build_arguments
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _OURS = f"{REPOSITORY}/"
-# Raise it when images are built differently from the same files.
-_BUILDER_VERSION = "1"
 
 
 def catalogue_names(definition: Definition) -> list[str]:
@@ -64,10 +63,20 @@ class ImagePlan:
 class ApplicationImages:
     """`tags` are those of the catalogue's images."""
 
-    def __init__(self, docker: DockerClient, definition: Definition, tags: Mapping[str, str], progress: Progress, lock: Path) -> None:
+    def __init__(
+        self,
+        docker: DockerClient,
+        definition: Definition,
+        tags: Mapping[str, str],
+        *,
+        progress: Progress,
+        lock: Path,
+        folders: BuildFolders | None = None,
+    ) -> None:
         self._docker = docker
         self._definition = definition
         self._tags = tags
+        self._folders = folders or OwnFolders()
         self._progress = progress
         self._lock = lock
 
@@ -77,14 +86,14 @@ class ApplicationImages:
         for name, service in _services(self._definition).items():
             reference = str(service.get("image") or "")
             if service.get("build"):
-                build = self._build_section(name, service["build"])
+                build = build_section(name, service["build"], self._tags)
                 # Services that are built from the same have the same image.
-                tag = f"{_OURS}{self._project}:{content_address(f'services.{name}.build', build)}"
+                tag = f"{_OURS}{self._project}:{self._folders.address(name, build)}"
                 plan.images[name] = tag
                 if tag not in present:
                     plan.to_build[tag] = build
             elif _is_ours(reference):
-                plan.images[name] = self._tag(f"services.{name}.image", reference)
+                plan.images[name] = _tag(f"services.{name}.image", reference, self._tags)
             else:
                 pinned = self._pinned(reference)
                 plan.images[name] = pinned or reference
@@ -94,33 +103,20 @@ class ApplicationImages:
 
     def provide(self, plan: ImagePlan) -> dict[str, str]:
         """Builds and pulls what is missing; gives the image of each service."""
+        # The first service of each image stands for all that are built from the same.
+        builders = {tag: next(name for name, image in plan.images.items() if image == tag) for tag in plan.to_build}
+        self._folders.need({builders[tag]: build for tag, build in plan.to_build.items()})
         if plan.to_build or plan.to_pull:
             with images_lock(self._lock, lambda: self._progress.say("waiting for another run that is building images")):
                 for reference in plan.to_pull:
                     self._pull(reference)
                 if plan.to_build:
-                    self._build(plan.to_build)
+                    self._build({tag: self._folders.section(builders[tag], build) for tag, build in plan.to_build.items()})
         return {name: self._pinned(image) or image for name, image in plan.images.items()} if plan.to_pull else plan.images
 
     @property
     def _project(self) -> str:
         return str(self._definition.project["name"])
-
-    def _tag(self, where: str, reference: str) -> str:
-        name = reference.removeprefix(_OURS)
-        if name not in self._tags:
-            raise Refusal(
-                f"{where}: there is no image {reference} in the catalogue", "choose one of images/catalogue.yml, or give its version"
-            )
-        return self._tags[name]
-
-    def _build_section(self, name: str, build: Mapping[str, Any]) -> dict[str, Any]:
-        """The section with the catalogue's tags where it names its images."""
-        arguments = {
-            key: self._tag(f"services.{name}.build.args.{key}", str(value)) if _is_ours(str(value)) else value
-            for key, value in (build.get("args") or {}).items()
-        }
-        return {**build, "args": arguments}
 
     def _pinned(self, reference: str) -> str:
         """The image by its digest, so that a container of tomorrow is that of today; empty where it is not here."""
@@ -179,37 +175,25 @@ class ApplicationImages:
                 )
 
 
-def content_address(where: str, build: Mapping[str, Any]) -> str:
-    """A hash over everything that goes into a build: files, Dockerfile, arguments, target."""
-    from docker.utils.build import exclude_paths  # noqa: PLC0415 - see docker_client
+def build_sections(definition: Definition, tags: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The `build:` section of each service that has one."""
+    return {name: build_section(name, one["build"], tags) for name, one in _services(definition).items() if one.get("build")}
 
-    digest = hashlib.sha256(f"{_BUILDER_VERSION}\0".encode())
-    settings = {key: value for key, value in build.items() if key not in ("context", "additional_contexts")}
-    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
-    for context in (build.get("context"), *(build.get("additional_contexts") or {}).values()):
-        root = Path(str(context))
-        if "://" in str(context):
-            raise Refusal(
-                f"{where}: the context {context} is somewhere else",
-                "check it out, and name its folder: a release is known by its content",
-            )
-        if not root.is_dir():
-            raise Refusal(f"{where}.context: there is no folder {root}", "correct the path in the Compose file")
-        ignored = root / ".dockerignore"
-        patterns = (
-            [line.strip() for line in ignored.read_text(encoding="utf-8").splitlines() if line.strip() and not line.startswith("#")]
-            if ignored.is_file()
-            else []
-        )
-        for relative in sorted(exclude_paths(str(root), patterns, dockerfile=str(build.get("dockerfile") or "Dockerfile"))):
-            path = root / relative
-            if path.is_symlink():
-                digest.update(f"{relative}\0link\0{path.readlink()}\0".encode())
-            elif path.is_file():
-                content = path.read_bytes()
-                digest.update(f"{relative}\0{path.stat().st_mode & 0o100:o}\0{len(content)}\0".encode())
-                digest.update(content)
-    return digest.hexdigest()[:12]
+
+def build_section(name: str, build: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """The section with the catalogue's tags where it names its images."""
+    arguments = {
+        key: _tag(f"services.{name}.build.args.{key}", str(value), tags) if _is_ours(str(value)) else value
+        for key, value in (build.get("args") or {}).items()
+    }
+    return {**build, "args": arguments}
+
+
+def _tag(where: str, reference: str, tags: Mapping[str, str]) -> str:
+    name = reference.removeprefix(_OURS)
+    if name not in tags:
+        raise Refusal(f"{where}: there is no image {reference} in the catalogue", "choose one of images/catalogue.yml, or give its version")
+    return tags[name]
 
 
 def release_name(definition: Definition, images: Mapping[str, str]) -> str:

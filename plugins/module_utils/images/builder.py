@@ -20,7 +20,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import images_lock
 from ansible_collections.echobase.platform.plugins.module_utils.images.base import BaseImage
-from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import BUILT_LABEL, LABEL, Image, ImageCatalogue
+from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import (
+    BUILT_LABEL,
+    LABEL,
+    Image,
+    ImageCatalogue,
+    Program,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.images.compiler import Compiler, Job
 from ansible_collections.echobase.platform.plugins.module_utils.images.context import ContextFile
 from ansible_collections.echobase.platform.plugins.module_utils.images.log import BuildLog
@@ -96,6 +102,7 @@ class ImageBuilder:
     def build(self, names: Iterable[str]) -> list[str]:
         """Gives what it built. While programs are compiled, which takes minutes, another run can build images."""
         plan = self.plan(names)
+        self._catalogue.sources.need([*plan.names, *(self._program(name).context_name for name in plan.programs)])
         built: list[str] = []
         if plan.programs:
             built += self._build_missing(set(plan.programs.values()))
@@ -134,9 +141,13 @@ class ImageBuilder:
     def _compiler(self) -> Compiler:
         return Compiler(self._programs, self._connect(PATIENCE_SECONDS), self._progress, _host_certificates())
 
-    def _job(self, name: str) -> Job:
+    def _program(self, name: str) -> Program:
         program = self._catalogue.image(name).program
         assert program
+        return program
+
+    def _job(self, name: str) -> Job:
+        program = self._program(name)
         return Job(
             name=name,
             key=self._catalogue.program_key(program),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.images.context import BuildContext
 from ansible_collections.echobase.platform.plugins.module_utils.images.official import OfficialImage
+from ansible_collections.echobase.platform.plugins.module_utils.images.sources import FolderSources, Sources
 
 REPOSITORY = "echobase"
 LABEL = "io.echobase.image"
 # The day on which the base was made; images inherit it from theirs.
 BUILT_LABEL = "io.echobase.base-built"
 # This number is part of every tag: raise it when images are built differently from the same files.
-BUILDER_VERSION = "1"
+BUILDER_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,14 @@ class Program:
     source: str
     package: str
     compiler: str
+
+    @property
+    def context_name(self) -> str:
+        return self.source.replace("/", ".")
+
+    @property
+    def sources(self) -> dict[str, str]:
+        return {self.source: "."}
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,11 @@ class Image:
         return f"{REPOSITORY}/{self.name}"
 
     @property
+    def sources(self) -> dict[str, str]:
+        """The files that its build sees: path below the folder of all sources -> path in the build."""
+        return {self.bootstrap: "."} if self.bootstrap else self.context
+
+    @property
     def can_be_built(self) -> bool:
         return bool(self.bootstrap or self.context)
 
@@ -67,34 +81,27 @@ class ImageCatalogue:
     """`base_recipe` identifies how the base image is made on this host: its suite and packages. `refresh` is the day as of which packages
     are wanted; empty means whichever there were when an image was built."""
 
-    def __init__(self, root: Path, images: dict[str, Image], base_recipe: str, refresh: str = "") -> None:
-        self.root = root
+    def __init__(self, sources: Sources, images: dict[str, Image], base_recipe: str, refresh: str = "") -> None:
+        self.sources = sources
         self.images = images
         self.base_recipe = base_recipe
         self.refresh = refresh
-        self._contexts: dict[str, BuildContext] = {}
         self._tags: dict[str, str] = {}
 
     @classmethod
     def load(cls, path: Path, base_recipe: str, refresh: str = "") -> ImageCatalogue:
-        import yaml  # noqa: PLC0415 - only needed here, and absent on a bare managed host
+        content = content_of(path)
+        return cls.of(content, FolderSources(path.resolve().parent.parent), base_recipe, refresh, str(path))
 
-        try:
-            content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise Refusal(
-                f"the image catalogue {path} does not exist", "give the option catalogue the path of images/catalogue.yml"
-            ) from error
+    @classmethod
+    def of(
+        cls, content: Mapping[str, Any], sources: Sources, base_recipe: str, refresh: str = "", where: str = "that was sent"
+    ) -> ImageCatalogue:
         try:
             images = {name: Image.read(name, entry) for name, entry in content["images"].items()}
-            return cls(
-                root=path.resolve().parent.parent,
-                images=images,
-                base_recipe=base_recipe,
-                refresh=refresh,
-            )
         except (KeyError, TypeError, AttributeError) as error:
-            raise Refusal(f"the image catalogue {path} is malformed: {error}", "compare it with the one of the collection") from error
+            raise Refusal(f"the image catalogue {where} is malformed: {error}", "compare it with the one of the collection") from error
+        return cls(sources, images, base_recipe, refresh)
 
     @cached_property
     def names(self) -> list[str]:
@@ -114,11 +121,7 @@ class ImageCatalogue:
         return self.images[name]
 
     def context(self, name: str) -> BuildContext:
-        if name not in self._contexts:
-            image = self.image(name)
-            sources = {image.bootstrap: "."} if image.bootstrap else image.context
-            self._contexts[name] = BuildContext.read(self.root, sources)
-        return self._contexts[name]
+        return self.sources.context(name, self.image(name).sources)
 
     def tag(self, name: str) -> str:
         """The content address: it changes when, and only when, something that goes into the image does."""
@@ -136,18 +139,41 @@ class ImageCatalogue:
                 digest.update(f"{argument}={value}\0".encode())
             if image.program:
                 digest.update(f"program={self.program_key(image.program)}\0".encode())
-            self.context(name).hash_into(digest)
+            digest.update(self.sources.identity(name, image.sources).encode())
             self._tags[name] = f"{image.repository}:{digest.hexdigest()[:12]}"
         return self._tags[name]
 
     def program_context(self, program: Program) -> BuildContext:
-        return BuildContext.read(self.root, {program.source: "."})
+        return self.sources.context(program.context_name, program.sources)
 
     def program_key(self, program: Program) -> str:
         """The content address of what is compiled: the sources with the versions of all modules, and what compiles them, flags included."""
         digest = hashlib.sha256(f"{program.package}\0{self.tag(program.compiler)}\0".encode())
-        self.program_context(program).hash_into(digest)
+        digest.update(self.sources.identity(program.context_name, program.sources).encode())
         return digest.hexdigest()[:16]
+
+    def identities(self) -> dict[str, str]:
+        """The identity of each context, those of programs included, by which somebody else can know the tags without the files."""
+        found = {name: self.sources.identity(name, image.sources) for name, image in self.images.items()}
+        programs = [image.program for image in self.images.values() if image.program]
+        return found | {program.context_name: self.sources.identity(program.context_name, program.sources) for program in programs}
+
+    def named_context(self, name: str) -> BuildContext:
+        """One of those that `identities` names."""
+        programs = {image.program.context_name: image.program for image in self.images.values() if image.program}
+        return self.program_context(programs[name]) if name in programs else self.context(name)
 
     def tags(self, names: Iterable[str]) -> dict[str, str]:
         return {name: self.tag(name) for name in names}
+
+
+def content_of(path: Path) -> dict[str, Any]:
+    """What the file says, not yet understood."""
+    import yaml  # noqa: PLC0415 - only needed where there is a file to read
+
+    try:
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise Refusal(f"the image catalogue {path} does not exist", "give the option catalogue the path of images/catalogue.yml") from error
+    except (TypeError, ValueError, yaml.YAMLError) as error:
+        raise Refusal(f"the image catalogue {path} is malformed: {error}", "compare it with the one of the collection") from error

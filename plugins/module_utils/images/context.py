@@ -52,23 +52,41 @@ class BuildContext:
                 files[str(name)] = ContextFile(path.read_bytes(), bool(path.stat().st_mode & 0o100))
         return cls(files)
 
+    @classmethod
+    def of_tar(cls, archive: tarfile.TarFile, folder: str) -> BuildContext:
+        """What `write_tar` put into that folder."""
+        files: dict[str, ContextFile] = {}
+        for entry in archive:
+            if entry.isfile() and entry.name.startswith(folder):
+                content = archive.extractfile(entry)
+                files[entry.name.removeprefix(folder)] = ContextFile(content.read() if content else b"", bool(entry.mode & 0o100))
+        return cls(files)
+
     def __contains__(self, name: str) -> bool:
         return name in self._files
 
-    def hash_into(self, digest: hashlib._Hash) -> None:
+    @property
+    def identity(self) -> str:
+        """A hash over all of it: two contexts with the same one are the same."""
+        digest = hashlib.sha256()
         for name, file in self._files.items():
             digest.update(f"{name}\0{file.mode:o}\0{len(file.content)}\0".encode())
             digest.update(file.content)
+        return digest.hexdigest()
+
+    @property
+    def size(self) -> int:
+        return sum(len(file.content) for file in self._files.values())
 
     def write_tar(self, stream: IO[bytes], extra: Mapping[str, ContextFile], folder: str = "") -> None:
         """`extra` files are there for the build and no part of the context's identity. `folder` is where the others are put."""
         with tarfile.open(fileobj=stream, mode="w") as archive:
-            BuildContext({f"{folder}{name}": file for name, file in self._files.items()}).add_to(archive)
+            self.add_to(archive, folder)
             BuildContext(extra).add_to(archive)
 
-    def add_to(self, archive: tarfile.TarFile) -> None:
+    def add_to(self, archive: tarfile.TarFile, folder: str = "") -> None:
         for name, file in self._files.items():
-            entry = tarfile.TarInfo(name)
+            entry = tarfile.TarInfo(f"{folder}{name}")
             entry.size = len(file.content)
             entry.mode = file.mode
             archive.addfile(entry, io.BytesIO(file.content))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
@@ -20,13 +21,18 @@ _HEAD = """\
 class DigestLock:
     """Digests by name and version as the catalogue has them: at somebody's own registry the same image has the same digest."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, digests: Mapping[str, str] | None = None) -> None:
+        """`digests` are what somebody read in the file, where that is on another machine."""
         self.file = file
-        self._digests = self._read()
+        self._digests = self._read() if digests is None else dict(digests)
 
     @classmethod
     def beside(cls, catalogue: Path) -> DigestLock:
         return cls(catalogue.with_name(NAME))
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        return self._digests
 
     def digest(self, official: OfficialImage) -> str:
         return self._digests.get(official.tag, "")

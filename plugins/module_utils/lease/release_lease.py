@@ -29,7 +29,10 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.publ
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import SECONDS_BETWEEN_RENEWALS, Lease
-from ansible_collections.echobase.platform.plugins.module_utils.lease.unrecorded_events import record_what_was_cut_off
+from ansible_collections.echobase.platform.plugins.module_utils.lease.unrecorded_events import (
+    record_rollback_beside,
+    record_what_was_cut_off,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 
 # What a playbook does, as its lease says it. Those that work on the data, or on what both colours stand on, cannot be left half-way for a
@@ -91,7 +94,7 @@ class ReleaseLease:
                 blocker = self._blocker(lease, wanted.run, ended_run)
                 if blocker is None or (wanted.operation == RIGHT_OF_WAY and blocker.operation != RIGHT_OF_WAY):
                     if blocker is not None and blocker.operation in DURABLE_OPERATIONS:
-                        return Taken(blocker.number, beside=blocker.holder)
+                        return Taken(blocker.number, beside=blocker.holder, recorded=self._recorded_beside(blocker))
                     return self._hand_over(lease, wanted, blocker)
         raise self.held_by(lease, wait)
 
@@ -108,7 +111,8 @@ class ReleaseLease:
             if (lease.number, lease.run) != (number, run):
                 return False
             ColourClaims(self._env).drop_those_of(number)
-            self._write(Lease(number))
+            # What was done stays, since a rollback may have gone beside it.
+            self._write(Lease(number, operation=lease.operation))
         return True
 
     def confirm(self, number: int) -> None:
@@ -170,7 +174,7 @@ class ReleaseLease:
         # The router is fenced first, so that what the run before had moved is final when the ledger is completed.
         if router.exists():
             router.fence(number)
-        recorded = record_what_was_cut_off(self._env, before) if before.is_held else []
+        recorded = (*(record_what_was_cut_off(self._env, before) if before.is_held else ()), *self._recorded_beside(before))
         now = _now().isoformat(timespec="milliseconds")
         self._write(replace(wanted, number=number, since=now, renewed=now))
         is_taken_over = before.is_held and fenced_off is None
@@ -178,8 +182,11 @@ class ReleaseLease:
             number,
             taken_over=before.holder if is_taken_over else "",
             fenced_off=fenced_off.holder if fenced_off else "",
-            recorded=tuple(recorded),
+            recorded=recorded,
         )
+
+    def _recorded_beside(self, lease: Lease) -> tuple[str, ...]:
+        return tuple(record_rollback_beside(self._env, lease)) if lease.operation in DURABLE_OPERATIONS else ()
 
     def _lost(self, number: int, lease: Lease) -> Refusal:
         taker = f"{lease.holder} has taken over" if lease.is_held else "another run has taken over, and has ended since"

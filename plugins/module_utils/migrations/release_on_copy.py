@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.colour_project import ColourPlace, as_text, colour_project
+from ansible_collections.echobase.platform.plugins.module_utils.application.config_files import write_config_files
 from ansible_collections.echobase.platform.plugins.module_utils.application.stored import Deployed
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.waiting import looks
@@ -55,6 +56,7 @@ class ReleaseOnCopy:
     def _running(self) -> Iterator[Mapping[str, str]]:
         """Gives the addresses of the services that customers reach, once they are ready."""
         place = self._place()
+        write_config_files(place.env, self.release.definition.project)
         project = OneOff(
             place.colour.project,
             as_text(on_copy(colour_project(self.release.definition, place), place, self.database), place),

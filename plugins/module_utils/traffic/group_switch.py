@@ -103,9 +103,11 @@ class GroupSwitch:
             after = decision.generation if before.number < decision.number else before
             if check:
                 return SwitchReport(before, after).outcome()
-            if after != before:
-                microseconds = self._router.commit(self._router.lay(after), decision.fencing_number).microseconds
             known = self._memory.decision
+            if after != before:
+                # The run that decided may have been cut off and its lease taken; its decision stands.
+                committed = self._router.commit(self._router.lay(after), decision.fencing_number, is_decided=known == decision)
+                microseconds = committed.microseconds
             if known is None or known.number < decision.number:
                 self._memory.decide(decision)
             undecided = self._memory.undecided

@@ -157,10 +157,11 @@ class NginxRoutes(Router):
                 os.rename(path, self._generations / f".{generation.number:06d}")
                 self._remove_leftovers()
 
-    def commit(self, prepared: Prepared, fencing_number: int | None = None) -> Committed:
+    def commit(self, prepared: Prepared, fencing_number: int | None = None, is_decided: bool = False) -> Committed:
         with self.exclusive():
             self._confirm(prepared.generation)
-            self.refuse_outdated(fencing_number)
+            if not is_decided:
+                self.refuse_outdated(fencing_number)
             if fencing_number is not None:
                 self.fence(fencing_number)
                 write_durably(self._mover, f"{prepared.generation.number} {fencing_number}\n", mode=_FILE_MODE)

@@ -78,8 +78,11 @@ class Router(ABC):
             return NOTHING
 
     @abstractmethod
-    def commit(self, prepared: Prepared, fencing_number: int | None = None) -> Committed:
-        """Put a prepared generation in force, at once and durably, unless the fencing number is outdated."""
+    def commit(self, prepared: Prepared, fencing_number: int | None = None, is_decided: bool = False) -> Committed:
+        """Put a prepared generation in force, at once and durably, unless the fencing number is outdated.
+
+        What was decided for several edges holds, whoever has taken over since.
+        """
 
     @abstractmethod
     def prune(self) -> list[int]:

@@ -21,6 +21,7 @@ def in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Lock]
     monkeypatch.setattr(locks, "_OF_THE_MACHINE", tmp_path)
     env = environment("test", str(tmp_path))
     return {
+        "python": locks.python_lock,
         "programs": lambda: locks.programs_lock(tmp_path / ".programs.lock", lambda: None),
         "images": lambda: locks.images_lock(tmp_path / ".images.lock", lambda: None),
         "networks": locks.networks_lock,

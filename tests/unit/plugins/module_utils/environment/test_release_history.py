@@ -34,6 +34,27 @@ def test_candidate_is_what_was_deployed_last_and_is_still_there(story: str, cand
 
 
 @pytest.mark.parametrize(
+    ("story", "weights"),
+    [
+        ("", None),
+        ("deployed blue", None),
+        (FIRST, {"blue": 100, "green": 0}),
+        (f"{SECOND}, promoted green, removed blue", {"blue": 0, "green": 100}),
+        (f"{SECOND}, switched", {"blue": 0, "green": 0}),
+    ],
+)
+def test_who_serves_is_told_by_the_last_event_that_moved_traffic(story: str, weights: dict[str, int] | None) -> None:
+    assert history(story).weights == weights
+
+
+def test_an_event_that_says_exactly_where_traffic_went_is_believed() -> None:
+    shares = {"blue": 80, "green": 20}
+    canary = {"event": "canary", "colour": "green", "release": "2", "details": {"to": {"weights": shares}}}
+    migrated = {"event": "migrated", "colour": "", "release": "", "details": {"to": "abc123"}}
+    assert ReleaseHistory([*history(SECOND).entries, canary, migrated], ["blue", "green"]).weights == shares
+
+
+@pytest.mark.parametrize(
     ("story", "live", "target"),
     [
         ("", [], ""),

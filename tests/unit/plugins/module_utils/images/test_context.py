@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import io
 import tarfile
 from collections.abc import Callable
@@ -32,9 +31,7 @@ SOURCES = {"images/web": ".", "apps/web": "web", "apps/VERSION": "VERSION"}
 
 
 def digest(root: Path) -> str:
-    found = hashlib.sha256()
-    BuildContext.read(root, SOURCES).hash_into(found)
-    return found.hexdigest()
+    return BuildContext.read(root, SOURCES).identity
 
 
 def test_the_archive_holds_what_was_read_and_the_extra_files(root: Path) -> None:

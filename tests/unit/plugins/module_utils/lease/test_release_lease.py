@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger, new_entry
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import EXPIRES_AFTER_SECONDS, Lease
@@ -158,6 +159,22 @@ def test_a_rollback_goes_beside_whoever_works_on_the_data(lease: ReleaseLease, o
     assert taken.beside.startswith(f"{operation} by kim@")
     assert not lease.give_back(number, "rollback")
     lease.confirm(number)
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["beside the restore still", "after it"])
+def test_a_rollback_beside_a_restore_that_was_cut_off_is_recorded_by_the_next_run(
+    env: Environment, lease: ReleaseLease, goes_on: bool
+) -> None:
+    Ledger(Path(env.path("ledger.jsonl"))).append(new_entry("promoted", "green", "0.1.0-new", {}))
+    number = lease.take(a_run("restore")).number
+    lease.take(a_run("rollback"))
+    # It moved traffic, and was cut off before it said so.
+    routes = NginxRoutes(env.path("routes"))
+    routes.commit(routes.prepare(Weights.all_to("blue")), number)
+    if not goes_on:
+        assert lease.give_back(number, "restore")
+    assert lease.take(a_run("rollback", run="again")).recorded == ("rolled_back blue",)
+    assert [entry["event"] for entry in Ledger(Path(env.path("ledger.jsonl"))).entries()] == ["promoted", "rolled_back"]
 
 
 def test_nobody_takes_it_from_a_run_while_that_writes_the_ledger(lease: ReleaseLease) -> None:

@@ -10,7 +10,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.containe
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger, new_entry
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from ansible_collections.echobase.platform.plugins.module_utils.lease.lease import Lease
-from ansible_collections.echobase.platform.plugins.module_utils.lease.unrecorded_events import record_what_was_cut_off
+from ansible_collections.echobase.platform.plugins.module_utils.lease.unrecorded_events import (
+    record_rollback_beside,
+    record_what_was_cut_off,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory, Proposal
+from ansible_collections.echobase.platform.plugins.module_utils.traffic.generation import Generation
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import EMPTY, Weights
 
@@ -78,6 +83,40 @@ def test_what_the_run_recorded_itself_is_not_recorded_again(env: Environment) ->
 def test_what_others_moved_is_not_put_down_to_it(env: Environment, lease: int | None) -> None:
     move(env, Weights.all_to("green"), lease)
     assert recorded(env, "promote") == []
+
+
+def test_of_several_edges_what_was_decided_counts_although_none_has_moved_yet(env: Environment) -> None:
+    move(env, Weights.all_to("blue"), 4)
+    routes = NginxRoutes(env.path("routes"))
+    decided = Generation(routes.upcoming(), Weights.all_to("green"))
+    EdgeMemory(env.path("routes")).decide(Proposal(decided, ("north", "south"), 5))
+    (entry,) = recorded(env, "promote")
+    assert (entry["event"], entry["colour"], entry["details"]["to"]) == ("promoted", "green", decided.as_dict())
+    # The next run carries it out.
+    routes.commit(routes.lay(decided), 5)
+    assert recorded(env, "promote") == []
+
+
+def test_a_rollback_beside_a_restore_is_recorded_once(env: Environment) -> None:
+    ledger = Ledger(Path(env.path("ledger.jsonl")))
+    ledger.append(new_entry("promoted", "green", "release-of-green", {}, lease=4))
+    lease = Lease(5, "", "kim", "restore")
+    move(env, Weights.all_to("green"), 5, maintenance=True)
+    assert record_rollback_beside(env, lease, containers) == []
+    move(env, Weights.all_to("blue"), 5, maintenance=True)
+    # What the restore itself does afterwards moves nobody.
+    move(env, Weights.all_to("blue"), 5)
+    assert record_rollback_beside(env, lease, containers) == ["rolled_back blue"]
+    entry = ledger.entries()[-1]
+    assert (entry["by"], entry["release"]) == ("unknown", "release-of-blue")
+    assert entry["details"]["recorded"] == "by the next run, since a rollback beside restore (lease 5) was cut off"
+    assert record_rollback_beside(env, lease, containers) == []
+
+
+def test_what_other_runs_moved_is_no_rollback_beside_this_one(env: Environment) -> None:
+    Ledger(Path(env.path("ledger.jsonl"))).append(new_entry("promoted", "green", "release-of-green", {}, lease=4))
+    move(env, Weights.all_to("blue"), 6)
+    assert record_rollback_beside(env, Lease(5, "", "kim", "restore"), containers) == []
 
 
 @pytest.mark.parametrize("operation", ["restore", "cleanup", "migrate", "setup"])

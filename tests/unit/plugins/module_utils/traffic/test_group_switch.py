@@ -272,6 +272,16 @@ def test_an_outdated_run_is_refused_in_every_phase(edges: Edges) -> None:
     assert (edges.weights, edges.undecided) == ([GREEN] * 3, [])
 
 
+def test_what_was_decided_is_carried_out_although_the_run_was_cut_off_and_another_one_took_over(edges: Edges) -> None:
+    proposal = edges.prepare(Order(GREEN, fencing_number=7), edges.compared())
+    assert proposal
+    edges.decide(proposal)
+    edges.routes("north").fence(8)
+    edges.switch(Order(GREEN, fencing_number=8))
+    assert (edges.weights, edges.undecided) == ([GREEN] * 3, [])
+    assert edges.routes("north").highest_fencing_number() == 8
+
+
 def test_only_who_loses_everything_is_waited_for(edges: Edges) -> None:
     edges.awaited.clear()
     edges.switch(Order(GREEN))
