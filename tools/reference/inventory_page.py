@@ -23,8 +23,8 @@ _HEAD = """# Inventory reference
 
 Every variable that you may set in an inventory. Two are enough, `echobase_env` and `echobase_index`
 ([environments](../operate/environments.md)); `inventories/example` is an inventory to start from. How a host is reached (`ansible_host`,
-`ansible_user` and their like) is Ansible's own. What is said for one run is on the page of [playbooks](playbooks.md); each variable below can
-be given with `-e`, too.
+`ansible_user` and their like) is Ansible's own. What is said for one run is on the page of [playbooks](playbooks.md); each variable below
+can be given with `-e`, too.
 
 A default in braces is computed. What a playbook gives a role by itself is not here, but in the role's README.
 
