@@ -78,6 +78,13 @@ def test_status_is_readable_under_every_callback(project: Project, core: Core | 
     assert "\\n" not in done.stdout
 
 
+def test_a_file_of_the_project_with_two_lines_runs_a_playbook(project: Project) -> None:
+    """That is how AWX gets at one: a job template names a file."""
+    (project.folder / "look.yml").write_text(f"---\n- import_playbook: {NAME}.status\n")
+    done = project.run("look.yml")
+    assert done.returncode == 0 and "TRAFFIC   nothing is live" in done.stdout, done.stdout + done.stderr
+
+
 def test_status_is_one_screen_under_our_callbacks(project: Project, core: Core | None) -> None:
     done = project.run(f"{NAME}.status", core=core, **OURS)
     assert done.returncode == 0, done.stdout + done.stderr
