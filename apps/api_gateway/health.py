@@ -11,7 +11,7 @@ from orders.own_health import tls_look
 
 
 def main() -> int:
-    return health_watch.main(tls_look(PORT, os.environ["DB_CA_FILE"]), sys.argv[1:])
+    return health_watch.main(tls_look(PORT, os.environ["TLS_CERT_FILE"]), sys.argv[1:])
 
 
 if __name__ == "__main__":

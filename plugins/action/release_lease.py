@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
 from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
+from ansible_collections.echobase.platform.plugins.plugin_utils.caller import owner
 
 
 class ActionModule(RunModule):
@@ -23,7 +23,7 @@ class ActionModule(RunModule):
         result: dict[str, Any] = ActionBase.run(self, tmp, task_vars)
         # Each task runs in a child of the playbook's process, which lasts for the whole run.
         process = ProcessIdentity.of(os.getppid())
-        arguments = dict(self._task.args) | {"holder": {"run": run_of(process), "owner": owner(), **asdict(process)}}
+        arguments = dict(self._task.args) | {"holder": {"run": run_of(process), "owner": owner(task_vars or {}), **asdict(process)}}
         answer = self._execute_module(module_args=arguments, task_vars=task_vars)
         if ended := ended_run(answer):
             # The one that blocks us was started on this machine, too, and is gone. From the host this could not be seen.
@@ -34,10 +34,6 @@ class ActionModule(RunModule):
 
 def run_of(process: ProcessIdentity) -> str:
     return hashlib.sha256(repr(process).encode()).hexdigest()[:12]
-
-
-def owner() -> str:
-    return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
 def ended_run(answer: Mapping[str, Any]) -> str:

@@ -124,6 +124,15 @@ class CallbackModule(DefaultCallback):
         if not (told.task.loop and "results" in told.result):
             self._tell_failure(told.result)
 
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        if self._tells_all:
+            super().v2_runner_on_unreachable(result)
+            return
+        self._cancel_reminder()
+        told = told_by_any_core(result)
+        self._step("AWAY", readable_name(told.task), C.COLOR_UNREACHABLE)
+        self._tell_failure(told.result)
+
     def v2_runner_item_on_failed(self, result: Any) -> None:
         if self._tells_all:
             super().v2_runner_item_on_failed(result)

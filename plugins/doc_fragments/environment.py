@@ -38,6 +38,13 @@ options:
   subnets:
     description: A block of 2048 addresses for all subnets of the environment, such as V(10.240.8.0/21), that is given outright instead.
     type: str
+  public_names:
+    description:
+      - The names and addresses by which customers reach the host. They are in the edge's certificate, and the first one in links.
+      - Without any it is V(localhost).
+    type: list
+    elements: str
+    default: []
   lease:
     description:
       - The number that M(echobase.platform.release_lease) returned to this run.

@@ -8,8 +8,8 @@ DOCUMENTATION = r"""
 name: environment
 short_description: Names, ports, addresses and folders of the environment that the inventory describes
 description:
-  - Reads the inventory's variables C(echobase_env), C(echobase_home), C(echobase_network_prefix), C(echobase_index), C(echobase_ports)
-    and C(echobase_subnets), so that nobody has to hand them on.
+  - Reads the inventory's variables C(echobase_env), C(echobase_home), C(echobase_network_prefix), C(echobase_index), C(echobase_ports),
+    C(echobase_subnets) and C(echobase_public_names), so that nobody has to hand them on.
   - How ports and subnets follow from the index is in C(docs/operate/environments.md).
 options:
   _terms:
@@ -21,7 +21,7 @@ author:
 EXAMPLES = r"""
 - name: Say where the edge listens
   ansible.builtin.debug:
-    msg: "https://localhost:{{ lookup('echobase.platform.environment').edge_port }}"
+    msg: "{{ lookup('echobase.platform.environment').public_url }}"
 """
 
 RETURN = r"""
@@ -50,6 +50,7 @@ _VARIABLES = {
     "index": "echobase_index",
     "ports": "echobase_ports",
     "subnets": "echobase_subnets",
+    "public_names": "echobase_public_names",
 }
 
 

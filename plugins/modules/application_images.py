@@ -26,6 +26,12 @@ options:
       - A hash over everything that goes into the build of each service, from the controller, which the action of this module fills in. Left
         out, the folders that are built from are on this machine.
     type: dict
+  pulled:
+    description:
+      - The images of the application that came from a registry of your own. This machine then builds and pulls nothing, and an image that
+        is not among them is refused.
+    type: list
+    elements: str
   archive:
     description: The files of the builds that this machine asked for. Without it there are none yet.
     type: path
@@ -119,6 +125,8 @@ def operate(module: AnsibleModule) -> Outcome:
             folders=folders,
         )
         plan = images.plan()
+        if params["pulled"] is not None:
+            plan = plan.of_pulled(params["pulled"])
         try:
             found = plan.images if module.check_mode else images.provide(plan)
         except ContextsNeeded as needed:
@@ -158,6 +166,7 @@ def main() -> None:
             "definition": {"type": "dict", "required": True},
             "tags": {"type": "dict", "default": {}},
             "addresses": {"type": "dict"},
+            "pulled": {"type": "list", "elements": "str"},
             "archive": {"type": "path"},
             **PROGRESS_ARGUMENTS,
         },

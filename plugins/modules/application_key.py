@@ -31,9 +31,9 @@ options:
         another one; others log in again.
     type: int
     default: 28800
-  vault_password_file:
-    description: File with the password that C(secrets.json) is encrypted with, where it is.
-    type: path
+  vault_password:
+    description: The password that C(secrets.json) is encrypted with, where it is.
+    type: str
     default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
@@ -101,7 +101,7 @@ def operate(module: AnsibleModule) -> Outcome:
     if params["overlap"] < 0:
         raise Refusal(f"tokens of the old key cannot stay valid for {params['overlap']} s", "set rotate_overlap to 0 or more")
     env = environment_of(params)
-    secrets = EnvironmentSecrets(env, vault_password(params["vault_password_file"]), data=lambda: ())
+    secrets = EnvironmentSecrets(env, vault_password(params["vault_password"]), data=lambda: ())
     if params["name"] == FIRST:
         rotation = WrappingKeyRotation(env.name, secrets, lambda: running_key_holders(env), lambda: rewrap(env))
         return rotation.run(module.check_mode)
@@ -114,7 +114,7 @@ def main() -> None:
             **ENVIRONMENT_ARGUMENTS,
             "name": {"type": "str", "choices": list(APPLICATION_KEYS), "required": True},
             "overlap": {"type": "int", "default": 28800},
-            "vault_password_file": {"type": "path", "default": "", "no_log": False},
+            "vault_password": {"type": "str", "default": "", "no_log": True},
         },
         supports_check_mode=True,
     )

@@ -39,6 +39,12 @@ options:
     description: The engine of the environment's database.
     type: str
     default: mariadb
+  database:
+    description:
+      - What the inventory says in C(echobase_database), V(own) or V(external). An environment that was set up otherwise is refused.
+      - Without it nobody asks.
+    type: str
+    choices: [own, external]
   has_replica:
     description: Whether that database has a replica, which applications are told of.
     type: bool
@@ -106,6 +112,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.deployme
 from ansible_collections.echobase.platform.plugins.module_utils.colours.diagnosis import FailedStep, diagnosis, reports_of
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.containers.compose import ComposeError
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_wishes import EXTERNAL, OWN
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
@@ -133,6 +140,7 @@ def main() -> None:
             "release": {"type": "str", "required": True},
             "version": {"type": "str", "default": ""},
             "engine": {"type": "str", "default": "mariadb"},
+            "database": {"type": "str", "choices": [OWN, EXTERNAL]},
             "has_replica": {"type": "bool", "default": False},
             "has_cache": {"type": "bool", "default": False},
             "memory": {"type": "str", "default": "512m"},

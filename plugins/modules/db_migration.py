@@ -14,6 +14,8 @@ description:
     code decides. Without any of them there is nothing to do.
   - A database with rows is changed only when its newest proved backup and the log since could restore it to a moment recent enough,
     and after the same migration succeeded on a server restored from that backup, where the deployed releases and the new one then served.
+  - Of a database that somebody else runs no backup is seen. The command C(restore_points) of C(echobase_external_database) tells to when it
+    could be restored, and the rehearsal is on a dump of it in a server of our own, unless C(rehearsal) is false there.
   - Each statement commits alone, waits at most a second for a table and then gives way, so that no customer queues up behind it for longer.
   - A migration that was broken off goes on where it stopped when it is run again. O(action=status) tells where that is.
 options:
@@ -163,10 +165,15 @@ from ansible_collections.echobase.platform.plugins.module_utils.database.acknowl
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of, engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import ExternalDatabase, external_database
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.environment.published import OperationRecord
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.external.console import has_tables as external_has_tables
+from ansible_collections.echobase.platform.plugins.module_utils.lease.release_lease import ReleaseLease
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.deployed_releases import DeployedReleases
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.dumped_copy import dumped_copy
+from ansible_collections.echobase.platform.plugins.module_utils.migrations.external_gate import ExternalGate
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.job import SCHEMA, MigrationJob, ReachableDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.migration import ACTIONS, DbMigration
 from ansible_collections.echobase.platform.plugins.module_utils.migrations.plain_command import PlainMigration, nothing_to_migrate
@@ -189,8 +196,20 @@ def operate(module: AnsibleModule) -> Outcome:
         return nothing_to_migrate(wanted, tuple(job for job in ("expand", "contract") if job in jobs))
     docker = docker_client()
     deployed = DeployedReleases(docker, env)
-    preparation = Preparation(Ledger(Path(env.path("ledger.jsonl"))), progress=Progress(params["progress"]))
-    if params["gate"]:
+    by = ReleaseLease(env).read().owner if params["lease"] else ""
+    preparation = Preparation(Ledger(Path(env.path("ledger.jsonl"))), progress=Progress(params["progress"]), by=by)
+    external = external_database(env)
+    if external is not None:
+        engine = external.engine
+    if params["gate"] and external is not None:
+        preparation.gate = ExternalGate.of(external, params["restorable_minutes"])
+        if not external.rehearsal_image:
+            preparation.unrehearsed = f"echobase_external_database.rehearsal is false, so nothing of {external.place} is copied"
+        else:
+            copy = partial(dumped_copy, docker, env, external)
+            preparation.rehearsal = MigrationRehearsal(docker, env, release, _served(deployed, release), copy)
+        preparation.warnings += deployed.notices
+    elif params["gate"]:
         tool = backup_tool_of(params, docker, env)
 
         def up_to_date() -> Restorable:
@@ -199,22 +218,32 @@ def operate(module: AnsibleModule) -> Outcome:
             return published_restorable(env, engine, tool, check_mode=module.check_mode)
 
         preparation.gate = MigrationGate(up_to_date, params["restorable_minutes"])
-        others = {name: one for name, one in deployed.known.items() if one.images != release.images}
-        served = others | {release.release: release}
-        preparation.rehearsal = MigrationRehearsal(docker, env, release, served, partial(restored_copy, docker, env, engine, tool))
+        copy = partial(restored_copy, docker, env, engine, tool)
+        preparation.rehearsal = MigrationRehearsal(docker, env, release, _served(deployed, release), copy)
         preparation.warnings += deployed.notices
     database = ReachableDatabase.live(env, engine, has_replica=ReplicaWatch(docker, env, engine).is_running())
     migration: DbMigration | PlainMigration
     if SCHEMA in jobs:
         migration = DbMigration(MigrationJob(docker, env, release, database), preparation, deployed.contracts)
     else:
-        console = ServerConsole(engine_named(engine), env)
         migration = PlainMigration(
-            MigrationJob(docker, env, release, database, wanted.action), preparation, lambda: not has_tables(console)
+            MigrationJob(docker, env, release, database, wanted.action), preparation, partial(_is_empty, env, engine, external)
         )
     if module.check_mode or wanted.action == "status":
         return migration.ensure(wanted, module.check_mode)
     return OperationRecord(env, wanted.action, engine).of_quick(lambda: migration.ensure(wanted, check_mode=False))
+
+
+def _served(deployed: DeployedReleases, release: Deployed) -> dict[str, Deployed]:
+    """Those that have to work on what the migration leaves, by what a user knows them by."""
+    others = {name: one for name, one in deployed.known.items() if one.images != release.images}
+    return others | {release.release: release}
+
+
+def _is_empty(env: Environment, engine: str, external: ExternalDatabase | None) -> bool:
+    if external is not None:
+        return not external_has_tables(env, external)
+    return not has_tables(ServerConsole(engine_named(engine), env))
 
 
 def _release(env: Environment, params: dict[str, Any]) -> Deployed:

@@ -198,6 +198,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.containers.clien
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.docker_backend import DockerDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.ensure import DurableDb, WantedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.durable_db.final_backup import FinalBackup
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_own
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.module.server_arguments import SERVER_ARGUMENTS, definition_of
@@ -209,6 +210,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore.journal 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
+    if params["state"] != "absent":
+        refuse_own(env)
     if params["state"] == "present":
         GenerationJournal(env).refuse_under_way()
     docker = docker_client()

@@ -67,8 +67,19 @@ files:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.schedule import BackupSchedule
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
+
+
+def operate(module: AnsibleModule) -> Outcome:
+    params = module.params
+    env = environment_of(params)
+    if params["at"]:
+        refuse_external(env, "a schedule of backups")
+    schedule = BackupSchedule(env, params["at"], params["command"], params["directory"], look=params["look"])
+    return schedule.ensure(module.check_mode)
 
 
 def main() -> None:
@@ -82,13 +93,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
-    run(
-        module,
-        lambda: BackupSchedule(environment_of(params), params["at"], params["command"], params["directory"], look=params["look"]).ensure(
-            module.check_mode
-        ),
-    )
+    run(module, lambda: operate(module))
 
 
 if __name__ == "__main__":

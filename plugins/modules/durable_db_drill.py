@@ -75,6 +75,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.restore.drill import RestoreDrill
@@ -83,6 +84,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore.drill im
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
+    refuse_external(env, "a restore drill")
     docker = docker_client()
     drill = RestoreDrill(
         docker=docker,

@@ -154,6 +154,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.module.server_arguments import SERVER_ARGUMENTS, definition_of
@@ -161,7 +162,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.status.durable_d
 
 
 def operate(module: AnsibleModule) -> Outcome:
-    definition = definition_of(module.params, environment_of(module.params))
+    env = environment_of(module.params)
+    refuse_external(env, "a look into the server")
+    definition = definition_of(module.params, env)
     return Outcome(changed=False, facts=DurableDbInfo(docker_client(), definition).collect())
 
 

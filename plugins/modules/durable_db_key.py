@@ -26,9 +26,9 @@ options:
     type: str
     choices: [db_backup_key, db_encryption_key, db_volume_key, db_root_password]
     required: true
-  vault_password_file:
-    description: File with the password that C(secrets.json) is encrypted with, where it is.
-    type: path
+  vault_password:
+    description: The password that C(secrets.json) is encrypted with, where it is.
+    type: str
     default: ""
 extends_documentation_fragment:
   - echobase.platform.environment
@@ -88,6 +88,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.stor
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import ENCRYPTION_KEY, VOLUME_KEY
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of, engines
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS, target_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.rotation.data_key import DataKeyRotation
@@ -111,8 +112,9 @@ def operate(module: AnsibleModule) -> Outcome:
     name, engine = params["name"], params["engine"]
     _refuse_key_of_another_engine(name, engine)
     env = environment_of(params)
+    refuse_external(env, "another key or password of the database")
     docker = docker_client(timeout=900)
-    secrets = EnvironmentSecrets(env, vault_password(params["vault_password_file"]), data=lambda: ())
+    secrets = EnvironmentSecrets(env, vault_password(params["vault_password"]), data=lambda: ())
     progress = Progress(params["progress"])
     if name == ENCRYPTION_KEY:
         return DataKeyRotation(docker, env, engine, backup_tool_of(params, docker, env), secrets, progress).run(module.check_mode)
@@ -129,7 +131,7 @@ def main() -> None:
             **ENVIRONMENT_ARGUMENTS,
             **BACKUP_ARGUMENTS,
             "name": {"type": "str", "choices": [*DATA_KEYS, ROOT_PASSWORD], "required": True},
-            "vault_password_file": {"type": "path", "default": "", "no_log": False},
+            "vault_password": {"type": "str", "default": "", "no_log": True},
             **PROGRESS_ARGUMENTS,
         },
         supports_check_mode=True,

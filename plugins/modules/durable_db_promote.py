@@ -96,6 +96,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.replica.promotion import ReplicaPromotion
@@ -104,6 +105,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.replica.promotio
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
+    refuse_external(env, "the promotion of a replica")
     # Stopping a server takes as long as what it has in memory takes to write.
     docker = docker_client(timeout=900)
     promotion = ReplicaPromotion(docker, env, params["engine"], backup_tool_of(params, docker, env), Progress(params["progress"]))

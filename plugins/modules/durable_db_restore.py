@@ -130,6 +130,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.progress im
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.restore.restore import DatabaseRestore
@@ -138,6 +139,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.restore.restore 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
+    refuse_external(env, "a restore")
     # Stopping a server takes as long as what it has in memory takes to write.
     docker = docker_client(timeout=900)
     restore = DatabaseRestore(docker, env, params["engine"], backup_tool_of(params, docker, env), Progress(params["progress"]))

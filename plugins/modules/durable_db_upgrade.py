@@ -139,6 +139,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import PROGRESS_ARGUMENTS, Progress
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import backup_tool_of
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 from ansible_collections.echobase.platform.plugins.module_utils.module.server_arguments import SERVER_ARGUMENTS, definition_of
@@ -148,6 +149,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.upgrade.upgrade 
 def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env = environment_of(params)
+    refuse_external(env, "an upgrade")
     # Stopping a server takes as long as what it has in memory takes to write.
     docker = docker_client(timeout=900)
     upgrade = DatabaseUpgrade(

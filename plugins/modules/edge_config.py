@@ -31,6 +31,9 @@ options:
   sockets:
     description: Content of the Compose file with the service C(edge-sockets). Needed with O(state=present).
     type: str
+  ipv6:
+    description: Whether to listen on IPv6 addresses, too. Without it lines with such an address are left out where the host has none.
+    type: bool
   ready_seconds:
     description: How long an nginx may take to become ready.
     type: int
@@ -85,6 +88,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.edge.configurati
 from ansible_collections.echobase.platform.plugins.module_utils.edge.servers import EdgeServers
 from ansible_collections.echobase.platform.plugins.module_utils.edge.trial import NginxTrial
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import container_lock
+from ansible_collections.echobase.platform.plugins.module_utils.host.routes import host_has_ipv6
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
 
@@ -98,7 +102,9 @@ def operate(module: AnsibleModule) -> Outcome:
     with container_lock(env.edge_container):
         if params["state"] == "absent":
             return edge.remove(module.check_mode)
-        return edge.ensure(WantedEdge(params["configuration"], params["compose"], params["sockets"]), module.check_mode)
+        wanted = WantedEdge(params["configuration"], params["compose"], params["sockets"])
+        has_ipv6 = host_has_ipv6() if params["ipv6"] is None else params["ipv6"]
+        return edge.ensure(wanted if has_ipv6 else wanted.without_ipv6(), module.check_mode)
 
 
 def main() -> None:
@@ -109,6 +115,7 @@ def main() -> None:
             "configuration": {"type": "str"},
             "compose": {"type": "str"},
             "sockets": {"type": "str"},
+            "ipv6": {"type": "bool"},
             "ready_seconds": {"type": "int", "default": 30},
             "drain_seconds": {"type": "int", "default": 80},
             **PROGRESS_ARGUMENTS,

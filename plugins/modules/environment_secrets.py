@@ -13,18 +13,19 @@ description:
     C(<home>/<environment>/secrets/).
   - Where a database volume or a backup of the environment exists nothing that these data depend on is ever generated anew. A missing key
     is an error, and so is another one than the data were made with.
-  - No value is ever returned, logged or shown in a diff. None is taken as an option but the key of an S3 service.
+  - No value is ever returned, logged or shown in a diff. None is taken as an option but what somebody else
+    made, the key of an S3 service and the passwords of an external database.
 options:
   state:
     description: V(absent) deletes them, and refuses to while a database volume or a backup exists.
     type: str
     choices: [present, absent]
     default: present
-  vault_password_file:
+  vault_password:
     description:
-      - File with the password that C(secrets.json) is encrypted with, in the format of C(ansible-vault).
+      - The password that C(secrets.json) is encrypted with, in the format of C(ansible-vault).
       - The consumers' files are then kept below C(/run/echobase), in memory, and have to be made again after a restart of the host.
-    type: path
+    type: str
     default: ""
   volume_exists:
     description: Whether a database volume exists. Looked up in the Docker engine, when it matters, if not given.
@@ -52,6 +53,15 @@ options:
     elements: str
     default: []
     choices: [db_app_password, db_migrate_password, db_backup_password, db_monitor_password, db_replica_password, operator_password]
+  db_app_password:
+    description:
+      - The password of the application's account at a database that somebody else runs, who gave it to you. Empty leaves it as it is.
+    type: str
+    default: ""
+  db_migrate_password:
+    description: The same of the account that changes the schema there.
+    type: str
+    default: ""
   s3_key:
     description:
       - Of the account at an S3 service that may write backups, from your own vault. Empty leaves it as it is.
@@ -124,10 +134,11 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.environment_secrets import EnvironmentSecrets
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.files_of_application import read_files
-from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import APPLICATION, RENEWABLE
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.secret_kinds import APPLICATION, GIVEN_BY_OWNER, RENEWABLE
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.store import vault_password
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import local_backups
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import refuse_external
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -148,12 +159,16 @@ def operate(module: AnsibleModule) -> Outcome:
     env = environment_of(params)
     secrets = EnvironmentSecrets(
         env=env,
-        vault_password=vault_password(params["vault_password_file"]),
+        vault_password=vault_password(params["vault_password"]),
         data=lambda: data_of(env, params["volume_exists"]),
     )
     if params["state"] == "absent":
         return secrets.absent(module.check_mode)
+    theirs = [name for name in params["renew"] if name in GIVEN_BY_OWNER]
+    if theirs:
+        refuse_external(env, f"another {' and '.join(theirs)}")
     given = {f"backup_{name}": params[name] for name in ("s3_key", "s3_secret") if params[name]}
+    given |= {name: params[name] for name in GIVEN_BY_OWNER if params[name]}
     values = {**params["application_values"], **read_files(params["application_files"])}
     given |= {f"{APPLICATION}{name}": value for name, value in values.items()}
     return secrets.present(module.check_mode, params["renew"], given, params["application"])
@@ -164,11 +179,12 @@ def main() -> None:
         argument_spec={
             **ENVIRONMENT_ARGUMENTS,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "vault_password_file": {"type": "path", "default": "", "no_log": False},
+            "vault_password": {"type": "str", "default": "", "no_log": True},
             "volume_exists": {"type": "bool"},
             "application_files": {"type": "dict", "default": {}, "no_log": False},
             "application_values": {"type": "dict", "default": {}, "no_log": True},
             "application": {"type": "list", "elements": "str", "default": []},
+            **{name: {"type": "str", "default": "", "no_log": True} for name in GIVEN_BY_OWNER},
             "s3_key": {"type": "str", "default": "", "no_log": True},
             "s3_secret": {"type": "str", "default": "", "no_log": True},
             "renew": {"type": "list", "elements": "str", "default": [], "choices": RENEWABLE, "no_log": False},

@@ -57,6 +57,7 @@ well:
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +70,13 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import AccessDeniedError, NotReadyError
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import application_login, backup_tool_of
 from ansible_collections.echobase.platform.plugins.module_utils.environment.backup_target import BACKUP_ARGUMENTS
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import ExternalDatabase, external_database
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.echobase.platform.plugins.module_utils.environment.published import publish
 from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
+from ansible_collections.echobase.platform.plugins.module_utils.external.examination import refusal_of
+from ansible_collections.echobase.platform.plugins.module_utils.external.logins import ExternalLogins
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ages_of_images
 from ansible_collections.echobase.platform.plugins.module_utils.module.adapter import run
 from ansible_collections.echobase.platform.plugins.module_utils.module.environment_arguments import ENVIRONMENT_ARGUMENTS, environment_of
@@ -98,6 +102,9 @@ if TYPE_CHECKING:
 def database_state(
     params: Mapping[str, Any], env: Environment, docker: DockerClient, readings: Readings, check_mode: bool
 ) -> DatabaseState:
+    external = readings.of(partial(external_database, env), None)
+    if external is not None:
+        return _state_of_external(env, external)
     engine = params["engine"]
     change = readings.of(GenerationJournal(env).read, None)
     found = published_restorable(env, engine, backup_tool_of(params, docker, env), check_mode=check_mode)
@@ -109,6 +116,18 @@ def database_state(
     except (AccessDeniedError, NotReadyError) as error:
         return DatabaseState(problem=str(error), engine=engine, backups=kept, replica=replica)
     return DatabaseState(login.version, login.tls_cipher, engine=engine, backups=kept, replica=replica)
+
+
+def _state_of_external(env: Environment, external: ExternalDatabase) -> DatabaseState:
+    """As the colours reach it, by the containers' way."""
+    logins = ExternalLogins(env, external)
+    try:
+        login = logins.as_containers_do("app").attempt()
+    except (AccessDeniedError, NotReadyError) as error:
+        return DatabaseState(
+            problem=refusal_of(external, logins.as_containers_do("app"), error).cause, engine=external.engine, external=external
+        )
+    return DatabaseState(login.version, login.tls_cipher, engine=external.engine, external=external)
 
 
 def operate(module: AnsibleModule) -> Outcome:

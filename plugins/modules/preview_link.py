@@ -20,9 +20,14 @@ options:
     type: int
     default: 60
   host:
-    description: The name under which the colleague reaches this environment.
+    description: The name under which the colleague reaches this environment; without it the first of O(public_names).
     type: str
-    default: localhost
+    default: ""
+  show:
+    description:
+      - Whether the link is returned, so that it can be shown. Without it that depends on who would see it. The action plugin finds out
+        whether that is a terminal, and no log of AWX or of a pipeline; otherwise it writes the link into a file on the controller.
+    type: bool
 extends_documentation_fragment:
   - echobase.platform.environment
 attributes:
@@ -45,8 +50,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 url:
-  description: The link. Whoever has it can use it.
+  description: The link. Whoever has it can use it. Empty where it is in RV(file).
   returned: success
+  type: str
+file:
+  description: The file on the controller that the link is in, readable by the user of this run alone.
+  returned: when the link is not to be seen
   type: str
 """
 
@@ -72,7 +81,8 @@ def main() -> None:
             **ENVIRONMENT_ARGUMENTS,
             "colour": {"type": "str", "required": True},
             "minutes": {"type": "int", "default": 60},
-            "host": {"type": "str", "default": "localhost"},
+            "host": {"type": "str", "default": ""},
+            "show": {"type": "bool"},
         },
         supports_check_mode=True,
     )

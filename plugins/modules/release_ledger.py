@@ -34,6 +34,10 @@ options:
     description: Anything else worth keeping, such as image tags, weights or the reason for a break-glass override.
     type: dict
     default: {}
+  by:
+    description: Who did it. The action plugin fills it in - the user of AWX, GitLab, GitHub or sudo, in this order, else the controller's.
+    type: str
+    default: ""
   trace_id:
     description: The trace of this run, which is kept among the details. The action plugin fills it in.
     type: str
@@ -80,7 +84,7 @@ def operate(module: AnsibleModule) -> Outcome:
     params = module.params
     env, number = environment_of(params), params["lease"] or None
     traced = {"trace_id": params["trace_id"]} if params["trace_id"] else {}
-    entry = new_entry(params["event"], params["colour"], params["release"], params["details"] | traced, lease=number)
+    entry = new_entry(params["event"], params["colour"], params["release"], params["details"] | traced, by=params["by"], lease=number)
     if module.check_mode:
         return Outcome(changed=True, after=entry)
     # Whoever takes the lease over records what was not recorded; so nothing is recorded twice, nor by nobody.
@@ -97,6 +101,7 @@ def main() -> None:
             "colour": {"type": "str", "choices": ["blue", "green", ""], "default": ""},
             "release": {"type": "str", "default": ""},
             "details": {"type": "dict", "default": {}},
+            "by": {"type": "str", "default": ""},
             "trace_id": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

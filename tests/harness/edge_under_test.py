@@ -68,6 +68,7 @@ class EdgeUnderTest:
         templated = {
             "edge_ipv6": Path("/proc/net/if_inet6").exists(),
             "edge_telemetry": True,
+            "edge_own_certificate": False,
             "edge_routes": order_system_at(self.facts),
         }
         variables = _role_defaults() | variables | templated | self.options

@@ -45,14 +45,14 @@ def _image_tag() -> str:
 
 
 class LocalRegistry:
-    def __init__(self) -> None:
+    def __init__(self, mebibytes: int = 64) -> None:
         self._client = docker.from_env()
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self._container = self._client.containers.create(
             _image_tag(),
             ports={"5000/tcp": tuple(self.address.split(":"))},
-            tmpfs={"/registry": "size=64m"},
+            tmpfs={"/registry": f"size={mebibytes}m"},
             name=f"zz-registry-{self.address.rpartition(':')[2]}",
         )
 
@@ -75,6 +75,15 @@ class LocalRegistry:
         assert digests, "nothing was pushed"
         self._client.images.remove(tag)
         return str(digests[0])
+
+    def take(self, image: str, version: str) -> str:
+        """Gives the name under which it has an image of this machine's engine from now on."""
+        name = f"{self.address}/{image.rpartition('/')[2].partition(':')[0]}"
+        self._client.images.get(image).tag(name, version)
+        for event in self._client.images.push(name, tag=version, stream=True, decode=True):
+            assert "error" not in event, event
+        self._client.images.remove(f"{name}:{version}")
+        return f"{name}:{version}"
 
     def lose_layers(self) -> None:
         """It goes on telling which images it has, and cannot give them."""

@@ -31,6 +31,11 @@ class Server:
     folder: str = SECRETS
     # Known only where a program has to have it in a variable.
     password: str = ""
+    # Where a program finds the authority that vouches for it; and the same on the host, where that is not the environment's own.
+    authority_file: str = AUTHORITY_FILE
+    authority: str = ""
+    # Where the host's name leads in a container, where the engine's networks do not know it.
+    address: str = ""
 
     @property
     def facts(self) -> dict[str, str]:
@@ -42,7 +47,7 @@ class Server:
             "user": self.user,
             "password": self.password,
             "password_file": f"{self.folder}/{self.password_file}",
-            "authority_file": AUTHORITY_FILE,
+            "authority_file": self.authority_file,
             "replica": self.replica,
         }
 
@@ -50,7 +55,7 @@ class Server:
         """The address in one line, as most frameworks read it. The server has to show that it is who it says."""
         database = ENGINES.get(self.engine)
         usual_scheme = database.scheme if database else "rediss"
-        usual_query = database.query.format(authority=AUTHORITY_FILE) if database else ""
+        usual_query = database.query.format(authority=self.authority_file) if database else ""
         place = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@{self.host}:{self.port}"
         end = usual_query if query is None else query
         return f"{scheme or usual_scheme}://{place}/{self.name}{'?' if end else ''}{end}"

@@ -176,6 +176,9 @@ class _Project:
         kept.setdefault("stop_grace_period", _SECONDS_TO_STOP)
         options = [str(option) for option in kept.get("security_opt") or ()]
         groups = [str(group) for group in kept.get("group_add") or ()]
+        database = self._database_of(name, migrates)
+        if database and database.address:
+            kept["extra_hosts"] = [*(kept.get("extra_hosts") or ()), f"{database.host}:{database.address}"]
         return {
             **kept,
             "image": self._place.images[name],
@@ -223,17 +226,22 @@ class _Project:
             defaults["PLAIN_PORT"] = str(port["target"])
         if self._speaks_tls(name):
             defaults |= {"TLS_CERT_FILE": f"{CERTIFICATE_FOLDER}/tls.crt", "TLS_KEY_FILE": f"{CERTIFICATE_FOLDER}/tls.key"}
-        database, server = self._settings.database, self._place.migrator if migrates else self._place.database
-        if self._changes_schema(name) and self._place.migrator:
-            server = replace(self._place.migrator, folder=SCHEMA_SECRETS)
-        if database and server and (not database.services or name in database.services):
-            ours |= told(database, server)
+        server = self._database_of(name, migrates)
+        if self._settings.database and server:
+            ours |= told(self._settings.database, server)
         if self._settings.cache and self._place.cache and (not self._settings.cache.services or name in self._settings.cache.services):
             ours |= told(self._settings.cache, self._place.cache)
         for secret in self._settings.secrets:
             ours[f"{secret}_FILE"] = f"{SECRETS}/{secret}"
         ours |= {secret: self._place.secrets[secret] for secret in self._settings.secret_variables}
         return {**defaults, **given, **{key: value.replace("$", "$$") for key, value in ours.items()}}
+
+    def _database_of(self, name: str, migrates: bool) -> Server | None:
+        """The database that a service is told of, as whoever it may be there; None where it is not told."""
+        database, server = self._settings.database, self._place.migrator if migrates else self._place.database
+        if self._changes_schema(name) and self._place.migrator:
+            server = replace(self._place.migrator, folder=SCHEMA_SECRETS)
+        return server if database and (not database.services or name in database.services) else None
 
     def _telemetry_of(self, name: str) -> dict[str, str]:
         """What OpenTelemetry's SDK of any language reads."""
@@ -259,6 +267,9 @@ class _Project:
     def _own_mounts(self, name: str, spec: Mapping[str, Any], migrates: bool) -> list[dict[str, Any]]:
         folder = "migrate" if migrates else self._settings.secret_folders.get(name, "app")
         mounts = [(self._env.path("tls", "ca.crt"), AUTHORITY_FILE)]
+        database = self._database_of(name, migrates)
+        if database and database.authority:
+            mounts.append((database.authority, database.authority_file))
         if self._speaks_tls(name):
             mounts.append((self._env.path("tls", self._colour.name), CERTIFICATE_FOLDER))
         if self._has_secrets(name) or spec.get("secrets"):

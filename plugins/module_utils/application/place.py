@@ -13,6 +13,12 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.sett
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import MIGRATE_USER
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import (
+    ExternalDatabase,
+    external_database,
+    refuse_other_than_set_up,
+)
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE_AUTHORITY_FILE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 
@@ -20,6 +26,8 @@ def colour_place(env: Environment, colour: str, definition: Definition, options:
     """`options` are those of a module: release, version, images, engine, memory and so on."""
     settings = definition.settings
     engine = options["engine"]
+    if options.get("database"):
+        refuse_other_than_set_up(env, options["database"], engine)
     if settings.database and settings.database.engine not in ("", engine):
         raise Refusal(
             f"{BLOCK}.database.engine: the application needs {settings.database.engine}, and environment {env.name} has {engine}",
@@ -49,9 +57,27 @@ def colour_place(env: Environment, colour: str, definition: Definition, options:
 
 
 def _database(env: Environment, engine: str, user: str, password: str, has_replica: bool) -> Server:
+    external = external_database(env)
+    if external is not None:
+        return _external(env, external, user, password)
     server = env.server(engine)
     replica = env.replica(engine).container if has_replica else ""
     return Server(engine, server.container, server.container_port, user, env.database, replica, password=password)
+
+
+def _external(env: Environment, external: ExternalDatabase, user: str, password: str) -> Server:
+    """By its own name, which leads to the way out of the durable network: there is no other."""
+    return Server(
+        external.engine,
+        external.host,
+        external.port,
+        external.migrate_user if user == MIGRATE_USER else external.app_user,
+        external.name,
+        password=password,
+        authority_file=DATABASE_AUTHORITY_FILE,
+        authority=external.authority,
+        address=env.server(external.engine).address,
+    )
 
 
 def _cache(env: Environment, with_password: bool) -> Server:

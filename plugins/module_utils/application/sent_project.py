@@ -27,7 +27,7 @@ _LONGEST_PATH = 1024
 
 def files_to_send(file: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """The files that the Compose file may name, by their absolute paths, as base64: itself, `.env`, and every file beside it that
-    one of its texts names. One too many does no harm, and of one that is missing Compose complains. Of secrets only the paths are ever told.
+    one of its texts names. One too many does no harm, and of one that is missing Compose complains. Of secrets only paths are told.
     """
     import yaml  # noqa: PLC0415 - the controller has it, with Ansible
 

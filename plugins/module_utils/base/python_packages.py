@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 
 _missing: list[str] = []
@@ -27,4 +28,7 @@ def refuse_without_needed() -> None:
 
 
 def missing_package(name: str) -> Refusal:
-    return Refusal(f"{sys.executable} has no Python package {name}", "pip install -r requirements.txt")
+    return Refusal(
+        f"{sys.executable} has no Python package {name}",
+        f"let {playbook('setup_durable')} make a Python that has it, as docs/operate/hosts.md says, or install it there",
+    )

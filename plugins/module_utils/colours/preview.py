@@ -31,11 +31,12 @@ def preview_headers(env: Environment, colour: str, key: str) -> dict[str, str]:
 
 
 def preview_link(env: Environment, colour: str, key: str, minutes: int, host: str) -> str:
-    """The link is for somebody without an account, who only has to open it."""
+    """The link is for somebody without an account, who only has to open it. Without a host it has the environment's public name."""
     if not colour:
         raise Refusal(
             "no colour is without traffic, so the link has to name one", f"{playbook('preview', preview_colour='blue')} links to blue"
         )
     if not 1 <= minutes <= _MOST_MINUTES:
         raise Refusal(f"a link cannot be good for {minutes} minutes", f"choose 1 to {_MOST_MINUTES} (a week)")
-    return f"https://{host}:{env.operators_port}/preview/open?token={preview_token(env, colour, key, 60 * minutes)}"
+    entrance = f"https://{host}:{env.operators_port}" if host else env.operators_url
+    return f"{entrance}/preview/open?token={preview_token(env, colour, key, 60 * minutes)}"

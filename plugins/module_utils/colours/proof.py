@@ -61,7 +61,7 @@ class Proof:
 
     def _client(self) -> HttpsClient:
         headers = {"Cookie": cookie} if (cookie := self._cookie) else {}
-        return HttpsClient("127.0.0.1", self._port, self.env.path("tls", "ca.crt"), headers)
+        return HttpsClient("127.0.0.1", self._port, self.env.path("tls", "ca.crt"), headers, tls_name="localhost")
 
     def _job(self, deployed: Deployed) -> SmokeJob:
         return SmokeJob(self.env, deployed, self.colour.name, local_url(self._port), self._cookie, self.release)

@@ -32,16 +32,18 @@ def docker_client(timeout: int = 120) -> DockerClient:
         # Constructing it asks the engine for its version.
         return docker.DockerClient.from_env(timeout=timeout)
     except docker.errors.DockerException as error:
-        raise Refusal(
-            f"the Docker engine does not answer ({_innermost(error)})",
-            f"start it, or run {playbook('setup_durable')}, which installs and starts it",
-        ) from error
+        cause = _innermost(error)
+        what = f"the Docker engine does not answer ({getattr(cause, 'strerror', None) or cause})"
+        # An engine that this user may not ask is not down, and no setup would help.
+        if isinstance(cause, PermissionError):
+            raise Refusal(what, "become root: set ansible_become: true in the inventory") from error
+        raise Refusal(what, f"start it, or run {playbook('setup_durable')}, which installs and starts it") from error
 
 
-def _innermost(error: BaseException) -> str:
+def _innermost(error: BaseException) -> BaseException:
     while error.__context__ is not None:
         error = error.__context__
-    return getattr(error, "strerror", None) or str(error)
+    return error
 
 
 def refuse_foreign(kind: str, name: str, labels: Mapping[str, str] | None, environment: str) -> None:

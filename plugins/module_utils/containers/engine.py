@@ -154,7 +154,7 @@ class DockerEngine:
         if not facts.engine_version and self._environment.get("DOCKER_HOST"):
             raise Refusal(f"DOCKER_HOST is set, but {facts.silence}", "start the engine that it names, or unset it")
         if "Permission denied" in facts.silence:
-            raise Refusal(facts.silence, "become root, or join the group docker")
+            raise Refusal(facts.silence, "become root: set ansible_become: true in the inventory")
         what = f"missing on this host: {', '.join(facts.missing)}" if facts.missing else facts.silence
         if os.geteuid() != 0:
             raise Refusal(f"{what}; only root can change that", "run with --become, or as root")

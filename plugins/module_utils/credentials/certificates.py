@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import needed
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.key_pair import (
+    KeyPair,
+    key_usage,
+    leads_to,
+    make_folder,
+    mismatch,
+    read_pair,
+    signed_by,
+    write_pair,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import ENGINES
 from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import APPLICATION, DATABASE, NGINX, OBSERVER, ROOT
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import certificates_lock
@@ -24,16 +32,9 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 
 with needed("cryptography"):
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-        load_pem_private_key,
-    )
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LOOPBACK = "127.0.0.0/8"
@@ -45,20 +46,6 @@ RENEW_BEFORE_DAYS = 30
 RENEW_AUTHORITY_BEFORE_DAYS = LEAF_DAYS + RENEW_BEFORE_DAYS
 # Clocks of other machines may be a little behind.
 _BACKDATED = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class KeyPair:
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    @cached_property
-    def certificate_pem(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.PEM)
-
-    @cached_property
-    def key_pem(self) -> bytes:
-        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 @dataclass(frozen=True)
@@ -80,6 +67,8 @@ class Change:
     name: str
     reason: str
     reissue: bool
+    # An authority's key, which stays: whoever trusts the authority goes on to trust it.
+    key: ec.EllipticCurvePrivateKey | None = None
 
 
 def wanted_leaves(env: Environment) -> list[Leaf]:
@@ -87,7 +76,7 @@ def wanted_leaves(env: Environment) -> list[Leaf]:
     databases = [server for engine in ENGINES for server in (env.server(engine), env.replica(engine))]
     database_names = [name for server in databases for name in (server.container, server.service)]
     leaves = [
-        Leaf("edge", (*local, "::1"), NGINX),
+        Leaf("edge", tuple(dict.fromkeys((*local, "::1", *env.public_names))), NGINX),
         Leaf("desk", (DESK_TLS_NAME, *local, env.desk_address), APPLICATION),
         Leaf("db", (*database_names, *local, *(server.address for server in databases)), DATABASE),
     ]
@@ -104,21 +93,33 @@ def wanted_leaves(env: Environment) -> list[Leaf]:
 
 
 class Certificates:
-    """`networks` are those that the environment may have addresses in, besides the addresses that its leaves have now."""
+    """`networks` are those that the environment may have addresses in, besides the addresses that its leaves have now.
+
+    `public_names` are the names that an authority may learn later: customers' names change, and those of its own services do not.
+    """
 
     def __init__(
-        self, folder: Path, subject: str, leaves: Iterable[Leaf], now: datetime | None = None, networks: Iterable[str] = ()
+        self,
+        folder: Path,
+        subject: str,
+        leaves: Iterable[Leaf],
+        now: datetime | None = None,
+        *,
+        networks: Iterable[str] = (),
+        public_names: Iterable[str] = (),
     ) -> None:
         self._folder = folder
         self._subject = subject
         self._leaves = list(leaves)
         self._networks = list(networks)
+        self._public_names = set(public_names)
         self._now = now or datetime.now(UTC)
 
     @classmethod
     def of_environment(cls, env: Environment) -> Certificates:
         networks = (env.durable_network.subnet, env.edge_network.subnet)
-        return cls(Path(env.path("tls")), f"echobase {env.name}", wanted_leaves(env), networks=networks)
+        leaves = wanted_leaves(env)
+        return cls(Path(env.path("tls")), f"echobase {env.name}", leaves, networks=networks, public_names=env.public_names)
 
     def present(self, check: bool) -> Outcome:
         changes = self._plan()
@@ -142,9 +143,13 @@ class Certificates:
     def _plan(self) -> list[Change]:
         authority, reason = self._authority()
         trusted = None if reason else authority
-        if trusted is not None:
-            self._refuse_names_not_permitted(trusted.certificate)
-        changes = [Change("ca", reason, reissue=True)] if reason else self._permissions("ca", "ca.crt", "ca.key", ROOT, 0o600)
+        news = self._news_to(trusted.certificate) if trusted is not None else []
+        if trusted is not None and news:
+            changes = [Change("ca", f"may not sign {', '.join(news)}", reissue=True, key=trusted.key)]
+        elif reason:
+            changes = [Change("ca", reason, reissue=True)]
+        else:
+            changes = self._permissions("ca", "ca.crt", "ca.key", ROOT, 0o600)
         for leaf in self._leaves:
             reason = self._leaf_reason(leaf, trusted)
             certificate, key = f"{leaf.folder}/tls.crt", f"{leaf.folder}/tls.key"
@@ -156,25 +161,25 @@ class Certificates:
 
     def _authority(self) -> tuple[KeyPair | None, str]:
         try:
-            pair = _read(self._folder / "ca.crt", self._folder / "ca.key")
+            pair = read_pair(self._folder / "ca.crt", self._folder / "ca.key")
         except FileNotFoundError:
             return None, "missing"
         except (ValueError, TypeError, UnsupportedAlgorithm):
             return None, "unreadable"
-        return pair, _mismatch(pair) or self._expiry(pair, RENEW_AUTHORITY_BEFORE_DAYS)
+        return pair, mismatch(pair) or self._expiry(pair, RENEW_AUTHORITY_BEFORE_DAYS)
 
     def _leaf_reason(self, leaf: Leaf, authority: KeyPair | None) -> str:
         """Gives why the certificate must be issued anew; empty when it is good."""
         folder = self._folder / leaf.folder
         try:
-            pair = _read(folder / "tls.crt", folder / "tls.key")
+            pair = read_pair(folder / "tls.crt", folder / "tls.key")
         except (FileNotFoundError, NotADirectoryError):
             return "missing"
         except (ValueError, TypeError, UnsupportedAlgorithm):
             return "unreadable"
-        if authority is None or not _signed_by(pair, authority) or authority.certificate_pem not in (folder / "tls.crt").read_bytes():
+        if authority is None or not signed_by(pair, authority) or not leads_to(folder / "tls.crt", authority):
             return "signed by another authority"
-        return _mismatch(pair) or self._other_names(pair, leaf) or self._expiry(pair, RENEW_BEFORE_DAYS)
+        return mismatch(pair) or self._other_names(pair, leaf) or self._expiry(pair, RENEW_BEFORE_DAYS)
 
     def _other_names(self, pair: KeyPair, leaf: Leaf) -> str:
         try:
@@ -184,11 +189,16 @@ class Certificates:
         difference = found.symmetric_difference(leaf.alternatives)
         return "names differ: " + ", ".join(sorted(str(name.value) for name in difference)) if difference else ""
 
-    def _refuse_names_not_permitted(self, authority: x509.Certificate) -> None:
-        """Refuses names that the authority may not sign. A new one would end every connection of what runs, which knows the old one."""
+    def _news_to(self, authority: x509.Certificate) -> list[str]:
+        """Gives the public names that the authority may not sign yet."""
         permitted = _permitted_by(authority)
         wanted = [name for leaf in self._leaves for name in leaf.names]
         foreign = [name for name in dict.fromkeys(wanted) if permitted is not None and not any(_is_below(name, tree) for tree in permitted)]
+        self._refuse_names_not_permitted([name for name in foreign if name not in self._public_names])
+        return [name for name in foreign if name in self._public_names]
+
+    def _refuse_names_not_permitted(self, foreign: Sequence[str]) -> None:
+        """A new authority would end every connection of what runs, which knows the old one."""
         if foreign:
             raise Refusal(
                 f"the authority {self._folder / 'ca.crt'} may not sign {', '.join(foreign)}",
@@ -217,28 +227,28 @@ class Certificates:
         return [Change(name, ", ".join(wrong), reissue=False)] if wrong else []
 
     def _apply(self, changes: dict[str, Change]) -> None:
-        _make_folder(self._folder)
+        make_folder(self._folder)
         authority = self._authority()[0]
         if "ca" in changes:
             if changes["ca"].reissue or authority is None:
-                authority = self._new_authority()
-            _write(authority, self._folder / "ca.crt", self._folder / "ca.key", uid=ROOT, key_mode=0o600)
+                authority = self._new_authority(changes["ca"].key)
+            write_pair(authority, self._folder / "ca.crt", self._folder / "ca.key", uid=ROOT, key_mode=0o600)
         for leaf in self._leaves:
             if leaf.folder not in changes or authority is None:
                 continue
             folder = self._folder / leaf.folder
-            _make_folder(folder)
+            make_folder(folder)
             certificate, key = folder / "tls.crt", folder / "tls.key"
-            pair = self._issue(leaf, authority) if changes[leaf.folder].reissue else _read(certificate, key)
-            _write(pair, certificate, key, uid=leaf.uid, key_mode=leaf.key_mode, chain=authority.certificate_pem)
+            pair = self._issue(leaf, authority) if changes[leaf.folder].reissue else read_pair(certificate, key)
+            write_pair(pair, certificate, key, uid=leaf.uid, key_mode=leaf.key_mode, chain=authority.certificate_pem)
 
-    def _new_authority(self) -> KeyPair:
-        key = ec.generate_private_key(ec.SECP256R1())
+    def _new_authority(self, key: ec.EllipticCurvePrivateKey | None = None) -> KeyPair:
+        key = key or ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{self._subject} certificate authority")])
         builder = (
             self._builder(name, name, key, AUTHORITY_DAYS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(signs_certificates=True), critical=True)
+            .add_extension(key_usage(signs_certificates=True), critical=True)
             .add_extension(x509.NameConstraints(self._permitted_names(), None), critical=True)
         )
         return KeyPair(builder.sign(key, hashes.SHA256()), key)
@@ -250,7 +260,7 @@ class Certificates:
         builder = (
             self._builder(name, issuer.subject, key, LEAF_DAYS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.SubjectAlternativeName(leaf.alternatives), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
@@ -298,52 +308,3 @@ def _is_below(name: str, tree: x509.GeneralName) -> bool:
     if address is None:
         return isinstance(tree, x509.DNSName) and f".{name}".endswith(f".{tree.value}")
     return isinstance(tree, x509.IPAddress) and isinstance(tree.value, IPv4Network | IPv6Network) and address in tree.value
-
-
-def _key_usage(signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _read(certificate: Path, key: Path) -> KeyPair:
-    """The first certificate of the file and its key."""
-    private = load_pem_private_key(key.read_bytes(), password=None)
-    if not isinstance(private, ec.EllipticCurvePrivateKey):
-        raise TypeError("not an elliptic curve key")
-    return KeyPair(x509.load_pem_x509_certificate(certificate.read_bytes()), private)
-
-
-def _write(pair: KeyPair, certificate: Path, key: Path, *, uid: int, key_mode: int, chain: bytes = b"") -> None:
-    write_durably(key, pair.key_pem, mode=key_mode, owner=(uid, uid))
-    write_durably(certificate, pair.certificate_pem + chain, mode=0o644, owner=(uid, uid))
-
-
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    # The mode is set again, since the umask may have taken something away.
-    folder.chmod(0o755)
-
-
-def _mismatch(pair: KeyPair) -> str:
-    of_key, of_certificate = (
-        public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for public in (pair.key.public_key(), pair.certificate.public_key())
-    )
-    return "" if of_key == of_certificate else "key does not belong to the certificate"
-
-
-def _signed_by(pair: KeyPair, authority: KeyPair) -> bool:
-    try:
-        pair.certificate.verify_directly_issued_by(authority.certificate)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True

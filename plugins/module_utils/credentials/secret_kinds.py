@@ -67,6 +67,8 @@ FIRST_ROOT_PASSWORD = "db_root_password_first"
 APPLICATION = "application_"
 # The S3 service that keeps the backups gave these to the user; nobody can generate them.
 GIVEN = ("backup_s3_key", "backup_s3_secret")
+# Whoever runs an external database gives these to the user.
+GIVEN_BY_OWNER = ("db_app_password", "db_migrate_password")
 # The cache's passwords. A running cache takes new ones over without an interruption.
 CACHE_PASSWORDS = [name for name in KINDS if name.startswith("cache_")]
 # These passwords can get a new value at the next set-up: those of the database's accounts and of the cache's, and the operator's.

@@ -47,7 +47,10 @@ class SecretStore:
         if not vault.is_encrypted(content):
             return content
         if self._vault_password is None:
-            raise Refusal(f"{self.file} is encrypted with Ansible Vault", "name the file with its password: secrets_vault_password_file")
+            raise Refusal(
+                f"{self.file} is encrypted with Ansible Vault",
+                "name the file with its password on the controller, secrets_vault_password_file, or set ECHOBASE_VAULT_PASSWORD there",
+            )
         try:
             return vault.decrypt(content, self._vault_password)
         except vault.WrongPasswordError as error:
@@ -77,16 +80,9 @@ def key_fingerprint(values: dict[str, str]) -> str:
     return hashlib.sha256((first + values["kms_key"]).encode()).hexdigest()[:16]
 
 
-def vault_password(file: str) -> bytes | None:
-    if not file:
-        return None
-    try:
-        password = Path(file).read_bytes().strip()
-    except OSError as error:
-        raise Refusal(f"the vault password file {file} cannot be read: {error.strerror}", "check secrets_vault_password_file") from error
-    if not password:
-        raise Refusal(f"the vault password file {file} is empty", "write the password into it")
-    return password
+def vault_password(given: str) -> bytes | None:
+    """What a module was given; None for secrets that are not encrypted."""
+    return given.strip().encode() or None
 
 
 def _description(error: ValueError) -> str:

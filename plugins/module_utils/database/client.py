@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class DumpedDatabase:
+    """A database on another server, as a client in a container of its own reaches it; the files are inside that container."""
+
+    host: str
+    port: int
+    user: str
+    name: str
+    authority_file: str
+    password_file: str
 
 
 class DatabaseClient(ABC):
@@ -26,6 +39,14 @@ class DatabaseClient(ABC):
     @abstractmethod
     def execute_file(self, database: str, file: str) -> tuple[str, ...]:
         """A client that executes the SQL in that file, or fails."""
+
+    @abstractmethod
+    def dump_from(self, there: DumpedDatabase) -> list[str]:
+        """A command that prints that one database as SQL, in one moment of it; without owners and rights, which a copy has of its own."""
+
+    @abstractmethod
+    def load_as(self, owner: str, database: str) -> list[str]:
+        """A client that executes the SQL that it reads, so that whatever it makes is `owner`'s; it ends at the first error."""
 
     @abstractmethod
     def log_in(self, user: str, database: str) -> tuple[str, ...]:

@@ -68,6 +68,8 @@ class DatabaseEngine(ABC):
     newer_image_upgrades: ClassVar[bool]
     # Patterns of the files in a data directory that belong to that directory alone: a copy does without them.
     files_of_one_directory: ClassVar[Sequence[str]] = ()
+    # What a server is set to that holds a copy for a while, so that it archives nothing.
+    settings_of_copy: ClassVar[Mapping[str, str]] = {}
     # Consumers, by their folder in `secrets/`, that get at the repository of backups besides the server.
     backup_consumers: ClassVar[Sequence[str]] = ()
 

@@ -24,5 +24,15 @@ class Statements:
 
     # Seconds it is up, connections, how many there may be, whether it is a replica, and the size of {database} in bytes.
     activity: str
+    # Of a server that somebody else runs: its version with the product's name, whether it only reads (t or f), the encoding of the database
+    # that one is logged in to, its clock in seconds since 1970, and the cipher of the connection.
+    about: str
+    # A row for each right that goes beyond one database, of the account that asks: an application must have none.
+    mighty_rights: str
+    # What the version of this product has in it.
+    product: str
+    # The encodings that hold every character.
+    encodings: tuple[str, ...]
+
     # What a server needs once it serves upgraded data; empty for nothing.
     after_upgrade: str = ""

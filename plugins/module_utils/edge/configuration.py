@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
@@ -30,6 +30,8 @@ _NEXT = "edge-next"
 _SOCKETS = "edge-sockets"
 _LOG = "edge-log"
 _CERTIFICATE = "tls/edge/tls.crt"
+# How a listening address of the sixth version begins, in nginx's configuration and in that of the sockets.
+_ANY_IPV6 = "[::]:"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,10 @@ class WantedEdge:
     configuration: str
     compose: str
     sockets_compose: str
+
+    def without_ipv6(self) -> WantedEdge:
+        """Whoever wrote them may not know the host: each such address stands on a line of its own."""
+        return replace(self, configuration=_without_ipv6(self.configuration), sockets_compose=_without_ipv6(self.sockets_compose))
 
 
 class EdgeConfiguration:
@@ -231,3 +237,7 @@ def digest_of(parts: Iterable[str]) -> str:
 
 def _shown(name: str, content: str) -> str:
     return f"# {name}\n{content}\n" if content else ""
+
+
+def _without_ipv6(content: str) -> str:
+    return "".join(line for line in content.splitlines(keepends=True) if _ANY_IPV6 not in line)

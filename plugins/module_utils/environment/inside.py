@@ -16,6 +16,8 @@ OBSERVER = 10002
 
 # The certificate of the environment's own authority: a program that calls another one learns here whom to trust.
 AUTHORITY_FILE = "/run/tls-ca/ca.crt"
+# The certificate of the authority that vouches for a database of somebody else's, and for nothing of ours.
+DATABASE_AUTHORITY_FILE = "/run/tls-ca/database.crt"
 
 
 def user_and_group(number: int) -> str:

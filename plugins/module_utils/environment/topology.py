@@ -5,6 +5,7 @@ Which ports and subnets an environment gets is decided in ports_and_subnets.py; 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -62,6 +63,7 @@ _DERIVED = (
     "observability_project",
     "public_url",
     "operators_url",
+    "public_name",
     "observability_prefix",
     "observability_gateway",
     "client_cookie",
@@ -194,6 +196,8 @@ class Environment:
     subnets: str = ""
     # The replicas' ports that the inventory gives; the others follow their primary's.
     replica_ports: dict[str, int] = field(default_factory=dict)
+    # The names and addresses by which customers reach the host; the first one stands in links.
+    public_names: tuple[str, ...] = ()
 
     def server(self, engine: str) -> DatabaseServer:
         if engine not in ENGINES:
@@ -312,13 +316,17 @@ class Environment:
 
     @property
     def public_url(self) -> str:
-        """The public entrance, for a browser on this machine."""
-        return local_url(self.edge_port)
+        """The public entrance, for a browser: by its public name, else on the host itself."""
+        return _url(self.public_name, self.edge_port)
 
     @property
     def operators_url(self) -> str:
-        """The operators' entrance, for a browser on this machine."""
-        return local_url(self.operators_port)
+        """The operators' entrance, for a browser."""
+        return _url(self.public_name, self.operators_port)
+
+    @property
+    def public_name(self) -> str:
+        return self.public_names[0] if self.public_names else "localhost"
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -344,10 +352,17 @@ class Environment:
 
 
 def local_url(port: int) -> str:
-    return "https://localhost" if port == 443 else f"https://localhost:{port}"
+    return _url("localhost", port)
 
 
-def environment(name: str, home: str = "", network_prefix: str = "", placement: Placement | None = None) -> Environment:
+def _url(name: str, port: int) -> str:
+    host = f"[{name}]" if ":" in name else name
+    return f"https://{host}" if port == 443 else f"https://{host}:{port}"
+
+
+def environment(
+    name: str, home: str = "", network_prefix: str = "", placement: Placement | None = None, public_names: Iterable[str] = ()
+) -> Environment:
     """`home` is the folder above the environment's own; empty values mean the defaults."""
     layout = layout_of(name, replace(placement or Placement(), network_prefix=network_prefix))
     subnets = [_prefix(str(subnet)) for subnet in layout.subnets.subnets(new_prefix=24)]
@@ -386,6 +401,7 @@ def environment(name: str, home: str = "", network_prefix: str = "", placement: 
         index=layout.index,
         subnets=str(layout.subnets),
         replica_ports={name: port for name, port in layout.ports.items() if name.endswith("_replica")},
+        public_names=tuple(public_names),
     )
     _refuse_equal_ports(env)
     return env

@@ -16,7 +16,12 @@ def port_holder(port: int, docker: DockerClient | None = None) -> str | None:
     inodes = sockets({port}, LISTENING)
     if not inodes:
         return None
-    return _container(docker, port) or _process(inodes) or "a process that this user may not see"
+    return _container(docker, port) or holder_among(inodes)
+
+
+def holder_among(inodes: set[str]) -> str:
+    """Names the process that has one of these sockets open."""
+    return _process(inodes) or "a process that this user may not see"
 
 
 def _container(docker: DockerClient | None, port: int) -> str | None:

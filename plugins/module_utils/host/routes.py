@@ -1,4 +1,4 @@
-"""The IPv4 networks that this host already reaches."""
+"""The IPv4 networks that this host already reaches, and whether it has IPv6 at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 _TABLE = Path("/proc/net/route")
+_IPV6_ADDRESSES = Path("/proc/net/if_inet6")
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,8 @@ def parse_routes(table: str) -> list[Route]:
 
 def host_routes() -> list[Route]:
     return parse_routes(_TABLE.read_text())
+
+
+def host_has_ipv6() -> bool:
+    """The file is missing where the kernel has no IPv6, and empty where that is switched off."""
+    return _IPV6_ADDRESSES.exists() and bool(_IPV6_ADDRESSES.read_text(encoding="ascii").strip())

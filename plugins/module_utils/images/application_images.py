@@ -9,12 +9,13 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.environment.locks import images_lock
@@ -58,6 +59,16 @@ class ImagePlan:
     # What is to be built: the build section by the tag that its content gives it.
     to_build: dict[str, dict[str, Any]] = field(default_factory=dict)
     to_pull: list[str] = field(default_factory=list)
+
+    def of_pulled(self, pulled: Sequence[str]) -> ImagePlan:
+        """The same where only these come from a registry of one's own, and nothing is built."""
+        for service, image in self.images.items():
+            if (image in self.to_build or image in self.to_pull) and image not in pulled:
+                raise Refusal(
+                    f"services.{service}: its image {image} is not in the lock file of images",
+                    f"run {playbook('images')} on this state of the application, which builds and pushes it",
+                )
+        return ImagePlan(self.images)
 
 
 class ApplicationImages:

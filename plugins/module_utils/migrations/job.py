@@ -14,6 +14,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 from ansible_collections.echobase.platform.plugins.module_utils.colours.job_service import SERVICE, command_of, job_project, place_of
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL, found_or_none
 from ansible_collections.echobase.platform.plugins.module_utils.containers.one_off import Ended, OneOff
+from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import MIGRATE_USER
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import external_database
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 
 if TYPE_CHECKING:
@@ -36,19 +38,38 @@ class ReachableDatabase:
     network: str
     # Host name of the replica that backfills wait for; empty where there is none.
     replica: str = ""
+    # It is the one that customers' data are in, wherever it is, and not a copy of it.
+    is_live: bool = False
 
     @classmethod
     def live(cls, env: Environment, engine: str, *, has_replica: bool = False) -> ReachableDatabase:
+        external = external_database(env)
+        if external is not None:
+            return cls(external.engine, external.host, external.port, env.durable_network.name, is_live=True)
         server = env.server(engine)
         replica = env.replica(engine).container if has_replica else ""
-        return cls(engine, server.container, server.container_port, env.durable_network.name, replica)
+        return cls(engine, server.container, server.container_port, env.durable_network.name, replica, is_live=True)
 
     def told_to(self, place: ColourPlace) -> ColourPlace:
         """The same place with this database instead of the environment's own."""
-        return replace(place, database=self._as(place.database), migrator=self._as(place.migrator))
+        database, migrator = self._as(place, place.database, place.env.database_user), self._as(place, place.migrator, MIGRATE_USER)
+        return replace(place, database=database, migrator=migrator)
 
-    def _as(self, account: Server | None) -> Server | None:
-        return account and replace(account, engine=self.engine, host=self.host, port=self.port, replica=self.replica)
+    def _as(self, place: ColourPlace, account: Server | None, user: str) -> Server | None:
+        """A copy is on a server of our own, with our own accounts and authority, whatever the live database has."""
+        if account is None or self.is_live:
+            return account and replace(account, replica=self.replica)
+        return Server(
+            self.engine,
+            self.host,
+            self.port,
+            user,
+            place.env.database,
+            self.replica,
+            account.password_file,
+            account.folder,
+            account.password,
+        )
 
 
 @dataclass(frozen=True)

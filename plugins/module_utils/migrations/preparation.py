@@ -32,8 +32,12 @@ class Preparation:
     ledger: Ledger
     gate: MigrationGate | None = None
     rehearsal: Rehearsal | None = None
+    # Why there is none, where one would be expected.
+    unrehearsed: str = ""
     progress: Progress = field(default_factory=lambda: Progress(None))
     warnings: list[str] = field(default_factory=list)
+    # Who wants it; empty for the user that this runs as.
+    by: str = ""
 
     def foretell(self, wanted: WantedMigration) -> None:
         problem = self.gate.problem(datetime.now(UTC)) if self.gate else ""
@@ -52,10 +56,12 @@ class Preparation:
             self.record(wanted, "overridden", {"action": wanted.action, "problem": problem, "reason": wanted.override})
             self.warnings.append(f"not rehearsed, and nothing to go back to: {problem}")
             return {}
+        if self.unrehearsed:
+            self.warnings.append(f"not rehearsed: {self.unrehearsed}")
         return self._rehearsed(self.rehearsal, wanted.action) if self.rehearsal else {}
 
     def record(self, wanted: WantedMigration, event: str, details: Mapping[str, Any]) -> None:
-        self.ledger.append(new_entry(event, "", wanted.release, details))
+        self.ledger.append(new_entry(event, "", wanted.release, details, by=self.by))
 
     def _rehearsed(self, rehearsal: Rehearsal, action: str) -> dict[str, Any]:
         self.progress.say(f"rehearsing {action} on a restored copy")

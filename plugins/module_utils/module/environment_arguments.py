@@ -18,6 +18,7 @@ ENVIRONMENT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "index": {"type": "int"},
     "ports": {"type": "dict"},
     "subnets": {"type": "str"},
+    "public_names": {"type": "list", "elements": "str", "default": []},
     "lease": {"type": "int"},
 }
 
@@ -29,4 +30,4 @@ def environment_of(params: Mapping[str, Any]) -> Environment:
     if not _PREFIX.fullmatch(params["network_prefix"]):
         raise Refusal(f"echobase_network_prefix '{params['network_prefix']}' is no start of an address", "give two octets, such as 10.231")
     placement = Placement(params.get("index"), params.get("ports"), params.get("subnets") or "")
-    return environment(params["environment"], params["home"], params["network_prefix"], placement)
+    return environment(params["environment"], params["home"], params["network_prefix"], placement, params.get("public_names") or ())

@@ -15,6 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.oper
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import ENCRYPTION_KEY
 from ansible_collections.echobase.platform.plugins.module_utils.engines.registry import engine_named
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import ExternalDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import COLOURS
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
@@ -57,6 +58,8 @@ class DatabaseState:
     backups: Backups | None = None
     # The replica; None where there is none.
     replica: ReplicaState | None = None
+    # The server that somebody else runs; None where the database is one of our own.
+    external: ExternalDatabase | None = None
 
 
 @dataclass(frozen=True)
@@ -210,18 +213,32 @@ class StatusScreen:
 
     def _durable(self) -> list[str]:
         database = self.database
-        server = self.env.server(database.engine)
-        where = f"127.0.0.1:{server.port}, volume {server.volume}"
         return [
-            f"DATABASE  {engine_named(database.engine).title} {database.version} ready, {database.tls_cipher}, {where}"
-            if not database.problem
-            else f"DATABASE  NOT READY: {database.problem} ({where})",
+            *(self._external(database.external) if database.external else self._own_database()),
             *(self._backups(database.backups) if database.backups else []),
             *([database.replica.line] if database.replica else []),
             *([self.cache.line] if self.cache else []),
             *self._edge(),
             *self.observed,
             *self._packages(),
+        ]
+
+    def _own_database(self) -> list[str]:
+        database, server = self.database, self.env.server(self.database.engine)
+        where = f"127.0.0.1:{server.port}, volume {server.volume}"
+        if database.problem:
+            return [f"DATABASE  NOT READY: {database.problem} ({where})"]
+        return [f"DATABASE  {engine_named(database.engine).title} {database.version} ready, {database.tls_cipher}, {where}"]
+
+    def _external(self, external: ExternalDatabase) -> list[str]:
+        database = self.database
+        where = f"external, at {external.place}"
+        told = "its owner tells of restore points" if external.restore_points else "nobody here knows to when it could be restored"
+        return [
+            f"DATABASE  NOT READY: {database.problem} ({where})"
+            if database.problem
+            else f"DATABASE  {engine_named(external.engine).title} {database.version} ready, {where}, TLS verified, {database.tls_cipher}",
+            f"          backups, restore and upgrades are its owner's; {told}",
         ]
 
     def _backups(self, backups: Backups) -> list[str]:
@@ -293,9 +310,12 @@ class StatusScreen:
 
     def _entrances(self) -> list[str]:
         return [
-            f"PUBLIC    {self.env.public_url}",
+            " ".join([f"PUBLIC    {self.env.public_url}", *self._further_names()]),
             f"OPERATORS {self.env.operators_url}  {self._operator()}",
         ]
+
+    def _further_names(self) -> list[str]:
+        return [f"(and {', '.join(self.env.public_names[1:])})"] if self.env.public_names[1:] else []
 
     def _operator(self) -> str:
         if self.operator == KEPT:

@@ -22,7 +22,9 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.application.edge_routes import edge_routes
+from ansible_collections.echobase.platform.plugins.module_utils.credentials.own_certificate import OwnCertificate
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
+from ansible_collections.echobase.platform.plugins.module_utils.host.routes import host_has_ipv6
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.nginx_routes import NginxRoutes
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.weights import Weights
 from harness.edge_under_test import routes_settings
@@ -227,6 +229,50 @@ def test_a_renewed_certificate_is_shown_to_the_next_client(running: Scene) -> No
         running.post(10)
     assert running.run().changed == 1
     assert running.post(10) == 503
+
+
+def shown_to(scene: Scene, name: str) -> bytes:
+    """The certificate that the edge shows to whoever asks for this name."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", scene.env.edge_port)) as plain,
+        context.wrap_socket(plain, server_hostname=name or None) as wrapped,
+    ):
+        return wrapped.getpeercert(binary_form=True) or b""
+
+
+def of_file(file: Path) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(file.read_text().partition("-----END")[0] + "-----END CERTIFICATE-----\n")
+
+
+def test_customers_see_the_certificate_of_their_names_and_this_host_its_own(scene: Scene) -> None:
+    own, other = scene.home / "tls/edge", scene.home / "other"
+    for name in ("first", "second"):
+        make_certificates(other / name, [])
+    lay = OwnCertificate((other / "first/edge/tls.crt").read_text(), (other / "first/edge/tls.key").read_text(), ())
+    lay.present(own, check=False)
+    first = scene.run(edge_own_certificate=True)
+    assert first.failed == 0, first.output
+    for name in ("shop.example.com", ""):
+        assert shown_to(scene, name) == of_file(other / "first/edge/tls.crt")
+    assert shown_to(scene, "localhost") == of_file(own / "tls.crt")
+    assert scene.post(10) == 503
+
+    renewed = OwnCertificate((other / "second/edge/tls.crt").read_text(), (other / "second/edge/tls.key").read_text(), ())
+    renewed.present(own, check=False)
+    assert shown_to(scene, "shop.example.com") == of_file(other / "second/edge/tls.crt")
+    assert scene.run(edge_own_certificate=True).changed == 0
+
+
+def test_addresses_of_the_sixth_version_are_listened_on_where_the_host_has_them(scene: Scene) -> None:
+    assert scene.run().failed == 0
+    listens = [name for name in ("compose/edge-sockets.yml", "edge/nginx.conf") if "[::]:" in scene.files()[name]]
+    assert len(listens) == (2 if host_has_ipv6() else 0)
+    assert scene.run(edge_ipv6="auto").changed == 0
+    assert scene.run(edge_ipv6="false").failed == 0
+    assert not [name for name in ("compose/edge-sockets.yml", "edge/nginx.conf") if "[::]:" in scene.files()[name]]
+    assert scene.post(10) == 503
 
 
 def test_a_changed_page_goes_live_at_once(running: Scene) -> None:

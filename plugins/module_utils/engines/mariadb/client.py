@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ansible_collections.echobase.platform.plugins.module_utils.database.client import DatabaseClient
+from ansible_collections.echobase.platform.plugins.module_utils.database.client import DatabaseClient, DumpedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.database.server_definition import ROOT_PASSWORD_FILE
 
 # Runs a client as root. The password comes by a pipe of the shell, so it is in no argument and in no environment.
@@ -17,6 +17,11 @@ _AS_ROOT = (
 _LOG_IN = (
     """read -r password; exec mariadb --defaults-extra-file=<(printf '[client]\\nuser="%s"\\npassword="%s"\\n' "$0" "$password") """
     """--host=127.0.0.1 --protocol=tcp --ssl --disable-ssl-verify-server-cert --execute='SELECT 1' "$1" """
+)
+# The password comes from a file, by a pipe of the shell: it is in no argument and in no environment.
+_DUMP = (
+    """user=$1; shift; exec mariadb-dump --defaults-extra-file=<(printf '[client]\\nuser="%s"\\npassword="%s"\\n' """
+    """"$user" "$(sed 's/[\\\\"]/\\\\&/g' "$0")") "$@" """
 )
 
 
@@ -37,6 +42,15 @@ class MariadbClient(DatabaseClient):
 
     def execute_file(self, database: str, file: str) -> tuple[str, ...]:
         return ("mariadb", f"--execute=source {file}", database)
+
+    def dump_from(self, there: DumpedDatabase) -> list[str]:
+        where = [f"--host={there.host}", f"--port={there.port}", f"--ssl-ca={there.authority_file}", "--ssl-verify-server-cert"]
+        what = ["--single-transaction", "--skip-lock-tables", "--no-tablespaces", "--triggers", "--routines", "--events", "--hex-blob"]
+        return ["bash", "-ceu", _DUMP, there.password_file, there.user, *where, *what, there.name]
+
+    def load_as(self, owner: str, database: str) -> list[str]:
+        """Rights are to the whole database here, whoever made a table."""
+        return ["mariadb", database]
 
     def log_in(self, user: str, database: str) -> tuple[str, ...]:
         return ("bash", "-c", _LOG_IN, user, database)

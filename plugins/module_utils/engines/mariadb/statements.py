@@ -20,4 +20,14 @@ MARIADB_STATEMENTS = Statements(
         " @@max_connections, IF(@@read_only, 't', 'f'),"
         " (SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = '{database}')"
     ),
+    about=(
+        "SELECT VERSION(), IF(@@read_only, 't', 'f'), @@character_set_database, UNIX_TIMESTAMP(NOW(6)),"
+        " (SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'SSL_CIPHER')"
+    ),
+    mighty_rights=(
+        "SELECT privilege_type FROM information_schema.user_privileges"
+        " WHERE privilege_type <> 'USAGE' AND REPLACE(grantee, '''', '') = CURRENT_USER() ORDER BY privilege_type"
+    ),
+    product="MariaDB",
+    encodings=("utf8mb4",),
 )

@@ -40,6 +40,7 @@ class PostgreSql(DatabaseEngine):
     statements: ClassVar[Statements] = POSTGRES_STATEMENTS
     replication: ClassVar[Replication] = PostgresReplication()
 
+    settings_of_copy: ClassVar[Mapping[str, str]] = {"archive_mode": "off"}
     newer_image_upgrades: ClassVar[bool] = False
 
     def backup_tool(self, docker: DockerClient, env: Environment, target: BackupTarget) -> BackupTool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.python_packages import missing_package
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import (
@@ -24,14 +25,24 @@ _TLS_REQUEST = struct.pack("!ii", 8, 80877103)
 
 class PostgresLogin(DatabaseLogin):
     def _log_in(self, password: str, context: ssl.SSLContext, timeout: int) -> Login:
+        certificate = self._certificate(context, timeout)
+        with self._connect(password, context, timeout) as connection:
+            row = connection.execute(
+                "SELECT current_setting('server_version'), (SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()),"
+                f" ({PostgresAccounts.applied_digest})"
+            ).fetchone()
+        version, cipher, accounts = row or ("", "", "")
+        return Login(version.partition(" ")[0], cipher, certificate, accounts or "")
+
+    def _connect(self, password: str, context: ssl.SSLContext, timeout: int) -> Any:
         try:
             import psycopg  # noqa: PLC0415 - its absence is a user's error, not a traceback
         except ImportError as error:
             raise missing_package("psycopg") from error
-        certificate = self._certificate(context, timeout)
         try:
-            with psycopg.connect(
+            return psycopg.connect(
                 host=self.host,
+                hostaddr=self.address or None,
                 port=self.port,
                 user=self.user,
                 password=password,
@@ -40,20 +51,20 @@ class PostgresLogin(DatabaseLogin):
                 sslrootcert=self.ca_file,
                 connect_timeout=timeout,
                 options=f"-c statement_timeout={timeout}s",
-            ) as connection:
-                row = connection.execute(
-                    "SELECT current_setting('server_version'), (SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()),"
-                    f" ({PostgresAccounts.applied_digest})"
-                ).fetchone()
+                autocommit=True,
+            )
         except psycopg.OperationalError as error:
             raise _failure(str(error)) from error
-        version, cipher, accounts = row or ("", "", "")
-        return Login(version.partition(" ")[0], cipher, certificate, accounts or "")
+
+    def _driver_error(self) -> type[Exception]:
+        import psycopg  # noqa: PLC0415 - as above
+
+        return psycopg.Error
 
     def _certificate(self, context: ssl.SSLContext, timeout: int) -> bytes:
         """This takes a connection of its own: the client library does not tell which certificate it verified."""
         try:
-            with socket.create_connection((self.host, self.port), timeout) as plain:
+            with socket.create_connection((self.address or self.host, self.port), timeout) as plain:
                 plain.sendall(_TLS_REQUEST)
                 if plain.recv(1) != b"S":
                     raise NotReadyError("it does not speak TLS")
@@ -66,5 +77,7 @@ class PostgresLogin(DatabaseLogin):
 
 
 def _failure(text: str) -> Exception:
+    if "certificate verify failed" in text or "does not match host name" in text:
+        return CertificateRejectedError(text.strip().replace("\n", " "))
     words = text.strip().rpartition("FATAL:")[2].strip().replace("\n", " ")
     return AccessDeniedError(words) if any(sign in words for sign in _ACCESS_DENIED) else NotReadyError(words)

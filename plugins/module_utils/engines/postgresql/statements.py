@@ -22,6 +22,17 @@ POSTGRES_STATEMENTS = Statements(
         " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
         " current_setting('max_connections'), pg_is_in_recovery(), pg_database_size('{database}')"
     ),
+    about=(
+        "SELECT 'PostgreSQL ' || current_setting('server_version'), CASE WHEN pg_is_in_recovery() THEN 't' ELSE 'f' END,"
+        " pg_encoding_to_char(encoding), extract(epoch FROM clock_timestamp()),"
+        " (SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()) FROM pg_database WHERE datname = current_database()"
+    ),
+    mighty_rights=(
+        "SELECT may FROM pg_roles, LATERAL (VALUES ('SUPERUSER', rolsuper), ('CREATEROLE', rolcreaterole), ('CREATEDB', rolcreatedb),"
+        " ('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) AS rights (may, has) WHERE rolname = current_user AND has"
+    ),
+    product="PostgreSQL",
+    encodings=("UTF8",),
     # Without them the server would choose its ways blindly at first.
     after_upgrade="ANALYZE",
 )

@@ -14,6 +14,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.application.colo
     port_clashes,
 )
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
+from ansible_collections.echobase.platform.plugins.module_utils.environment.inside import DATABASE_AUTHORITY_FILE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 
 from .compose_examples import shop
@@ -163,3 +164,28 @@ def test_secrets_in_files_are_found_where_compose_puts_them() -> None:
     mounts = {mount["target"]: mount["source"] for mount in web["volumes"]}
     assert mounts["/run/secrets"] == ENV.path("secrets", "app")
     assert mounts["/etc/shop/token"] == ENV.path("secrets", "app", "token")
+
+
+def test_a_database_of_somebody_elses_is_told_by_its_own_name_and_led_to_the_way_out() -> None:
+    external = replace(
+        DATABASE,
+        host="db.example.com",
+        port=25060,
+        user="shop_app",
+        authority_file=DATABASE_AUTHORITY_FILE,
+        authority="/state/authority-1.crt",
+        address="10.231.0.11",
+    )
+    there = replace(place(), database=external, migrator=replace(external, user="shop_migrate"))
+    services = colour_project(Definition.of(shop()), there)["services"]
+    api = services["green-api"]
+    assert api["environment"]["DATABASE_URL"].startswith(
+        "postgresql://shop_app:pa%24%24@db.example.com:25060/orders_db?sslmode=verify-full"
+    )
+    assert api["environment"]["DATABASE_URL"].endswith(f"sslrootcert={DATABASE_AUTHORITY_FILE}")
+    assert api["extra_hosts"] == ["db.example.com:10.231.0.11"]
+    mounts = {mount["target"]: mount["source"] for mount in api["volumes"]}
+    # The one authority vouches for nothing of the other's.
+    assert mounts[DATABASE_AUTHORITY_FILE] == "/state/authority-1.crt" and mounts["/run/tls-ca/ca.crt"] == ENV.path("tls", "ca.crt")
+    assert "shop_migrate" in services["green-migrate"]["environment"]["DATABASE_URL"]
+    assert "extra_hosts" not in service("api") and DATABASE_AUTHORITY_FILE not in str(service("api"))

@@ -160,3 +160,38 @@ def test_an_authority_of_before_stays_and_signs_on(tmp_path: Path, monkeypatch: 
     converge(folder, [Leaf("one", ("elsewhere.example",), os.getuid())])
     assert (folder / "ca.crt").read_bytes() == before
     assert verified(folder, "one").endswith(": OK")
+
+
+def test_an_authority_learns_another_public_name_and_keeps_its_key(folder: Path) -> None:
+    """Whoever trusts it goes on to: only what has the name is issued anew, and the others are left alone."""
+    before = {name: (folder / name).read_bytes() for name in ("ca.crt", "ca.key", "two/tls.crt")}
+    leaves = [Leaf("one", ("one.internal", "127.0.0.1", "shop.example.com", "192.0.2.7", "2001:db8::7"), os.getuid()), LEAVES[1]]
+    names = ["shop.example.com", "192.0.2.7", "2001:db8::7"]
+
+    def present(check: bool) -> Outcome:
+        return Certificates(folder, "test", leaves, public_names=names).present(check)
+
+    expected = {"ca": f"may not sign {', '.join(names)}", "one": f"names differ: {', '.join(sorted(names))}"}
+    assert reasons(present(check=True)) == expected
+    assert (folder / "ca.crt").read_bytes() == before["ca.crt"]
+    assert reasons(present(check=False)) == expected
+    assert not present(check=False).changed
+    assert [name for name, content in before.items() if (folder / name).read_bytes() != content] == ["ca.crt"]
+    assert verified(folder, "one").endswith(": OK")
+    assert verified(folder, "two").endswith(": OK")
+    # Clients that still have the older certificate of the authority take what they took before.
+    (folder / "ca.crt").write_bytes(before["ca.crt"])
+    assert verified(folder, "two").endswith(": OK")
+
+
+def test_a_name_of_a_service_is_no_public_name(folder: Path) -> None:
+    thief = Certificates(folder, "test", [Leaf("forged", ("bank.example",), os.getuid())], public_names=["shop.example.com"])
+    with pytest.raises(Refusal, match=r"may not sign bank\.example - keep names"):
+        thief.present(check=False)
+
+
+def test_public_names_are_in_the_certificate_of_the_edge_alone() -> None:
+    env = environment("devlocal", public_names=["shop.example.com", "localhost", "192.0.2.7"])
+    leaves = {leaf.folder: leaf.names for leaf in wanted_leaves(env)}
+    assert leaves.pop("edge") == ("localhost", "127.0.0.1", "::1", "shop.example.com", "192.0.2.7")
+    assert not any("shop.example.com" in names for names in leaves.values())

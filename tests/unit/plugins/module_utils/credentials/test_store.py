@@ -12,7 +12,6 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.stor
     completed,
     key_fingerprint,
     missing,
-    vault_password,
 )
 
 
@@ -99,15 +98,3 @@ def test_a_damaged_file_is_refused_without_showing_it(tmp_path: Path, content: s
         SecretStore(file).load()
     assert "very-secret" not in str(caught.value)
     assert file.read_text() == content
-
-
-def test_vault_password_files(tmp_path: Path) -> None:
-    assert vault_password("") is None
-    with pytest.raises(Refusal, match="cannot be read: No such file"):
-        vault_password(str(tmp_path / "none"))
-    empty = tmp_path / "empty"
-    empty.write_text("\n")
-    with pytest.raises(Refusal, match="is empty"):
-        vault_password(str(empty))
-    empty.write_text("word\n")
-    assert vault_password(str(empty)) == b"word"

@@ -29,7 +29,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.credentials.stor
 from ansible_collections.echobase.platform.plugins.module_utils.database.accounts import DatabaseAccounts, account_passwords
 from ansible_collections.echobase.platform.plugins.module_utils.database.acknowledged import Acknowledged
 from ansible_collections.echobase.platform.plugins.module_utils.database.backup_tool import Archive, Backup, BackupTool, Damage, Kind, Point
-from ansible_collections.echobase.platform.plugins.module_utils.database.client import DatabaseClient
+from ansible_collections.echobase.platform.plugins.module_utils.database.client import DatabaseClient, DumpedDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.database.console import ServerConsole
 from ansible_collections.echobase.platform.plugins.module_utils.database.engine import DatabaseEngine
 from ansible_collections.echobase.platform.plugins.module_utils.database.login import DatabaseLogin, Login
@@ -115,12 +115,24 @@ class ElephantClient(DatabaseClient):
     def execute_file(self, database: str, file: str) -> tuple[str, ...]:
         return (database, f"EXECUTE {file}")
 
+    def dump_from(self, there: DumpedDatabase) -> list[str]:
+        return ["elephant-dump", there.host]
+
+    def load_as(self, owner: str, database: str) -> list[str]:
+        return ["elephant", owner, database]
+
     def log_in(self, user: str, database: str) -> tuple[str, ...]:
         return ("elephant", user, database)
 
 
 class ElephantLogin(DatabaseLogin):
     def _log_in(self, password: str, context: ssl.SSLContext, timeout: int) -> Login:
+        raise NotImplementedError
+
+    def _connect(self, password: str, context: ssl.SSLContext, timeout: int) -> Any:
+        raise NotImplementedError
+
+    def _driver_error(self) -> type[Exception]:
         raise NotImplementedError
 
 
@@ -212,6 +224,10 @@ class Elephantine(DatabaseEngine):
         make_drill_table="MAKE",
         remove_drill_table="REMOVE",
         activity="ACTIVITY OF {database}",
+        about="ABOUT",
+        mighty_rights="MIGHTY",
+        product="Elephantine",
+        encodings=("EVERY",),
     )
     replication: ClassVar[Replication] = ElephantReplication()
     newer_image_upgrades: ClassVar[bool] = True

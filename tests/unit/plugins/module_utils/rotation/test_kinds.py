@@ -27,3 +27,11 @@ def test_what_is_unknown_is_refused_with_the_list_of_names(named: str, problem: 
 def test_the_administrators_password_can_be_rotated() -> None:
     found = rotations("db_root_password")
     assert (found["passwords"], found["problem"]) == (["db_root_password"], "")
+
+
+def test_what_somebody_else_runs_is_theirs_to_rotate() -> None:
+    told = str(rotations("token_key,db_monitor_password,db_volume_key", "external")["problem"])
+    assert told.startswith("db_monitor_password, db_volume_key of a database that somebody else runs is not ours to change - ")
+    # What its owner has changed is taken over.
+    found = rotations("token_key,db_app_password,cache_app_password", "external")
+    assert (found["problem"], found["passwords"]) == ("", ["db_app_password", "cache_app_password"])

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.backups.restorable import Restorable
 from ansible_collections.echobase.platform.plugins.module_utils.colours.claim import REMOVED, REPLACED, Claim, ColourClaims
+from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import ExternalDatabase
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.process_identity import ProcessIdentity
 from ansible_collections.echobase.platform.plugins.module_utils.images.age import ImageAge
@@ -319,3 +320,17 @@ def test_the_cache_has_a_line_of_its_own_where_there_is_one() -> None:
     assert "CACHE     NOT READY: port 6379: Connection refused" in away.lines(with_hints=False)
     assert not away.is_well
     assert replace(screen(), cache=CacheState("CACHE     Redis 8.0.2 ready", is_ready=True)).is_well
+
+
+def test_a_database_of_somebody_elses_is_said_to_be_theirs() -> None:
+    theirs = ExternalDatabase("postgresql", "db.example.com", 25060, "shop", "shop_app", "shop_migrate", "ca.crt")
+    it = DatabaseState("17.5", "TLS_AES_256_GCM_SHA384", engine="postgresql", external=theirs)
+    one = replace(screen(), database=it)
+    lines = one.lines(with_hints=False)
+    assert "DATABASE  PostgreSQL 17.5 ready, external, at db.example.com:25060, TLS verified, TLS_AES_256_GCM_SHA384" in lines
+    assert "          backups, restore and upgrades are its owner's; nobody here knows to when it could be restored" in lines
+    assert not [line for line in lines if "RESTORABLE" in line or "volume" in line]
+    assert one.is_well
+    away = replace(one, database=replace(it, problem="db.example.com:25060 cannot be reached: timed out"))
+    assert "DATABASE  NOT READY: db.example.com:25060 cannot be reached: timed out (external, at db.example.com:25060)" in away.lines(False)
+    assert not away.is_well
