@@ -95,6 +95,8 @@ def test_built_there_from_what_is_sent_and_only_what_changed(shop: Shop) -> None
     assert first.code == 0, first.output
     assert "sending the build contexts of backend, mariadb, nginx, redis" in first.output
     assert "sending what web is built from" in first.output
+    # What the host says of its progress is shown here.
+    assert "building zz-shop" in first.output
     assert len(shop.there("zz-shop")) == 1
     again = shop.have_images()
     assert (again.changed, "sending" in again.output) == (0, False)
