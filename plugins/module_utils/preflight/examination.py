@@ -20,7 +20,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.host.apt_sources
 from ansible_collections.echobase.platform.plugins.module_utils.host.engine_socket import EngineSocket, NoEngineError
 from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import insufficient
 from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import holder_among
-from ansible_collections.echobase.platform.plugins.module_utils.host.tcp_sockets import LISTENING, open_in, sockets
+from ansible_collections.echobase.platform.plugins.module_utils.host.tcp_sockets import listening_at, open_in
 from ansible_collections.echobase.platform.plugins.module_utils.preflight import checks
 from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED, OF_THE_CONTROLLER, Problem
 
@@ -132,7 +132,7 @@ class Examination:
 
     def _holders(self, wanted: Mapping[str, int]) -> dict[int, str]:
         """Who listens at these ports, without what is the environment's own."""
-        listening = {port: inodes for port in wanted.values() if (inodes := sockets({port}, LISTENING))}
+        listening = listening_at(wanted.values())
         if not listening:
             return {}
         published = {
