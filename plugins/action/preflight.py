@@ -84,10 +84,10 @@ class ActionModule(RunModule):
         if not answer.get("failed") or "problems" in answer:
             return answer
         said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout", "exception"))
-        problem = cannot_become(said) or self._python(str(arguments["managed"]), task_vars)
+        problem = cannot_become(said) or self._python_problem(str(arguments["managed"]), task_vars)
         return {"problems": [str(problem)]} if problem else answer
 
-    def _python(self, managed: str, task_vars: dict[str, Any]) -> Problem | None:
+    def _python_problem(self, managed: str, task_vars: dict[str, Any]) -> Problem | None:
         """What is wrong with the interpreter, asked by the shell; None where nothing is."""
         interpreter = str(self._templar.template(task_vars.get("ansible_python_interpreter")) or "")
         if not interpreter.startswith("/"):
