@@ -82,14 +82,14 @@ class ActionModule(NormalActionModule):
             self._is_plain()
             and self._connection.transport == "local"
             and self._connection.become is None
-            and self._interpreter(task_vars) == sys.executable
+            and self._python(task_vars) == sys.executable
         )
 
     def _shares_connection(self, task_vars: dict[str, Any]) -> bool:
         return (
             self._is_plain()
             and self._connection.transport == "ssh"
-            and self._interpreter(task_vars).startswith("/")
+            and self._python(task_vars).startswith("/")
             and not self._asks_password()
             # Who wants to see the modules' files on the host gets them.
             and not C.DEFAULT_KEEP_REMOTE_FILES
@@ -106,7 +106,7 @@ class ActionModule(NormalActionModule):
 
     def _printed_there(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> str | None:
         self._update_module_args(name, arguments, task_vars)
-        way = Way(self._ssh_command(self._interpreter(task_vars)), Path(C.DEFAULT_LOCAL_TMP), os.getppid())
+        way = Way(self._ssh_command(self._python(task_vars)), Path(C.DEFAULT_LOCAL_TMP), os.getppid())
         try:
             return way.call(self._importable(name), _written(arguments), _PROFILE)
         except NotPossible:
@@ -133,7 +133,7 @@ class ActionModule(NormalActionModule):
         asked = [self._connection.get_option("password"), self._play_context.password]
         return any([*asked, become and become.get_option("become_pass")])
 
-    def _interpreter(self, task_vars: dict[str, Any]) -> str:
+    def _python(self, task_vars: dict[str, Any]) -> str:
         delegate = self._task.delegate_to
         known = task_vars["ansible_delegated_vars"][delegate] if delegate else task_vars
         return str(self._templar.template(known.get("ansible_python_interpreter")) or "")
