@@ -25,8 +25,6 @@ class CountingCustomers:
 
     url: str
     ca_file: str
-    # Where to connect instead, as "host:port".
-    connect_to: str
     folder: Path
     rate: float = 10
     answered: int = 0
@@ -67,8 +65,6 @@ class CountingCustomers:
 
     def _start(self, mode: str, *options: str) -> subprocess.Popen[str]:
         line = [sys.executable, "-m", "counting_client", mode, self.url, "--ca", self.ca_file, "--journal", str(self.journal), *options]
-        if self.connect_to:
-            line += ["--connect-to", self.connect_to]
         path = f"{CHECKOUT / 'tests' / 'load'}:{os.environ.get('PYTHONPATH', '')}"
         return subprocess.Popen(
             line,

@@ -62,7 +62,8 @@ class RemoteEnvironment:
         return self._environment(str(self.host.machine.root / DEFAULT_HOME.lstrip("/")))
 
     def customers(self, folder: Path) -> CountingCustomers:
-        return CountingCustomers("https://localhost", self.ca_file, f"{self.host.address}:{self.topology.edge_port}", folder)
+        """They come by its public name."""
+        return CountingCustomers(f"https://{self.host.address}:{self.topology.edge_port}", self.ca_file, folder)
 
     @property
     def ca_file(self) -> str:
