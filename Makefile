@@ -52,7 +52,7 @@ lint: test-venv  ## the linters alone
 packages: test-venv  ## the packages of the collection's code: layers, sizes, and which imports which
 	@.venv/bin/python tools/packages
 
-docs: test-venv  ## write anew what is made from the collection: roles' READMEs, playbooks, names and ports, Grafana's dashboards
+docs: test-venv  ## write anew what is made from the collection: roles' READMEs, playbooks, the inventory, names and ports, Grafana's dashboards
 	@PYTHONPATH=.collections:tools .venv/bin/python -m reference
 	@PYTHONPATH=.collections:tools .venv/bin/python -m dashboards
 

@@ -194,6 +194,23 @@ def _no_op(figures: Figures) -> Iterable[str]:
     yield from table(["", "takes", "fastest to slowest", "Compose", "ratio", "at most"], rows)
 
 
+def _over_ssh(figures: Figures) -> Iterable[str]:
+    yield (
+        "The environment stands twice: here, and on a host of its own with its own engine, on the same cores. Each command once in each of "
+        f"{figures['rounds']} rounds, medians. The host is reached over SSH by a network without any distance: each task goes to and fro "
+        "about once. *Compose* is `docker compose pull`, then `up --detach --wait`, over one SSH connection on that host, for the same "
+        "containers with new tags in a registry; it proves nothing, records nothing, and traffic does not wait for it. A deployment here "
+        f"has the images already and another version. The load of others was {figures['load_of_others']}."
+    )
+    yield ""
+    yield from table(
+        ["", "takes", "fastest to slowest"],
+        [[row["name"], f"{row['seconds']:.1f} s", f"{row['fastest']:.1f} to {row['slowest']:.1f} s"] for row in figures["rows"]],
+    )
+    yield ""
+    yield from table(["", "ratio", "aim"], [[row["name"], f"{row['ratio']:.2f} x", row["aim"]] for row in figures["ratios"]])
+
+
 def _telemetry(figures: Figures) -> Iterable[str]:
     settings = figures["settings"]
     yield (
@@ -479,6 +496,7 @@ _SECTIONS: dict[str, tuple[str, Callable[[Figures], Iterable[str]]]] = {
     "database_load": ("What safety costs a database", _database_load),
     "backup_speed": ("Backups, by the gigabyte", _backup_speed),
     "no_op": ("A run with nothing to do", _no_op),
+    "over_ssh": ("The same over SSH", _over_ssh),
     "playbook_pairs": ("Two playbooks at once", _playbook_pairs),
     "gateway": ("The gateway beside its framework", _gateway),
     "telemetry": ("What telemetry costs the gateway", _telemetry),

@@ -15,9 +15,9 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
 from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import OLDEST_PYTHON
+from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import ASK_VERSION, OLDEST_PYTHON, version_said
 
-_ASK = "import sys; print(*sys.version_info[:2]); import ensurepip, venv; print('whole')"
+_ASK = f"{ASK_VERSION}; import ensurepip, venv; print('whole')"
 _PACKAGES = "python3 python3-venv"
 _INSTALL = (
     "command -v apt-get >/dev/null || {{ echo 'E: there is no apt-get' >&2; exit 1; }}; "
@@ -45,13 +45,13 @@ class ActionModule(RunModule):
     def _base_is_whole(self, base: str) -> bool:
         """Whether Python is there and can make an environment; refuses one that is too old for that."""
         answer = self._low_level_execute_command(f"{shlex.quote(base)} -c {shlex.quote(_ASK)}")
-        said = answer["stdout"].split()
-        if len(said) >= 2 and (found := tuple(map(int, said[:2]))) < OLDEST_PYTHON:
+        found = version_said(answer["stdout"])
+        if found and found < OLDEST_PYTHON:
             raise Refusal(
                 f"{base} on this host is Python {'.'.join(map(str, found))}, and {'.'.join(map(str, OLDEST_PYTHON))} is needed",
                 "use Debian 12, Debian 13 or Ubuntu 24.04, or name a newer one in managed_python_base",
             )
-        return said[2:] == ["whole"]
+        return bool(found) and "whole" in answer["stdout"].split()
 
     def _install(self, base: str) -> None:
         answer = self._low_level_execute_command(_INSTALL.format(packages=_PACKAGES))

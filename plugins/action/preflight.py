@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
 
@@ -22,10 +23,17 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.commands im
 from ansible_collections.echobase.platform.plugins.module_utils.environment.database_places import DEFAULT_ENGINE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.external_database import VARIABLE
 from ansible_collections.echobase.platform.plugins.module_utils.environment.external_wishes import OF_OUR_OWN, OWN, external_problems
-from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import OLDEST_PYTHON, lowest_versions
+from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import (
+    ASK_VERSION,
+    OLDEST_PYTHON,
+    lowest_versions,
+    version_said,
+)
 from ansible_collections.echobase.platform.plugins.module_utils.preflight import checks
 from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED, Problem
 
+# The one environment in which a service may speak without TLS: a developer's machine.
+_WITHOUT_TLS = "devlocal"
 _COLLECTION = Path(__file__).parents[2]
 _REQUIREMENTS = _COLLECTION / "roles/managed_python/files/requirements.in"
 
@@ -37,11 +45,15 @@ class ActionModule(RunModule):
         arguments = self._task.args
         purpose = str(arguments.get("purpose") or "change")
         is_local = self._connection.transport == "local"
-        problems = [*ansible_version(core_version), *files(arguments.get("files") or {})]
-        problems += schedule(str(arguments.get("backup_schedule") or ""), is_local)
-        if purpose != "urgent":
-            problems += self._database(known)
-        lines = [str(problem) for problem in problems]
+        seen = [
+            *ansible_version(core_version),
+            *files(arguments.get("files") or {}),
+            *schedule(str(arguments.get("backup_schedule") or ""), is_local),
+            *self._database(known),
+            *together(arguments, bool(boolean(self._said(known, "app_stack_plain_ports", False)))),
+        ]
+        needed = NEEDED.get(purpose, ())
+        lines = [str(problem) for problem in seen if problem.check in needed]
         packages = lowest_versions(_REQUIREMENTS.read_text(encoding="utf-8"))
         asked = time.time()
         answer = self._answer({**arguments, "packages": packages}, known)
@@ -49,7 +61,7 @@ class ActionModule(RunModule):
             # Arguments that are wrong, and whatever else Ansible says itself.
             return told(answer, known)
         lines += answer["problems"]
-        if "clock" in NEEDED[purpose] and "now" in answer:
+        if "clock" in needed and "now" in answer:
             lines += map(str, checks.clock(skew(answer["now"], asked, time.time())))
         result |= {"changed": False, "problems": lines, **({"unreachable": True} if answer.get("unreachable") else {})}
         if purpose == "look" and "now" in answer:
@@ -64,14 +76,17 @@ class ActionModule(RunModule):
     def _database(self, task_vars: dict[str, Any]) -> list[Problem]:
         """What does not go together with a database that somebody else runs."""
 
-        def said(name: str, otherwise: object) -> Any:
-            return self._templar.template(task_vars[name]) if name in task_vars else otherwise
-
-        whose = str(said("echobase_database", OWN))
-        external = said(VARIABLE, None) or {}
-        others = {name: said(name, None) for name in OF_OUR_OWN} if whose != OWN else {}
-        found = external_problems(whose, external, str(said("echobase_engine", DEFAULT_ENGINE)), others) if whose != OWN else []
+        whose = str(self._said(task_vars, "echobase_database", OWN))
+        if whose == OWN:
+            return []
+        external = self._said(task_vars, VARIABLE, None) or {}
+        others = {name: self._said(task_vars, name, None) for name in OF_OUR_OWN}
+        found = external_problems(whose, external, str(self._said(task_vars, "echobase_engine", DEFAULT_ENGINE)), others)
         return [Problem("database", problem.cause, problem.remedy) for problem in found]
+
+    def _said(self, task_vars: dict[str, Any], name: str, otherwise: object) -> Any:
+        """What the inventory says."""
+        return self._templar.template(task_vars[name]) if name in task_vars else otherwise
 
     def _answer(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """The module's answer; where it cannot start, the line that says why."""
@@ -84,17 +99,17 @@ class ActionModule(RunModule):
         if not answer.get("failed") or "problems" in answer:
             return answer
         said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout", "exception"))
-        problem = cannot_become(said) or self._python(str(arguments["managed"]), task_vars)
+        problem = cannot_become(said) or self._interpreter_problem(str(arguments["managed"]), task_vars)
         return {"problems": [str(problem)]} if problem else answer
 
-    def _python(self, managed: str, task_vars: dict[str, Any]) -> Problem | None:
+    def _interpreter_problem(self, managed: str, task_vars: dict[str, Any]) -> Problem | None:
         """What is wrong with the interpreter, asked by the shell; None where nothing is."""
-        interpreter = str(self._templar.template(task_vars.get("ansible_python_interpreter")) or "")
+        interpreter = self._python(task_vars)
         if not interpreter.startswith("/"):
             return None
-        question = f"{shlex.quote(interpreter)} -c 'import sys; print(*sys.version_info[:2])'"
+        question = f"{shlex.quote(interpreter)} -c {shlex.quote(ASK_VERSION)}"
         said = self._low_level_execute_command(question, sudoable=False)
-        version = tuple(int(number) for number in said["stdout"].split() if number.isdecimal())
+        version = version_said(said["stdout"])
         if version >= OLDEST_PYTHON:
             return None
         what = f"{interpreter} is Python {'.'.join(map(str, version))}" if version else f"there is no Python at {interpreter}"
@@ -137,6 +152,24 @@ def schedule(given: str, is_local: bool) -> list[Problem]:
             f"leave it out, and have AWX or a timer of the controller run {playbook('backup')}",
         )
     ]
+
+
+def together(arguments: Mapping[str, Any], plain_ports: bool) -> list[Problem]:
+    """What of the inventory does not go together."""
+    named = {name: bool(file) for name, file in (arguments.get("files") or {}).items()}
+    certificate, key = (named.get(name, False) for name in ("tls_certificate_file", "tls_key_file"))
+    problems = []
+    if certificate != key:
+        there, missing = ("tls_certificate_file", "tls_key_file") if certificate else ("tls_key_file", "tls_certificate_file")
+        problems.append(Problem("together", f"{there} is set without {missing}", "name both, or neither"))
+    if certificate and not arguments.get("public_names"):
+        cause = "tls_certificate_file is set, and no name that it is for"
+        problems.append(Problem("together", cause, "set echobase_public_names to the names of that certificate"))
+    environment = arguments.get("environment")
+    if plain_ports and environment != _WITHOUT_TLS:
+        cause = f"app_stack_plain_ports is for {_WITHOUT_TLS} only, and this is {environment}"
+        problems.append(Problem("together", cause, "leave it out of the inventory"))
+    return problems
 
 
 def unreachable(address: str, said: str) -> Problem:

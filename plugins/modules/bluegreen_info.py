@@ -72,6 +72,12 @@ maintenance:
   description: Whether visitors see the maintenance page.
   returned: success
   type: bool
+kept_closed:
+  description:
+    - Whether that page is meant to stay, since somebody put it up by playbook C(maintenance). One that nobody recorded belongs to a run
+      on the database, perhaps to one that was cut off; the next such run takes it away at its end.
+  returned: success
+  type: bool
 undecided:
   description: With several edges, what this edge agreed to and does not know yet to hold; empty when there is nothing.
   returned: success

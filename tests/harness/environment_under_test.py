@@ -15,7 +15,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.environment.topo
 CHECKOUT = Path(__file__).resolve().parents[2]
 INVENTORY = CHECKOUT / "tests" / "inventory"
 TEST = environment("test")
-_RECAP = re.compile(r"^test\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.M)
+_RECAP = re.compile(r"^[\w.-]+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.M)
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,25 @@ def try_playbook(name: str, *arguments: str, checkout: Path = CHECKOUT) -> Playb
     assert not any(argument.startswith(("-i", "--inventory")) or "echobase_env" in argument for argument in arguments), (
         "tests touch no environment but test"
     )
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(INVENTORY), f"playbooks/{name}.yml", *arguments]
-    done = subprocess.run(
-        command,
+    process = start_playbook(name, INVENTORY, *arguments, checkout=checkout)
+    output, _ = process.communicate()
+    return PlaybookRun(name, process.returncode, output)
+
+
+def start_playbook(
+    name: str, inventory: Path, *arguments: str, checkout: Path = CHECKOUT, own_session: bool = False
+) -> subprocess.Popen[str]:
+    """In a session of its own it can be killed with all that it started."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), str(Path("playbooks", f"{name}.yml")), *arguments],
         cwd=checkout,
         env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(checkout / "ansible.cfg")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        start_new_session=own_session,
     )
-    return PlaybookRun(name, done.returncode, done.stdout)
 
 
 def run_playbook(name: str, *arguments: str, checkout: Path = CHECKOUT) -> PlaybookRun:

@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import docker
 import requests
 from docker.errors import ImageNotFound
@@ -45,16 +46,23 @@ def _image_tag() -> str:
 
 
 class LocalRegistry:
-    def __init__(self, size: str = "64m") -> None:
+    """With a `login`, a user and a password, it asks for one."""
+
+    def __init__(self, mebibytes: int = 64, login: tuple[str, str] | None = None) -> None:
         self._client = docker.from_env()
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        asks = {"REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "tests", "REGISTRY_AUTH_HTPASSWD_PATH": "/users"}
         self._container = self._client.containers.create(
             _image_tag(),
             ports={"5000/tcp": tuple(self.address.split(":"))},
-            tmpfs={"/registry": f"size={size}"},
+            tmpfs={"/registry": f"size={mebibytes}m"},
+            environment=asks if login else {},
             name=f"zz-registry-{self.address.rpartition(':')[2]}",
         )
+        if login:
+            line = f"{login[0]}:{bcrypt.hashpw(login[1].encode(), bcrypt.gensalt(5)).decode()}\n"
+            self._container.put_archive("/", _tar({"users": line.encode()}))
 
     def start(self) -> None:
         self._container.start()
@@ -69,12 +77,21 @@ class LocalRegistry:
     def publish(self, image: str, version: str, content: str) -> str:
         """Gives the digest under which the registry has it; the engine keeps nothing of it."""
         tag = f"{self.address}/{image}:{version}"
-        self._client.images.load(_one_file_image(tag, content))
+        self._client.images.load(image_of(tag, content.encode()))
         pushed = self._client.images.push(f"{self.address}/{image}", tag=version, stream=True, decode=True)
         digests = [event["aux"]["Digest"] for event in pushed if "aux" in event]
         assert digests, "nothing was pushed"
         self._client.images.remove(tag)
         return str(digests[0])
+
+    def take(self, image: str, version: str) -> str:
+        """Gives the name under which it has an image of this machine's engine from now on."""
+        name = f"{self.address}/{image.rpartition('/')[2].partition(':')[0]}"
+        self._client.images.get(image).tag(name, version)
+        for event in self._client.images.push(name, tag=version, stream=True, decode=True):
+            assert "error" not in event, event
+        self._client.images.remove(f"{name}:{version}")
+        return f"{name}:{version}"
 
     def lose_layers(self) -> None:
         """It goes on telling which images it has, and cannot give them."""
@@ -96,22 +113,22 @@ class LocalRegistry:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"http://{self.address}/v2/", timeout=1).ok
+            return requests.get(f"http://{self.address}/v2/", timeout=1).status_code in (200, 401)
         except requests.RequestException:
             return False
 
 
-def _one_file_image(tag: str, content: str) -> bytes:
-    """An image as `docker load` takes it: one layer with one file."""
-    layer = _tar({"content": content.encode()})
+def image_of(tag: str, *contents: bytes) -> bytes:
+    """An image as `docker load` takes it: a layer with one file for each of these contents."""
+    layers = {f"layer{number}.tar": _tar({f"content{number}": content}) for number, content in enumerate(contents)}
     description = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Cmd": ["/content"]},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "config": {"Cmd": ["/content0"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers.values()]},
     }
-    manifest = [{"Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
-    return _tar({"layer.tar": layer, "config.json": json.dumps(description).encode(), "manifest.json": json.dumps(manifest).encode()})
+    manifest = [{"Config": "config.json", "RepoTags": [tag], "Layers": list(layers)}]
+    return _tar({**layers, "config.json": json.dumps(description).encode(), "manifest.json": json.dumps(manifest).encode()})
 
 
 def _tar(files: dict[str, bytes]) -> bytes:

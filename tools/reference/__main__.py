@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the collection itself: roles' READMEs, playbooks, names and ports. `make docs` runs it."""
+"""Writes the pages that are made from the collection itself: roles' READMEs and the reference. `make docs` runs it."""
 
 from __future__ import annotations
 

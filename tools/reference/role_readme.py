@@ -30,12 +30,12 @@ def role_readme(role: Path, playbooks: Sequence[Playbook]) -> str:
             lines += [f"{level} Example", "", "```yaml", entry["examples"].rstrip(), "```", ""]
         options = entry["options"]
         lines += [f"{level} Options", ""]
-        rows = [_row(option, spec, defaults, folder) for option, spec in options.items()]
+        rows = [option_row(option, spec, defaults, folder) for option, spec in options.items()]
         lines += [*(table(("option", "type", "default", "what it says"), rows) if rows else ["There is nothing to choose."]), ""]
     return "\n".join([*lines, *_used_by(role.name, playbooks)])
 
 
-def _row(option: str, spec: dict[str, Any], defaults: dict[str, Any], folder: str) -> tuple[str, str, str, str]:
+def option_row(option: str, spec: dict[str, Any], defaults: dict[str, Any], folder: str) -> tuple[str, str, str, str]:
     kind = f"{spec['type']} of {spec['elements']}" if "elements" in spec else spec["type"]
     if "choices" in spec:
         kind += ": " + ", ".join(_value(choice) for choice in spec["choices"])

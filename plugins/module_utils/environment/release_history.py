@@ -72,5 +72,10 @@ class ReleaseHistory:
                 return {colour: 100 if colour == entry["colour"] else 0 for colour in COLOURS}
         return None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether somebody closed the entrance, by playbook `maintenance`, and nobody opened it since."""
+        return next((entry["event"] for entry in reversed(self.entries) if entry["event"] in ("closed", "opened")), "") == "closed"
+
     def last(self, count: int) -> list[Mapping[str, Any]]:
         return list(self.entries[-count:])[::-1]

@@ -19,6 +19,14 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.outcome imp
 OLDEST_PYTHON = (3, 11)
 _LINE = re.compile(r"^(?P<name>[\w.-]+)(?:\[\w+\])?(?:>=(?P<lowest>[\d.]+))?\s*$")
 _NUMBER = re.compile(r"\d+")
+ASK_VERSION = "import sys; print('%s.%s' % sys.version_info[:2])"
+_VERSION = re.compile(r"^(\d+)\.(\d+)\s*$", re.MULTILINE)
+
+
+def version_said(by: str) -> tuple[int, ...]:
+    """Reads what Python prints of its version, among whatever a shell on a terminal says beside it; empty where it says nothing."""
+    found = _VERSION.search(by)
+    return (int(found[1]), int(found[2])) if found else ()
 
 
 def lowest_versions(requirements: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.host.managed_pyt
 from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import holder_among
 from ansible_collections.echobase.platform.plugins.module_utils.host.tcp_sockets import LISTENING, open_in, sockets
 from ansible_collections.echobase.platform.plugins.module_utils.preflight import checks
-from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED, Problem
+from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED, OF_THE_CONTROLLER, Problem
 
 _PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -60,7 +60,8 @@ class Examination:
     root: Path = Path("/")
 
     def problems(self) -> list[Problem]:
-        return [problem for check in NEEDED[self.purpose] for problem in getattr(self, f"_{check}", list)()]
+        checks_here = [check for check in NEEDED[self.purpose] if check not in OF_THE_CONTROLLER]
+        return [problem for check in checks_here for problem in getattr(self, f"_{check}")()]
 
     def _host(self) -> list[Problem]:
         try:

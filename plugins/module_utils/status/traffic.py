@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
@@ -14,6 +15,8 @@ from ansible_collections.echobase.platform.plugins.module_utils.colours.endpoint
 from ansible_collections.echobase.platform.plugins.module_utils.colours.health import ColourHealth, Probe, probe
 from ansible_collections.echobase.platform.plugins.module_utils.colours.in_flight import InFlight
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import docker_client
+from ansible_collections.echobase.platform.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.echobase.platform.plugins.module_utils.environment.release_history import ReleaseHistory
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Colour, Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.https_client import HttpsClient
 from ansible_collections.echobase.platform.plugins.module_utils.traffic.agreement import EdgeMemory, Proposal
@@ -49,6 +52,7 @@ class BluegreenInfo:
             "candidate": table.generation.candidate,
             "stable": table.generation.stable,
             "maintenance": table.generation.maintenance,
+            "kept_closed": table.generation.maintenance and self._history(weights.live).is_closed,
             "undecided": table.undecided.as_dict() if table.undecided else {},
             "table": {"readable": not table.problem, "problem": table.problem},
             "edge": edge.result(),
@@ -66,6 +70,9 @@ class BluegreenInfo:
             if not tolerate_broken:
                 raise
             return Table(NOTHING, str(refusal))
+
+    def _history(self, live: list[str]) -> ReleaseHistory:
+        return ReleaseHistory(Ledger(Path(self._env.path("ledger.jsonl"))).entries(), live)
 
     def _edge(self) -> dict[str, Any]:
         client = HttpsClient("127.0.0.1", self._env.edge_port, self._env.path("tls", "ca.crt"), timeout=_TIMEOUT, tls_name="localhost")

@@ -52,7 +52,7 @@ def test_the_tarball_holds_what_users_need_and_nothing_else(tarball: Path) -> No
     with tarfile.open(tarball) as content:
         names = [name for name in content.getnames() if name]
     assert {name.split("/")[0] for name in names} == FILES | FOLDERS
-    assert [name for name in names if name.startswith("tests/") and not name.startswith("tests/sanity")] == []
+    assert {name.split("/")[1] for name in names if name.startswith("tests/")} == {"sanity", "config.yml"}
     assert [name for name in names if {"node_modules", "__pycache__", "dist", "decisions"} & set(name.split("/"))] == []
     assert tarball.stat().st_size < LARGEST
 
@@ -76,6 +76,13 @@ def test_status_is_readable_under_every_callback(project: Project, core: Core | 
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^\W*TRAFFIC   nothing is live", done.stdout, re.M)
     assert "\\n" not in done.stdout
+
+
+def test_a_file_of_the_project_with_two_lines_runs_a_playbook(project: Project) -> None:
+    """That is how AWX gets at one: a job template names a file."""
+    (project.folder / "look.yml").write_text(f"---\n- import_playbook: {NAME}.status\n")
+    done = project.run("look.yml")
+    assert done.returncode == 0 and "TRAFFIC   nothing is live" in done.stdout, done.stdout + done.stderr
 
 
 def test_status_is_one_screen_under_our_callbacks(project: Project, core: Core | None) -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from areas import CHECKOUT
+from reference.inventory_page import environment_variables
 from reference.markup import markdown, table
 from reference.pages import pages
 from reference.playbook_page import Playbook, playbooks
@@ -129,6 +130,20 @@ def test_playbooks_that_pages_name_exist() -> None:
     files = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *(CHECKOUT / "docs").rglob("*.md")]
     named = {name for file in files for name in re.findall(r"\bplaybooks/(\w+\.yml)", file.read_text())}
     assert [name for name in sorted(named) if not (CHECKOUT / "playbooks" / name).exists()] == []
+
+
+def test_every_variable_of_an_environment_is_described() -> None:
+    """What playbooks, roles, plugins of the controller and inventories say of an environment, by what they read."""
+    folders = ("playbooks", "roles/*/tasks", "roles/*/defaults", "roles/*/templates", "inventories", "plugins/lookup", "plugins/action")
+    files = [file for folder in folders for place in CHECKOUT.glob(folder) for file in place.rglob("*") if file.is_file()]
+    read = {name for file in files if file.suffix != ".pyc" for name in re.findall(r"\bechobase_[a-z_]+", file.read_text())}
+    assert read == set(environment_variables()), "tools/reference/inventory.yml has them"
+
+
+def test_what_a_playbook_says_to_a_role_is_not_for_an_inventory() -> None:
+    page = PAGES[CHECKOUT / "docs" / "reference" / "inventory.md"]
+    assert "| `edge_hsts` |" in page and "| `durable_db_memory` |" in page
+    assert "`edge_image`" not in page and "`app_stack_colour`" not in page
 
 
 def test_markup_becomes_markdown() -> None:

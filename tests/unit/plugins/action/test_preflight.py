@@ -18,6 +18,7 @@ from ansible_collections.echobase.platform.plugins.action.preflight import (
     files,
     schedule,
     skew,
+    together,
     unreachable,
 )
 
@@ -73,6 +74,12 @@ def test_who_looks_at_a_sick_host_is_warned_and_goes_on_and_a_run_asks_once(tmp_
     assert "ok=1 " in said
 
 
+def test_what_is_urgent_does_not_wait_for_a_file_of_the_controller_nor_for_room(tmp_path: Path) -> None:
+    said = play(tmp_path, {"secrets_vault_password_file": "/nowhere", "preflight_disk": "900t"}, ["urgent"])
+    assert "failed=0" in said
+    assert "ok=1 " in said
+
+
 def test_a_host_without_the_python_that_setup_makes(tmp_path: Path) -> None:
     said = play(tmp_path, {"ansible_python_interpreter": f"{MANAGED}/bin/python"}, ["look"])
     told = f"python: there is no Python at {MANAGED}/bin/python - run `"
@@ -89,7 +96,7 @@ def test_a_python_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_python_that_is_too_old(tmp_path: Path) -> None:
     old = tmp_path / "python"
-    old.write_text('#!/bin/sh\n[ "$1" = -c ] && echo 3 9 || exit 1\n')
+    old.write_text('#!/bin/sh\n[ "$1" = -c ] && echo 3.9 || exit 1\n')
     old.chmod(0o755)
     said = play(tmp_path, {"ansible_python_interpreter": str(old)}, ["change"])
     assert f"python: {old} is Python 3.9 - install Python 3.11 or newer" in said
@@ -124,6 +131,34 @@ def test_a_schedule_of_another_host_is_refused_with_the_way_to_do_it() -> None:
     assert schedule("", is_local=False) == schedule("daily", is_local=True) == []
     assert str(schedule("daily", is_local=False)[0]).endswith(
         "- leave it out, and have AWX or a timer of the controller run `playbooks/backup.yml`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "plain_ports", "line"),
+    [
+        (
+            {"files": {"tls_certificate_file": "a"}, "public_names": ["b"]},
+            False,
+            "tls_certificate_file is set without tls_key_file - name both",
+        ),
+        ({"files": {"tls_key_file": "a"}}, False, "tls_key_file is set without tls_certificate_file - name both"),
+        (
+            {"files": {"tls_certificate_file": "a", "tls_key_file": "b"}},
+            False,
+            "tls_certificate_file is set, and no name that it is for - set",
+        ),
+        ({"environment": "ci"}, True, "app_stack_plain_ports is for devlocal only, and this is ci - leave it out of the inventory"),
+    ],
+)
+def test_what_does_not_go_together(arguments: dict[str, Any], plain_ports: bool, line: str) -> None:
+    assert [str(problem).startswith(f"together: {line}") for problem in together(arguments, plain_ports)] == [True]
+
+
+def test_what_goes_together() -> None:
+    own = {"files": {"tls_certificate_file": "a", "tls_key_file": "b"}, "public_names": ["shop.example.com"]}
+    assert (
+        together(own, plain_ports=False) == together({"environment": "devlocal"}, plain_ports=True) == together({}, plain_ports=False) == []
     )
 
 

@@ -33,11 +33,16 @@ TASKS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class TwoHosts:
+class Hosts:
     output: str
     # By task. Where a run differs by nature, in its folder, this is taken out.
     here: dict[str, Any]
     there: dict[str, Any]
+    beyond: dict[str, Any]
+
+
+# An ssh that leads back to this machine: it leaves all options out.
+_SSH = '#!/bin/sh\nfor command; do :; done\nexec sh -c "$command"\n'
 
 
 def this_python_by_another_name() -> str:
@@ -46,11 +51,19 @@ def this_python_by_another_name() -> str:
 
 
 @pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> TwoHosts:
-    """The same tasks on `here`, whose modules need no process of their own, and on `there`, where every module is packed and started."""
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Hosts:
+    """The same tasks on three hosts.
+
+    On `here` modules need no process of their own, on `there` every module is packed and started, and to `beyond` they share a connection.
+    """
     folder = tmp_path_factory.mktemp("hosts")
-    pythons = {"here": "{{ ansible_playbook_python }}", "there": this_python_by_another_name()}
-    known = {name: {"ansible_python_interpreter": python, "home": str(folder / name)} for name, python in pythons.items()}
+    (folder / "ssh").write_text(_SSH)
+    (folder / "ssh").chmod(0o755)
+    pythons = {"here": "{{ ansible_playbook_python }}", "there": this_python_by_another_name(), "beyond": sys.executable}
+    known: dict[str, dict[str, str]] = {
+        name: {"ansible_python_interpreter": python, "home": str(folder / name)} for name, python in pythons.items()
+    }
+    known["beyond"] |= {"ansible_connection": "ssh", "ansible_ssh_executable": str(folder / "ssh")}
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": known, "vars": {"ansible_connection": "local"}}}))
     for name in pythons:
         lease = ReleaseLease(environment("test", str(folder / name)))
@@ -64,13 +77,16 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> TwoHosts:
         cwd=CHECKOUT,
         # Without PYTHONPATH a module that was packed has only what was packed with it.
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+        | {
+            **{"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+            "XDG_CACHE_HOME": str(folder / "cache"),
+        },
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return TwoHosts(done.stdout, *(answers_of(done.stdout, name, str(folder / name)) for name in pythons))
+    return Hosts(done.stdout, *(answers_of(done.stdout, name, str(folder / name)) for name in pythons))
 
 
 def answers_of(output: str, host: str, folder: str) -> dict[str, Any]:
@@ -80,8 +96,8 @@ def answers_of(output: str, host: str, folder: str) -> dict[str, Any]:
     return {name: {key: value for key, value in answer.items() if key != "exception"} for name, answer in answers.items()}
 
 
-def test_both_hosts_answer_the_same(hosts: TwoHosts) -> None:
-    assert hosts.here == hosts.there
+def test_all_hosts_answer_the_same(hosts: Hosts) -> None:
+    assert hosts.here == hosts.there == hosts.beyond
     assert hosts.here["works"]["changed"] is True
     assert "unknown environment 'tset'" in hosts.here["refuses"]["msg"]
     assert "Unsupported parameters" in hosts.here["takes_no_nonsense"]["msg"]
@@ -90,11 +106,11 @@ def test_both_hosts_answer_the_same(hosts: TwoHosts) -> None:
     assert [name for name in hosts.here if "Traceback" in json.dumps(hosts.here[name])] == []
 
 
-def test_a_warning_is_shown_from_both(hosts: TwoHosts) -> None:
-    assert hosts.output.count("this rollback has stopped deploy by somebody") == 2
+def test_a_warning_is_shown_from_all(hosts: Hosts) -> None:
+    assert hosts.output.count("this rollback has stopped deploy by somebody") == 3
 
 
-def test_only_the_one_there_is_packed(hosts: TwoHosts) -> None:
+def test_only_the_one_there_is_packed(hosts: Hosts) -> None:
     assert hosts.output.count("Using module file ") == len(TASKS)
 
 

@@ -47,6 +47,20 @@ def test_who_serves_is_told_by_the_last_event_that_moved_traffic(story: str, wei
     assert history(story).weights == weights
 
 
+@pytest.mark.parametrize(
+    ("story", "is_closed"),
+    [
+        ("", False),
+        (FIRST, False),
+        (f"{FIRST}, closed", True),
+        (f"{FIRST}, closed, promoted green", True),
+        (f"{FIRST}, closed, opened", False),
+    ],
+)
+def test_the_entrance_is_closed_from_somebodys_order_until_anothers(story: str, is_closed: bool) -> None:
+    assert history(story).is_closed == is_closed
+
+
 def test_an_event_that_says_exactly_where_traffic_went_is_believed() -> None:
     shares = {"blue": 80, "green": 20}
     canary = {"event": "canary", "colour": "green", "release": "2", "details": {"to": {"weights": shares}}}

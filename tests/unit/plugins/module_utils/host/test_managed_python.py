@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
-from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import ManagedPython, insufficient, lowest_versions
+from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import (
+    ManagedPython,
+    insufficient,
+    lowest_versions,
+    version_said,
+)
 
 CHECKOUT = Path(__file__).resolve().parents[5]
 FILES = CHECKOUT / "roles/managed_python/files"
@@ -40,6 +45,19 @@ class Packages(dict[str, str]):
 )
 def test_which_distributions_packages_will_do(shipped: dict[str, str], wrong: list[str]) -> None:
     assert insufficient(lowest_versions(WANTED), Packages(shipped).version) == wrong
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("3.11\nwhole\n", (3, 11)),
+        ("3.13\r\nTraceback (most recent call last):\r\n", (3, 13)),
+        ("/bin/sh: 1: /usr/bin/python3: not found\r\n", ()),
+        ("", ()),
+    ],
+)
+def test_what_python_says_of_its_version_even_on_a_terminal(said: str, version: tuple[int, ...]) -> None:
+    assert version_said(said) == version
 
 
 def test_each_package_that_is_wanted_is_locked_in_a_version_that_will_do() -> None:

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.echobase.platform.plugins.module_utils.environment.ports_and_subnets import Placement
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment, environment
 from ansible_collections.echobase.platform.plugins.module_utils.preflight.examination import Examination, Needs
-from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED
+from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED, OF_THE_CONTROLLER
 
 LITTLE = Needs("1m", "1m", "1m", "1m")
 ME = os.getpid()
@@ -146,6 +146,5 @@ def test_all_problems_are_told_at_once(tmp_path: Path, listening: int) -> None:
 
 
 def test_each_check_that_a_purpose_needs_is_there() -> None:
-    # The clock is compared by the controller.
     missing = {check for needed in NEEDED.values() for check in needed if not hasattr(Examination, f"_{check}")}
-    assert missing == {"clock"}
+    assert missing == set(OF_THE_CONTROLLER)
