@@ -123,7 +123,7 @@ def test_more_room_is_needed_where_nothing_runs_yet(tmp_path: Path) -> None:
     with engine_that_says(tmp_path, answers) as variables:
         first = told(Examination("setup", environment("test"), str(tmp_path), needs=needs, environment=variables))
         later = told(Examination("change", environment("test"), str(tmp_path), needs=needs, environment=variables))
-    assert [line.partition(":")[0] for line in first if "preflight_first_" in line] == ["disk"] * (len(first) - 1) + ["memory"]
+    assert {line.partition(":")[0] for line in first if "preflight_first_" in line} == {"disk", "memory"}
     assert later == []
 
 
