@@ -100,7 +100,7 @@ options:
     description: The block of subnets of O(environment), if it is given outright. Images do not depend on it.
     type: str
   public_names:
-    description: As in every module of an environment. It is not used here.
+    description: The names and addresses by which customers reach the host. Images do not depend on them.
     type: list
     elements: str
     default: []
