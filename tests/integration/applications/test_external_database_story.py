@@ -92,7 +92,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         try:
             yield it
         finally:
-            it.play("teardown")
+            it.play("teardown", cache_confirm=it.env.cache.volume)
 
 
 def changed(output: str) -> int:
