@@ -149,6 +149,35 @@ def test_a_delegated_task_is_judged_by_the_host_it_goes_to() -> None:
     assert action(delegate_to="edge2")._stays_here(other | {"ansible_delegated_vars": {"edge2": MINE}})
 
 
+def to_a_host(password: str | None = None, become_pass: str | None = None, **differences: Any) -> ActionModule:
+    become = SimpleNamespace(get_option={"become_pass": become_pass}.get)
+    made = action(**{"transport": "ssh", "become": become} | differences)
+    made._connection.get_option = {"password": password}.get
+    made._play_context = SimpleNamespace(password=None)
+    return made
+
+
+def test_modules_for_a_host_share_a_connection() -> None:
+    assert to_a_host()._shares_connection({"ansible_python_interpreter": "/opt/echobase/python/bin/python"})
+    assert not to_a_host()._stays_here(MINE)
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        *({"password": "secret"}, {"become_pass": "secret"}, {"transport": "local"}, {"transport": "paramiko"}, {"async_val": 60}),
+        {"environment": [{"HTTPS_PROXY": "http://proxy:3128"}]},
+    ],
+)
+def test_where_a_password_is_asked_for_or_the_task_is_special_they_do_not(difference: dict[str, Any]) -> None:
+    assert not to_a_host(**difference)._shares_connection(MINE)
+
+
+@pytest.mark.parametrize("known", [{}, {"ansible_python_interpreter": "auto_silent"}])
+def test_nor_where_the_interpreter_is_still_to_be_found(known: dict[str, Any]) -> None:
+    assert not to_a_host()._shares_connection(known)
+
+
 def test_every_module_of_the_collection_is_run_by_this_action() -> None:
     modules = {path.stem for path in (CHECKOUT / "plugins" / "modules").glob("*.py")}
     routing = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text())["plugin_routing"]["modules"]
