@@ -53,7 +53,7 @@ author:
 EXAMPLES = r"""
 - name: Write the digests of what was pushed
   echobase.platform.images_lock:
-    file: "{{ inventory_dir }}/images.lock.yml"
+    file: "{{ inventory_dir }}/images.lock.txt"
     catalogue: images/catalogue.yml
     tags: "{{ images_result.tags }}"
     references: "{{ pushed_images.references }}"

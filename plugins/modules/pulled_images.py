@@ -59,7 +59,7 @@ author:
 EXAMPLES = r"""
 - name: The images of the release that the lock file names
   echobase.platform.pulled_images:
-    lock: "{{ inventory_dir }}/images.lock.yml"
+    lock: "{{ inventory_dir }}/images.lock.txt"
     catalogue: "{{ role_path }}/../../images/catalogue.yml"
     names: [mariadb, nginx, backend]
     application: true

@@ -62,7 +62,7 @@ def push(registry: LocalRegistry, check: bool = False, **options: Any) -> dict[s
 
 
 def pull(reference: str, home: Path, check: bool = False, **options: Any) -> dict[str, Any]:
-    fixed = {"lock": "images.lock.yml", "catalogue": "images/catalogue.yml", "home": str(home)}
+    fixed = {"lock": "images.lock.txt", "catalogue": "images/catalogue.yml", "home": str(home)}
     return run_module("pulled_images", {**fixed, "images": {TAG: reference}, **options}, check=check)
 
 

@@ -22,7 +22,7 @@ def at(name: str) -> str:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    path = tmp_path / "images.lock.yml"
+    path = tmp_path / "images.lock.txt"
     path.write_text(
         locked(
             {"nginx": NGINX, "prometheus": PROMETHEUS},
@@ -60,7 +60,7 @@ def test_only_what_was_built_from_the_same_files_is_wanted(file: Path) -> None:
     ],
 )
 def test_what_is_no_lock_file_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    path = tmp_path / "images.lock.yml"
+    path = tmp_path / "images.lock.txt"
     path.write_text(text)
     with pytest.raises(Refusal, match=complaint):
         ImagesLock.read(path)
@@ -68,4 +68,4 @@ def test_what_is_no_lock_file_is_refused(tmp_path: Path, text: str, complaint: s
 
 def test_without_a_file_it_says_how_it_is_made(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"there is no lock file .* run `playbooks/images.yml`, which writes it"):
-        ImagesLock.read(tmp_path / "images.lock.yml")
+        ImagesLock.read(tmp_path / "images.lock.txt")
