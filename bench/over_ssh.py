@@ -69,7 +69,9 @@ def _both() -> Iterator[Compose]:
         with tempfile.TemporaryDirectory() as name, remote_host("echobase-bench", Path(name, "host")) as host:
             # The registry has no certificate.
             (host.machine.root / "etc/docker").mkdir()
-            (host.machine.root / "etc/docker/daemon.json").write_text(json.dumps({"insecure-registries": [f"{host.machine.address_of_host}/32"]}))
+            (host.machine.root / "etc/docker/daemon.json").write_text(
+                json.dumps({"insecure-registries": [f"{host.machine.address_of_host}/32"]})
+            )
             shop = RemoteEnvironment(host, "root", Path(name))
             shop.hand_over_images()
             for playbook in ("setup", "deploy_green"):

@@ -38,7 +38,8 @@ class ActionModule(RunModule):
         answer: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
         if answer.get("wants"):
             wanted = {name: sections[name] for name in answer["wants"]}
-            archive = sent(self, "builds.tar.gz", f"what {' and '.join(wanted)} are built from", partial(_write, wanted))
+            what = f"what {' and '.join(wanted)} {'is' if len(wanted) == 1 else 'are'} built from"
+            archive = sent(self, "builds.tar.gz", what, partial(_write, wanted))
             answer = self._execute_module(module_args={**arguments, "archive": archive}, task_vars=task_vars)
         return answer
 

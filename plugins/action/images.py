@@ -40,7 +40,7 @@ class ActionModule(RunModule):
         catalogue = ImageCatalogue.load(path, base_recipe="")
         given = as_argument(content_of(path)["images"], catalogue.identities(), DigestLock.beside(path).digests)
         answer: dict[str, Any] = self._execute_module(module_args={**self._task.args, "sent": given}, task_vars=task_vars)
-        for _ in range(_TIMES):
+        for _time in range(_TIMES):
             if not answer.get("wants"):
                 break
             names = answer["wants"]

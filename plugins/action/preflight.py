@@ -104,7 +104,7 @@ class ActionModule(RunModule):
 
     def _interpreter_problem(self, managed: str, task_vars: dict[str, Any]) -> Problem | None:
         """What is wrong with the interpreter, asked by the shell; None where nothing is."""
-        interpreter = self._python(task_vars)
+        interpreter = str(self._said(task_vars, "ansible_python_interpreter", "") or "")
         if not interpreter.startswith("/"):
             return None
         question = f"{shlex.quote(interpreter)} -c {shlex.quote(ASK_VERSION)}"

@@ -28,6 +28,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils import basic
 from ansible.plugins.action.normal import ActionModule as NormalActionModule
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import ON_STDERR
 from ansible_collections.echobase.platform.plugins.plugin_utils.caller import this_caller
 from ansible_collections.echobase.platform.plugins.plugin_utils.module_connection import BOOTSTRAP, ConnectionLost, NotPossible, Way
 
@@ -105,11 +106,15 @@ class ActionModule(NormalActionModule):
             return _printed_by(self._importable(name), arguments)
 
     def _printed_there(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> str | None:
+        progress = str(arguments.get("progress") or "")
+        if progress:
+            arguments["progress"] = ON_STDERR
         self._update_module_args(name, arguments, task_vars)
         way = Way(self._ssh_command(self._python(task_vars)), Path(C.DEFAULT_LOCAL_TMP), os.getppid())
         try:
-            return way.call(self._importable(name), _written(arguments), _PROFILE)
+            return way.call(self._importable(name), _written(arguments), _PROFILE, progress)
         except NotPossible:
+            arguments.pop("progress", None)
             return None
         except ConnectionLost as lost:
             raise AnsibleConnectionFailure(f"{lost} - what was begun goes on to its end on the host") from lost

@@ -155,7 +155,8 @@ def _folders(module: AnsibleModule) -> Iterator[BuildFolders]:
         yield SentFolders(addresses, None)
     else:
         with tempfile.TemporaryDirectory(dir=module.tmpdir) as place, tarfile.open(archive) as sent:
-            sent.extractall(place, filter="data")
+            # Python 3.11.2, which Debian 12 has, knows no filter; what is unpacked is the controller's.
+            sent.extractall(place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
             yield SentFolders(addresses, Path(place))
 
 

@@ -52,7 +52,16 @@ options:
     type: list
     elements: str
     default: []
-    choices: [db_app_password, db_migrate_password, db_backup_password, db_monitor_password, db_replica_password, operator_password]
+    choices:
+      - db_app_password
+      - db_migrate_password
+      - db_backup_password
+      - db_monitor_password
+      - db_replica_password
+      - cache_app_password
+      - cache_monitor_password
+      - cache_admin_password
+      - operator_password
   db_app_password:
     description:
       - The password of the application's account at a database that somebody else runs, who gave it to you. Empty leaves it as it is.

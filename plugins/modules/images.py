@@ -99,6 +99,11 @@ options:
   subnets:
     description: The block of subnets of O(environment), if it is given outright. Images do not depend on it.
     type: str
+  public_names:
+    description: The names and addresses by which customers reach the host. Images do not depend on them.
+    type: list
+    elements: str
+    default: []
   lease:
     description:
       - The number that M(echobase.platform.release_lease) returned to this run for O(environment).

@@ -24,17 +24,17 @@ _PIPELINE = "CI"
 _TERMINALS = ("/dev/pts/", "/dev/tty")
 
 
-def owner(variables: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> str:
+def owner(variables: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> str:
     """Who is answerable for this run: the user of AWX or of the pipeline, and not the account that it works with."""
-    named = [str(variables[name]) for name in _AWX_USERS if variables.get(name)] + [
-        environment[name] for name in _USERS if environment.get(name)
-    ]
+    told = os.environ if environment is None else environment
+    named = [str(variables[name]) for name in _AWX_USERS if variables.get(name)] + [told[name] for name in _USERS if told.get(name)]
     return named[0] if named else getpass.getuser()
 
 
-def is_watched(variables: Mapping[str, Any], environment: Mapping[str, str] = os.environ, process: int | None = None) -> bool:
+def is_watched(variables: Mapping[str, Any], environment: Mapping[str, str] | None = None, process: int | None = None) -> bool:
     """Whether what is shown goes to a person's terminal, and is kept by nobody. A task is a child of the process that shows it."""
-    if environment.get(_PIPELINE) or any(name in variables for name in _AWX_JOBS):
+    told = os.environ if environment is None else environment
+    if told.get(_PIPELINE) or any(name in variables for name in _AWX_JOBS):
         return False
     try:
         shown_at = str(Path(f"/proc/{os.getppid() if process is None else process}/fd/1").readlink())

@@ -30,6 +30,7 @@ from typing import IO, NoReturn
 import ansible
 import ansible.module_utils
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.plugin_utils import module_server
 from ansible_collections.echobase.platform.plugins.plugin_utils.module_server import LENGTH, SIGN, receive_frame, send_frame
 
@@ -68,9 +69,10 @@ class Way:
     folder: Path
     playbook: int
 
-    def call(self, module: str, arguments: str, profile: str) -> str:
-        """What the module printed. Raises NotPossible before anything began, and ConnectionLost later."""
-        asked = {"module": module, "arguments": arguments, "profile": profile}
+    def call(self, module: str, arguments: str, profile: str, progress: str = "") -> str:
+        """What the module printed. Raises NotPossible before anything began, and ConnectionLost later. What it says of its progress goes to
+        that file."""
+        asked = {"module": module, "arguments": arguments, "profile": profile, "progress": progress}
         with self._broker() as broker:
             send_frame(broker.fileno(), json.dumps(asked).encode())
             try:
@@ -79,8 +81,11 @@ class Way:
                 raise ConnectionLost("the connection was closed while the module was at work") from None
         if "lost" in answer:
             raise ConnectionLost(answer["lost"])
+        if answer["stdout"].strip():
+            return str(answer["stdout"])
         # A module that prints nothing has failed in a way of its own: what it complained of says how.
-        return str(answer["stdout"] or answer["stderr"])
+        words = answer["stderr"].strip() or "it said nothing"
+        return json.dumps({"failed": True, "msg": f"the module ended without an answer: {words.splitlines()[-1]}", "exception": words})
 
     @contextlib.contextmanager
     def _broker(self) -> Iterator[socket.socket]:
@@ -150,6 +155,7 @@ class _Broker:
         self._ready = ready
         self._numbers = itertools.count(1)
         self._waiting: dict[str, socket.socket] = {}
+        self._progress: dict[str, Progress] = {}
         self._lock = threading.Lock()
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the broker
 
@@ -206,8 +212,10 @@ class _Broker:
             task.close()
             return
         number = str(next(self._numbers))
+        progress = Progress(asked.pop("progress"))
         with self._lock:
             self._waiting[number] = task
+            self._progress[number] = progress
             try:
                 send_frame(self._to, json.dumps(asked | {"id": number}).encode())
             except OSError:
@@ -217,8 +225,15 @@ class _Broker:
         try:
             while True:
                 answer = receive_frame(self._from)
+                told = json.loads(answer)
+                if "progress" in told:
+                    # Who followed it may be gone.
+                    with contextlib.suppress(OSError):
+                        self._progress[told["id"]].say(told["progress"])
+                    continue
                 with self._lock:
-                    task = self._waiting.pop(json.loads(answer)["id"])
+                    task = self._waiting.pop(told["id"])
+                    del self._progress[told["id"]]
                 _tell(task, answer)
         except (EOFError, OSError, ValueError):
             with self._lock:

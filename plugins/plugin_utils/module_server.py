@@ -5,7 +5,8 @@
 It is sent as text and has the standard library alone. What it says and hears are frames: eight digits of length, then that many bytes.
 
     heard   the name of the code    said   whether it is here already    heard   if not, the code as a zip file
-    heard   {"id", "module", "arguments", "profile"}                     said   {"id", "stdout", "stderr"}, in whatever order they end
+    heard   {"id", "module", "arguments", "profile"}                     said   {"id", "progress"} for each line of it, and when it ends
+                                                                                {"id", "stdout", "stderr"}, in whatever order they end
 
 When the connection ends it waits for its children and ends, too: a module that was begun comes to its end.
 """
@@ -30,6 +31,8 @@ from pathlib import Path
 
 SIGN = b"echobase modules 1\n"
 LENGTH = 8
+# With it a line begins that tells of progress (module_utils/base/progress.py).
+_PROGRESS = b"\x1e"
 _KEPT = 3
 # A controller that is gone without a word, as after a cut cable, is not waited for longer. One that is still there connects again.
 _IDLE_SECONDS = 600
@@ -136,6 +139,7 @@ class Call:
         for writing in (out[1], err[1]):
             os.close(writing)
         self.printed = {out[0]: bytearray(), err[0]: bytearray()}
+        self._complaints = self.printed[err[0]]
         for reading in self.printed:
             os.set_blocking(reading, False)
         self.end = os.pidfd_open(self.process)
@@ -148,6 +152,14 @@ class Call:
         except BlockingIOError:
             return True
         return False
+
+    def progress(self) -> list[str]:
+        """What it said of it since the last time; it is no complaint."""
+        *lines, begun = bytes(self._complaints).split(b"\n")
+        said = [line for line in lines if line.startswith(_PROGRESS)]
+        if said:
+            self._complaints[:] = b"\n".join([*(line for line in lines if line not in said), begun])
+        return [line.removeprefix(_PROGRESS).decode(errors="replace") for line in said]
 
     def answer(self) -> bytes:
         """Somebody whom the module started may still have its output open: the module's own end counts."""
@@ -208,8 +220,10 @@ class Server:
                     is_connected = self._hear()
                 elif key.fd in self._calls:
                     self._finish(self._calls.pop(key.fd))
-                elif not key.data.read(key.fd):
-                    self._events.unregister(key.fd)
+                else:
+                    if not key.data.read(key.fd):
+                        self._events.unregister(key.fd)
+                    self._tell_progress(key.data)
 
     def _load(self) -> None:
         send(self._saying, SIGN)
@@ -239,13 +253,22 @@ class Server:
             self._events.register(descriptor, selectors.EVENT_READ, call)
         return True
 
+    def _tell_progress(self, call: Call) -> None:
+        for line in call.progress():
+            with contextlib.suppress(BrokenPipeError):
+                send_frame(self._saying, json.dumps({"id": call.id, "progress": line}).encode())
+
     def _finish(self, call: Call) -> None:
         for descriptor in (call.end, *call.printed):
             with contextlib.suppress(KeyError):
                 self._events.unregister(descriptor)
+        for descriptor in call.printed:
+            call.read(descriptor)
+        self._tell_progress(call)
+        answer = call.answer()
         # Nobody may be there any more to hear it.
         with contextlib.suppress(BrokenPipeError):
-            send_frame(self._saying, call.answer())
+            send_frame(self._saying, answer)
 
 
 if __name__ == "__main__":

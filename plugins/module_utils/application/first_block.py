@@ -102,7 +102,7 @@ class _Writer:
     def _reachable(self) -> Iterator[tuple[str, int]]:
         for name, service in self._own.items():
             ports = [int(port["target"]) for port in service.get("ports") or ()] or [
-                int(str(port).split("/")[0]) for port in service.get("expose") or ()
+                int(str(port).partition("/")[0]) for port in service.get("expose") or ()
             ]
             if ports and not service.get("profiles"):
                 yield name, ports[0]

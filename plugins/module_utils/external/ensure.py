@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.atomic_file import write_durably
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
@@ -122,9 +122,9 @@ class ExternalDb:
                     return
             except Refusal as found:
                 refusal = found
-        assert refusal
         said = self.docker.api.logs(way.container, tail=2).decode(errors="replace").strip().replace("\n", " | ")
-        raise Refusal(f"{refusal.cause}; it said: {said or 'nothing'}", refusal.remedy) from refusal
+        last = cast(Refusal, refusal)
+        raise Refusal(f"{last.cause}; it said: {said or 'nothing'}", last.remedy) from last
 
     def _refuse_own(self, wanted: WantedExternal) -> None:
         """Data of our own would be left behind unnoticed."""

@@ -101,30 +101,13 @@ class Examination:
                 f"have it made anew with {statements.encodings[0]}, before it has data",
             )
         number = version.removeprefix(statements.product).strip().partition("-")[0].partition(" ")[0]
-        warnings = self._refuse_version(number)
+        warnings = warnings_of_version(self.engine, place, number)
         late = float(clock) - time.time()
         if abs(late) > CLOCK_TOLERANCE.total_seconds():
             warnings.append(
                 f"the clock of {place} is {abs(late):.0f} s {'ahead of' if late > 0 else 'behind'} this host's: look after both"
             )
-        return Found(number, cipher, self._image_major(number), warnings)
-
-    def _image_major(self, number: str) -> str:
-        fitting = [major for major in self.engine.images if not is_older_major(major, _major(number, major))]
-        return fitting[-1] if fitting else next(iter(self.engine.images))
-
-    def _refuse_version(self, number: str) -> list[str]:
-        majors = list(self.engine.images)
-        newest, oldest = majors[0], majors[-1]
-        major = _major(number, oldest)
-        if is_older_major(major, oldest):
-            raise Refusal(
-                f"{self.database.place} is {self.engine.title} {number}, and the oldest that we work with is {oldest}",
-                "have it upgraded, or take another server",
-            )
-        if is_older_major(newest, major):
-            return [f"{self.engine.title} {number} is newer than {newest}, the newest that we have tried"]
-        return []
+        return Found(number, cipher, image_major(self.engine, number), warnings)
 
     def _excess(self, app: DatabaseSession) -> list[str]:
         """The application should not be able to change tables; on a server of somebody else's we only say so."""
@@ -146,6 +129,25 @@ class Examination:
     def _session(self, login: DatabaseLogin) -> Iterator[DatabaseSession]:
         with reached(self.database, login) as session:
             yield session
+
+
+def image_major(engine: DatabaseEngine, number: str) -> str:
+    """Of the majors that we have images of, the server's own or the next newer one."""
+    fitting = [major for major in engine.images if not is_older_major(major, _major(number, major))]
+    return fitting[-1] if fitting else engine.newest_major
+
+
+def warnings_of_version(engine: DatabaseEngine, place: str, number: str) -> list[str]:
+    """Refuses a server that is older than what we work with."""
+    newest, oldest = engine.newest_major, list(engine.images)[-1]
+    if is_older_major(_major(number, oldest), oldest):
+        raise Refusal(
+            f"{place} is {engine.title} {number}, and the oldest that we work with is {oldest}",
+            "have it upgraded, or take another server",
+        )
+    if is_older_major(newest, _major(number, newest)):
+        return [f"{engine.title} {number} is newer than {newest}, the newest that we have tried"]
+    return []
 
 
 def _major(number: str, like: str) -> str:

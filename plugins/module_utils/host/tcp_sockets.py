@@ -27,6 +27,17 @@ def sockets_in(table: str, ports: Container[int], state: str) -> set[str]:
     return inodes
 
 
+def listening_at(ports: Container[int]) -> dict[int, set[str]]:
+    """The inodes of the sockets that listen at these ports, by port; a port where nobody listens is not in it."""
+    found: dict[int, set[str]] = {}
+    for table in _TABLES:
+        for line in table.read_text().splitlines()[1:] if table.exists() else ():
+            fields = line.split()
+            if fields[3] == LISTENING and (port := int(fields[1].rpartition(":")[2], 16)) in ports:
+                found.setdefault(port, set()).add(fields[9])
+    return found
+
+
 def connections_to(address: str, port: int) -> int | None:
     """How many connections this machine has to that place; None where the kernel's table cannot be read."""
     try:

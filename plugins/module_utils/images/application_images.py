@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.application.definition import Definition
 from ansible_collections.echobase.platform.plugins.module_utils.base.commands import playbook
@@ -172,10 +172,10 @@ class ApplicationImages:
             file = json.dumps({"name": self._project, "services": {"it": service}})
             command = ["docker", "compose", "--file", "-", "--progress", "plain", "build"]
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-                assert process.stdin and process.stdout
-                process.stdin.write(file)
-                process.stdin.close()
-                for line in process.stdout:
+                stdin, lines = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+                stdin.write(file)
+                stdin.close()
+                for line in lines:
                     log.add(line)
             log.close()
             if process.returncode != 0:

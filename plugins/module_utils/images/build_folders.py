@@ -7,7 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.images.sources import ContextsNeeded
@@ -62,8 +62,7 @@ class SentFolders:
                 )
 
     def section(self, service: str, build: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._root
-        folder = self._root / service
+        folder = cast(Path, self._root) / service
         places = {name: str(folder / str(number)) for number, name in enumerate(_contexts(build))}
         further = {name: places[name] for name in build.get("additional_contexts") or {}}
         return {**build, "context": places[""], **({"additional_contexts": further} if further else {})}

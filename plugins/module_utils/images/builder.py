@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
@@ -142,9 +142,7 @@ class ImageBuilder:
         return Compiler(self._programs, self._connect(PATIENCE_SECONDS), self._progress, _host_certificates())
 
     def _program(self, name: str) -> Program:
-        program = self._catalogue.image(name).program
-        assert program
-        return program
+        return cast(Program, self._catalogue.image(name).program)
 
     def _job(self, name: str) -> Job:
         program = self._program(name)

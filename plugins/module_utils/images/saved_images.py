@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 _PIECE = 1 << 20
 
@@ -87,6 +87,4 @@ def _target(entry: tarfile.TarInfo) -> str:
 
 
 def _text(archive: tarfile.TarFile, name: str) -> bytes:
-    stream = archive.extractfile(name)
-    assert stream
-    return stream.read()
+    return cast(IO[bytes], archive.extractfile(name)).read()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Outcome, Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
@@ -119,8 +119,7 @@ class ImageSupply:
 
     def _pulled(self, image: Image, official: OfficialImage, on_engine: list[dict[str, Any]]) -> str:
         """The digest of the image that is here because we pulled it; one that differs from the lock file does not count."""
-        assert image.official
-        locked = self._lock.digest(image.official)
+        locked = self._lock.digest(cast(OfficialImage, image.official))
         for found in on_engine:
             for reference in found["RepoDigests"] or ():
                 digest = reference.rpartition("@")[2]
@@ -143,8 +142,7 @@ class ImageSupply:
         supply.to_pull[image.name] = official
 
     def _digest(self, image: Image, official: OfficialImage) -> str:
-        assert image.official
-        locked = self._lock.digest(image.official)
+        locked = self._lock.digest(cast(OfficialImage, image.official))
         if not locked:
             return self._registries.digest(official, official.tag)
         try:

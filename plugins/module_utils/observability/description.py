@@ -67,7 +67,7 @@ class Description:
         found = []
         for name, service in self._given["services"].items():
             for mount in service.get("volumes", ()):
-                source, _, rest = str(mount).partition(":")
+                source, _colon, rest = str(mount).partition(":")
                 if rest.startswith(_GIVEN) and not self._is_of_state(source):
                     found.append((name, Path(source)))
         return found
@@ -101,7 +101,7 @@ class Description:
 
     def _read(self, source: str) -> Iterable[tuple[str, bytes]]:
         """Gives the files that a mount shows, as they are going to be: of the environment's state, and those that a user named."""
-        if source in {str(path) for _, path in self.given_files}:
+        if source in {str(path) for _service, path in self.given_files}:
             yield source, Path(source).read_bytes() if Path(source).is_file() else b""
             return
         if not self._is_of_state(source):

@@ -15,12 +15,13 @@ from typing import Any
 from ansible_collections.echobase.platform.plugins.module_utils.base.byte_size import byte_size
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.containers.client import ENVIRONMENT_LABEL
+from ansible_collections.echobase.platform.plugins.module_utils.containers.neighbours import Neighbours
 from ansible_collections.echobase.platform.plugins.module_utils.environment.topology import Environment
 from ansible_collections.echobase.platform.plugins.module_utils.host.apt_sources import Distribution
 from ansible_collections.echobase.platform.plugins.module_utils.host.engine_socket import EngineSocket, NoEngineError
 from ansible_collections.echobase.platform.plugins.module_utils.host.managed_python import insufficient
 from ansible_collections.echobase.platform.plugins.module_utils.host.port_holder import holder_among
-from ansible_collections.echobase.platform.plugins.module_utils.host.tcp_sockets import LISTENING, open_in, sockets
+from ansible_collections.echobase.platform.plugins.module_utils.host.tcp_sockets import listening_at, open_in
 from ansible_collections.echobase.platform.plugins.module_utils.preflight import checks
 from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED, OF_THE_CONTROLLER, Problem
 
@@ -105,7 +106,14 @@ class Examination:
         return checks.memory(available, byte_size(wanted, option), option)
 
     def _ports(self) -> list[Problem]:
-        return checks.ports(self.env.ports, self._holders(self.env.ports)) if self.env else []
+        if self.env is None:
+            return []
+        try:
+            Neighbours(self.env, self._owned_subnets).refuse_collisions()
+        except Refusal as refusal:
+            # That explains every port which that environment has.
+            return [Problem("ports", refusal.cause, refusal.remedy)]
+        return checks.ports(self.env.ports, self._holders(self.env.ports))
 
     def _names(self) -> list[Problem]:
         return checks.names(self.public_names)
@@ -121,6 +129,21 @@ class Examination:
         except NoEngineError:
             return []
 
+    @property
+    def _owned_subnets(self) -> list[tuple[str, str]]:
+        """The subnets of the engine's networks, each with the environment that it belongs to."""
+        try:
+            networks = list(self._socket.ask("/networks")) if self._socket.can_be_asked else []
+        except NoEngineError:
+            return []
+        return [
+            (owner, part["Subnet"])
+            for network in networks
+            if (owner := (network.get("Labels") or {}).get(ENVIRONMENT_LABEL))
+            for part in (network.get("IPAM") or {}).get("Config") or []
+            if "." in part.get("Subnet", "")
+        ]
+
     @cached_property
     def _own_containers(self) -> list[dict[str, Any]]:
         name = self.env.name if self.env else ""
@@ -132,7 +155,7 @@ class Examination:
 
     def _holders(self, wanted: Mapping[str, int]) -> dict[int, str]:
         """Who listens at these ports, without what is the environment's own."""
-        listening = {port: inodes for port in wanted.values() if (inodes := sockets({port}, LISTENING))}
+        listening = listening_at(wanted.values())
         if not listening:
             return {}
         published = {

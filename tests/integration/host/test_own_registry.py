@@ -47,7 +47,9 @@ def image() -> Iterator[str]:
 
 def forget() -> None:
     client = docker.from_env()
-    names = [name for one in client.api.images() for name in (*(one["RepoTags"] or ()), *(one["RepoDigests"] or ())) if "zz-registry-of" in name]
+    names = [
+        name for one in client.api.images() for name in (*(one["RepoTags"] or ()), *(one["RepoDigests"] or ())) if "zz-registry-of" in name
+    ]
     for name in names:
         try:
             client.images.remove(name, force=True)
