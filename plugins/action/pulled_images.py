@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
+from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import ImageCatalogue
 from ansible_collections.echobase.platform.plugins.module_utils.images.lock import ImagesLock
@@ -26,7 +27,7 @@ class ActionModule(RunModule):
             names = list(arguments.get("names") or [])
             wanted = lock.wanted(names, catalogue.tags(names), file)
         except Refusal as refusal:
-            return self._told({"failed": True, "msg": str(refusal)}, task_vars)
+            return told({"failed": True, "msg": str(refusal)}, task_vars or {})
         application = dict(lock.application) if boolean(arguments.get("application", False)) else {}
         arguments["images"] = {image.tag: image.reference for image in wanted.values()} | application
         self._task.args = arguments
