@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
+from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.application.sent_project import files_to_send
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.plugin_utils.hosts_files import is_the_controller
@@ -30,5 +31,5 @@ class ActionModule(RunModule):
             variables = {name: str(value) for name, value in (self._task.args.get("variables") or {}).items()}
             self._task.args = {**self._task.args, "file": str(file), "sent": files_to_send(file, variables)}
         except Refusal as refusal:
-            return {"failed": True, "msg": str(refusal)}
+            return told({"failed": True, "msg": str(refusal)}, task_vars or {})
         return dict(super().run(tmp, task_vars))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
+from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.credentials.files_of_application import read_files
 from ansible_collections.echobase.platform.plugins.plugin_utils.hosts_files import is_the_controller
@@ -19,5 +20,5 @@ class ActionModule(RunModule):
             try:
                 self._task.args = {**self._task.args, "application_files": {}, "application_values": read_files(files)}
             except Refusal as refusal:
-                return {"failed": True, "msg": str(refusal)}
+                return told({"failed": True, "msg": str(refusal)}, task_vars or {})
         return dict(super().run(tmp, task_vars))
