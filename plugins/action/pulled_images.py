@@ -37,5 +37,5 @@ class ActionModule(RunModule):
             "tags": {name: image.tag for name, image in wanted.items()},
             "digests": {name: image.digest for name, image in wanted.items()},
             "absent": absent,
-            "application": sorted(application),
+            "application": application,
         }

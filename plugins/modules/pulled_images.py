@@ -81,10 +81,9 @@ absent:
   returned: success
   type: dict
 application:
-  description: The images of the application.
+  description: The reference of each image of the application, by its tag.
   returned: success
-  type: list
-  elements: str
+  type: dict
 pulled:
   description: The tags that were pulled; in check mode those that would be.
   returned: success
