@@ -382,7 +382,7 @@ def test_without_a_smoke_job_a_strangers_readiness_is_the_proof(scene: Scene, st
 
 
 def test_a_colour_of_before_is_told_to_be_deployed_again(scene: Scene) -> None:
-    StoredDefinitions(scene.env).forget("green")
+    Path(scene.env.path("application", "green.json")).unlink()
     try:
         assert "green was deployed before it was recorded what a colour is made from: deploy it again" in scene.switch(to="green")["msg"]
         info = scene.info()["colours"]["green"]
