@@ -176,7 +176,8 @@ def test_the_trace_goes_on_in_the_other_colour(backend: Backend, sink: OtlpSink,
     blue.processor.remove()
     trace_id = new_trace()
     order_id = order(anna, trace_id)
-    assert json.loads(blue.drain(deadline=0, hand_to="green").stdout)["handed_over"] == 1
+    # On a busy machine an order of the test before may not have been finished when the processor went.
+    assert json.loads(blue.drain(deadline=0, hand_to="green").stdout)["handed_over"] >= 1
     green.start_processor()
     anna.see_processed(order_id)
     handled = sink.await_span("orders process", trace_id)
