@@ -59,7 +59,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     # Issued so long ago that it has two days left.
     issued = datetime.now(UTC) - timedelta(days=LEAF_DAYS - 2)
     networks = (env.durable_network.subnet, env.edge_network.subnet)
-    Certificates(Path(env.path("tls")), "echobase test", wanted_leaves(env), issued, networks).present(check=False)
+    Certificates(Path(env.path("tls")), "echobase test", wanted_leaves(env), issued, networks=networks).present(check=False)
     ledger, routes = Ledger(Path(env.path("ledger.jsonl"))), NginxRoutes(env.path("routes"))
     for colour, release in RELEASES.items():
         ledger.append(new_entry("deployed", colour, release, {}))
