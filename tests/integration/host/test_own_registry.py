@@ -138,6 +138,7 @@ def test_a_registry_that_is_away_is_named(registry: LocalRegistry, image: str, t
     assert f"see that this host reaches {registry.address}" in answer["msg"]
 
 
+@pytest.mark.long
 def test_a_registry_that_goes_away_half_way_is_asked_again_by_the_next_run(registry: LocalRegistry, image: str, tmp_path: Path) -> None:
     reference = push(registry)["references"][image]
     forget()
