@@ -72,7 +72,7 @@ def test_a_candidate_that_never_gets_ready_leaves_everything_else_alone(both_col
     both_colours.run("cleanup")
     before = fingerprint()
     # The failed run leaves them behind, and the next one takes over.
-    for remembered in ("lease.json", "routes/fencing"):
+    for remembered in ("lease.json", "metrics/lease.json", "routes/fencing"):
         before.pop(TEST.path(remembered), None)
     failed = try_playbook("deploy_green", "-e", "app_stack_memory=70m", "-e", "app_stack_ready_seconds=40")
     assert failed.code != 0
