@@ -9,11 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
 from ansible_collections.echobase.platform.plugins.action.run_module import told
-from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.images.catalogue import ImageCatalogue, content_of
 from ansible_collections.echobase.platform.plugins.module_utils.images.digests import DigestLock
 from ansible_collections.echobase.platform.plugins.module_utils.images.sources import as_argument
@@ -27,12 +24,8 @@ class ActionModule(RunModule):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         if is_the_controller(self):
             return dict(super().run(tmp, task_vars))
-        result: dict[str, Any] = ActionBase.run(self, tmp, task_vars)
-        try:
-            result.update(self._sending(task_vars or {}))
-        except Refusal as refusal:
-            result.update(failed=True, msg=str(refusal))
-        return told(result, task_vars or {})
+        known = task_vars or {}
+        return told(self._answer_of(lambda: self._sending(known), tmp, task_vars), known)
 
     def _sending(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         path = Path(self._task.args.get("catalogue", "images/catalogue.yml"))

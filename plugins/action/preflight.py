@@ -31,6 +31,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.host.managed_pyt
 )
 from ansible_collections.echobase.platform.plugins.module_utils.preflight import checks
 from ansible_collections.echobase.platform.plugins.module_utils.preflight.problem import NEEDED, Problem
+from ansible_collections.echobase.platform.plugins.plugin_utils.hosts_files import is_the_controller
 
 # The one environment in which a service may speak without TLS: a developer's machine.
 _WITHOUT_TLS = "devlocal"
@@ -44,11 +45,10 @@ class ActionModule(RunModule):
         known = task_vars or {}
         arguments = self._task.args
         purpose = str(arguments.get("purpose") or "change")
-        is_local = self._connection.transport == "local"
         seen = [
             *ansible_version(core_version),
             *files(arguments.get("files") or {}),
-            *schedule(str(arguments.get("backup_schedule") or ""), is_local),
+            *schedule(str(arguments.get("backup_schedule") or ""), is_the_controller(self)),
             *self._database(known),
             *together(arguments, bool(boolean(self._said(known, "app_stack_plain_ports", False)))),
         ]

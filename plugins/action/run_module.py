@@ -19,15 +19,17 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C  # noqa: N812 - that is its name everywhere in Ansible
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils import basic
+from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalActionModule
 
+from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import ON_STDERR
 from ansible_collections.echobase.platform.plugins.plugin_utils.caller import this_caller
 from ansible_collections.echobase.platform.plugins.plugin_utils.module_connection import BOOTSTRAP, ConnectionLost, NotPossible, Way
@@ -54,6 +56,14 @@ _PROFILE = "legacy"
 class ActionModule(NormalActionModule):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         return told(super().run(tmp, task_vars), task_vars or {})
+
+    def _answer_of(self, work: Callable[[], dict[str, Any]], tmp: str | None, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What `work` gives, which runs the module in its own way and may refuse on the controller, as a module does on its host."""
+        result: dict[str, Any] = ActionBase.run(self, tmp, task_vars)
+        try:
+            return result | work()
+        except Refusal as refusal:
+            return result | {"failed": True, "msg": str(refusal)}
 
     def _execute_module(
         self,

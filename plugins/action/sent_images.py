@@ -10,8 +10,6 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.echobase.platform.plugins.action.run_module import ActionModule as RunModule
 from ansible_collections.echobase.platform.plugins.action.run_module import told
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
@@ -31,12 +29,8 @@ if TYPE_CHECKING:
 
 class ActionModule(RunModule):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = ActionBase.run(self, tmp, task_vars)
-        try:
-            result.update(self._sending(task_vars or {}))
-        except Refusal as refusal:
-            result.update(failed=True, msg=str(refusal))
-        return told(result, task_vars or {})
+        known = task_vars or {}
+        return told(self._answer_of(lambda: self._sending(known), tmp, task_vars), known)
 
     def _sending(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         tags = list(dict.fromkeys(self._task.args.get("images") or []))

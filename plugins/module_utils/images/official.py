@@ -36,14 +36,19 @@ class OfficialImage:
         return f"{self.image}@{digest}"
 
     def as_engine_lists_it(self, digest: str) -> str:
-        for unspoken in _UNSPOKEN:
-            if self.image.startswith(unspoken):
-                return f"{self.image.removeprefix(unspoken)}@{digest}"
-        return self.by(digest)
+        return as_engine_lists(self.by(digest))
 
     def mark(self, digest: str) -> str:
         """The tag that we give to what we pulled: it says that the image is here because of us."""
         return f"{self.version}-{digest.removeprefix('sha256:')[:12]}"
+
+
+def as_engine_lists(reference: str) -> str:
+    """An image's name as the engine tells it, without what it takes for granted."""
+    for unspoken in _UNSPOKEN:
+        if reference.startswith(unspoken):
+            return reference.removeprefix(unspoken)
+    return reference
 
 
 def is_mark(tag: str) -> bool:

@@ -13,6 +13,7 @@ from ansible_collections.echobase.platform.plugins.module_utils.base.commands im
 from ansible_collections.echobase.platform.plugins.module_utils.base.outcome import Refusal
 from ansible_collections.echobase.platform.plugins.module_utils.base.progress import Progress
 from ansible_collections.echobase.platform.plugins.module_utils.images.log import BuildLog
+from ansible_collections.echobase.platform.plugins.module_utils.images.official import as_engine_lists
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -58,7 +59,7 @@ class OwnRegistry:
     def missing(self, images: Mapping[str, str]) -> list[str]:
         """The tags, of those that have to be these references, that the engine lacks or has for something else."""
         there = {tag: image["RepoDigests"] or () for image in self._client.api.images() for tag in image["RepoTags"] or ()}
-        return [tag for tag, reference in images.items() if _as_listed(reference) not in there.get(_as_listed(tag), ())]
+        return [tag for tag, reference in images.items() if as_engine_lists(reference) not in there.get(as_engine_lists(tag), ())]
 
     def pull(self, images: Mapping[str, str]) -> None:
         for tag, reference in images.items():
@@ -104,7 +105,7 @@ class OwnRegistry:
         except ImageNotFound as error:
             raise Refusal(f"there is no image {tag} on this machine", "build it first") from error
         for reference in digests:
-            if reference.startswith(f"{_as_listed(place)}@"):
+            if reference.startswith(f"{as_engine_lists(place)}@"):
                 try:
                     self._client.api.inspect_distribution(reference, self._login.as_argument)  # type: ignore[no-untyped-call]
                     return str(reference)
@@ -151,14 +152,6 @@ def place_of(tag: str, repository: str) -> tuple[str, str]:
     if not colon or "/" in version:
         name, version = tag, "latest"
     return f"{repository}/{name.rpartition('/')[2]}", version
-
-
-def _as_listed(reference: str) -> str:
-    """The engine leaves out what it takes for granted."""
-    for unspoken in ("docker.io/library/", "docker.io/"):
-        if reference.startswith(unspoken):
-            return reference.removeprefix(unspoken)
-    return reference
 
 
 def _remedy(registry: str, words: str, status: int | None, has_login: bool) -> str:
